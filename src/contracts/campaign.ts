@@ -1,0 +1,221 @@
+import { z } from 'zod'
+import { conditionSchema } from './condition.ts'
+
+/** Ids people choose: used in keys, links and file names. */
+export const idSchema = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'lower-case letters, digits and hyphens, at most 63')
+
+/** An amount in the workspace's reporting currency unless a currency is named: 12.5 is 12 units and a half. */
+const amount = z.number().min(0).max(1_000_000_000)
+const share = z.number().min(0).max(1)
+const localTime = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'HH:MM, 24 hours')
+const channelSchema = z.enum(['email', 'sms', 'push', 'in-app', 'webhook'])
+export type ChannelName = z.infer<typeof channelSchema>
+
+/** A conversion that counts: an event, perhaps with a value, within a window. */
+export const goalSchema = z.strictObject({
+  id: idSchema,
+  event: z.string().min(1),
+  where: conditionSchema.exactOptional(),
+  /** Where the conversion's value comes from; without it a conversion has no value. */
+  value: z
+    .union([
+      z.strictObject({ property: z.string().min(1), currency: z.string().length(3).exactOptional() }),
+      z.strictObject({ amount }),
+    ])
+    .exactOptional(),
+  windowHours: z.number().positive().max(24 * 400),
+})
+export type Goal = z.infer<typeof goalSchema>
+
+/** What we may propose. */
+export const offerSchema = z.strictObject({
+  id: idSchema,
+  name: z.string().min(1),
+  /** Worth of one conversion to us, for the score. Default: 1 unit. */
+  value: amount.default(1),
+  validFrom: z.iso.datetime().exactOptional(),
+  validUntil: z.iso.datetime().exactOptional(),
+  /** False: withdrawn; nothing with it is decided or sent. */
+  available: z.boolean().default(true),
+  /** Facts the templates may name as `offer.…`. */
+  facts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}),
+})
+export type Offer = z.infer<typeof offerSchema>
+
+/** One creative, in Handlebars. */
+export const templateSchema = z.strictObject({
+  id: idSchema,
+  channel: channelSchema,
+  subject: z.string().max(998).default(''),
+  html: z.string().max(262_144).default(''),
+  text: z.string().max(262_144).default(''),
+  from: z.string().exactOptional(),
+  /** Fallbacks by path (`customer.firstName`): used when the variable has no value. */
+  defaults: z.record(z.string(), z.union([z.string(), z.number()])).default({}),
+})
+export type Template = z.infer<typeof templateSchema>
+
+export const segmentSchema = z.strictObject({ id: idSchema, name: z.string().min(1), condition: conditionSchema })
+export type Segment = z.infer<typeof segmentSchema>
+
+/** At most `sendsMax` sends in any sliding window, or per local calendar day of the customer. */
+export const frequencyCapSchema = z.strictObject({
+  sendsMax: z.number().int().min(1, 'a cap of 0 would stop everything: pause the campaign instead').max(10_000),
+  window: z.union([
+    z.strictObject({ hours: z.number().positive().max(24 * 366) }),
+    z.strictObject({ localDays: z.number().int().min(1).max(366) }),
+  ]),
+  /** Only sends in this channel count; default all. */
+  channel: channelSchema.exactOptional(),
+})
+export type FrequencyCap = z.infer<typeof frequencyCapSchema>
+
+export const quietHoursSchema = z.strictObject({
+  /** Customer's local time. `from` after `until` spans midnight. */
+  from: localTime,
+  until: localTime,
+  /** Default: all channels. */
+  channels: z.array(channelSchema).exactOptional(),
+})
+export type QuietHours = z.infer<typeof quietHoursSchema>
+
+/** What binds every campaign of the workspace. */
+export const guardrailSettingsSchema = z.strictObject({
+  frequencyCaps: z.array(frequencyCapSchema).max(32).default([]),
+  quietHours: quietHoursSchema.exactOptional(),
+  /** Share of customers held out of everything. */
+  globalHoldout: share.default(0),
+  /** Channels that need a granted consent; elsewhere a denied one stops, a missing one does not. */
+  consentRequired: z.array(channelSchema).default([]),
+})
+export type GuardrailSettings = z.infer<typeof guardrailSettingsSchema>
+
+/** A fixed-split comparison with sticky assignment. Shares must add up to 1. */
+export const experimentSchema = z.strictObject({
+  id: idSchema,
+  arms: z
+    .array(
+      z.strictObject({
+        id: idSchema,
+        share: share,
+        /** The baseline arm; gets nothing unless it names a treatment. Exactly one. */
+        control: z.boolean().default(false),
+        /** `offer/channel` of one of the campaign's treatments. */
+        treatment: z.string().exactOptional(),
+      }),
+    )
+    .min(2)
+    .max(20),
+})
+export type Experiment = z.infer<typeof experimentSchema>
+
+export const triggerSchema = z.union([
+  z.strictObject({ event: z.string().min(1), where: conditionSchema.exactOptional() }),
+  z.strictObject({ segmentEntered: idSchema }),
+  /** Only what is imported enters: for recorded history. */
+  z.strictObject({ imported: z.literal(true) }),
+])
+export type Trigger = z.infer<typeof triggerSchema>
+
+export const treatmentSchema = z.strictObject({
+  offer: idSchema,
+  channel: channelSchema,
+  /** Cost of one send. */
+  cost: amount.default(0),
+  /** The marketer's bounded push: multiplies the value. */
+  lever: z.number().min(0.1).max(10).default(1),
+  variants: z.array(z.strictObject({ id: idSchema, template: idSchema, weight: z.number().positive().default(1) })).min(1).max(20),
+})
+
+/** A campaign as people write it: it refers to goals, offers, templates and an experiment by id. */
+export const campaignSchema = z.strictObject({
+  id: idSchema,
+  name: z.string().min(1),
+  goal: idSchema,
+  /** Further goals that the report shows; the policy learns from `goal` alone. */
+  alsoMeasure: z.array(idSchema).max(10).default([]),
+  trigger: triggerSchema,
+  audience: conditionSchema.exactOptional(),
+  treatments: z.array(treatmentSchema).min(1).max(100),
+  policy: z
+    .union([
+      z.strictObject({ kind: z.literal('inverse-gap') }),
+      z.strictObject({ kind: z.literal('fixed-split'), experiment: idSchema }),
+    ])
+    .default({ kind: 'inverse-gap' }),
+  holdout: share.default(0.1),
+  frequencyCaps: z.array(frequencyCapSchema).max(32).default([]),
+  quietHours: quietHoursSchema.exactOptional(),
+  /** Most that the campaign may spend on sends. */
+  budget: amount.exactOptional(),
+  /** A queued message that could not be sent by then lapses. */
+  expiresAfterHours: z.number().positive().max(24 * 30).default(24),
+  /** Traits that enter the feature vector, as categories. */
+  features: z.array(z.string().min(1)).max(16).default([]),
+})
+export type Campaign = z.infer<typeof campaignSchema>
+
+/** What one unit of a currency is worth in the reporting currency, from a day on. */
+export const currencyRateSchema = z.strictObject({
+  currency: z.string().length(3),
+  validFrom: z.iso.date(),
+  rate: z.number().positive(),
+})
+export type CurrencyRate = z.infer<typeof currencyRateSchema>
+
+/** The whole file that `starling apply` takes. */
+export const workspaceFileSchema = z.strictObject({
+  goals: z.array(goalSchema).default([]),
+  offers: z.array(offerSchema).default([]),
+  templates: z.array(templateSchema).default([]),
+  segments: z.array(segmentSchema).default([]),
+  experiments: z.array(experimentSchema).default([]),
+  guardrails: guardrailSettingsSchema.exactOptional(),
+  currencyRates: z.array(currencyRateSchema).exactOptional(),
+  campaigns: z.array(campaignSchema).default([]),
+})
+export type WorkspaceFile = z.infer<typeof workspaceFileSchema>
+
+/** A treatment with what it refers to, resolved. `treatmentId` is `offer/channel`. */
+export interface TreatmentSpec {
+  treatmentId: string
+  offer: Offer
+  channel: ChannelName
+  costMicros: number
+  valueMicros: number
+  lever: number
+  variants: { variantId: string; weight: number; template: Template }[]
+}
+
+/**
+ * A campaign version with everything it refers to, resolved and frozen: what a decision names and what
+ * the pipeline runs. Stored as `campaign_versions.body_json`.
+ */
+export interface CampaignSpec {
+  campaignId: string
+  name: string
+  goal: Goal
+  alsoMeasure: Goal[]
+  trigger: Trigger
+  audience?: z.infer<typeof conditionSchema>
+  treatments: TreatmentSpec[]
+  policy: { kind: 'inverse-gap' } | { kind: 'fixed-split'; experiment: Experiment }
+  holdout: number
+  frequencyCaps: FrequencyCap[]
+  quietHours?: QuietHours
+  budgetMicros?: number
+  expiresAfterMs: number
+  features: string[]
+}
+
+export type CampaignState = 'draft' | 'in-review' | 'approved' | 'live' | 'paused' | 'ended'
+
+export interface CampaignVersion {
+  campaignId: string
+  version: number
+  state: CampaignState
+  spec: CampaignSpec
+  actor: string
+  note: string
+  createdAt: number
+}

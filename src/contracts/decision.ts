@@ -1,0 +1,128 @@
+import type { CampaignSpec, ChannelName } from './campaign.ts'
+import type { InstantMs } from './clock.ts'
+import type { GuardrailOutcome } from './guardrail.ts'
+
+/**
+ * One published version of a workspace's policy. Immutable. A head that is missing is at its prior:
+ * weights 0, response probability one half (optimism: it gets tried).
+ */
+export interface PolicySnapshot {
+  snapshotId: string
+  sequence: number
+  /** 1 + rewards in it; γ = 1000·√t. */
+  t: number
+  /** Scores in money are divided by this before inverse-gap weighting: fixed per snapshot. */
+  boundMicros: number
+  featureSchema: string
+  /** Head key (`headKey`) to weights over the feature schema's dimensions. */
+  heads: ReadonlyMap<string, Float64Array>
+}
+
+/** Key of a head: of a treatment, or of `nothing` in a campaign (what happens unprompted). */
+export function headKey(campaignId: string, treatmentId: string | 'nothing'): string {
+  return `${campaignId}\u0000${treatmentId}`
+}
+
+export const nothingHead = 'nothing'
+
+/** A campaign that takes part in a decision. */
+export interface DecisionCampaign {
+  campaignId: string
+  version: number
+  spec: CampaignSpec
+  heldOut: boolean
+  /** Arm of a fixed split, '' without one. */
+  arm: string
+}
+
+/** A treatment not yet chosen. */
+export interface Candidate {
+  /** Into `DecisionInput.campaigns`. */
+  campaignIndex: number
+  /** Into the campaign's `spec.treatments`. */
+  treatmentIndex: number
+  channel: ChannelName
+  /** Probability taken off for contact fatigue (recency); 0 while unused. */
+  fatigue: number
+  guardrails: GuardrailOutcome
+  /** True when every variable its variants require has a value; else the missing ones are listed. */
+  missingVariables: string[]
+}
+
+export interface DecisionTrigger {
+  kind: 'event' | 'segment' | 'timer' | 'request' | 'import'
+  triggerId: string
+  step: number
+}
+
+export interface DecisionInput {
+  workspace: string
+  decisionId: string
+  customerId: string
+  trigger: DecisionTrigger
+  decidedAt: InstantMs
+  featureSchema: string
+  features: Float64Array
+  snapshot: PolicySnapshot
+  campaigns: DecisionCampaign[]
+  candidates: Candidate[]
+}
+
+export type DecisionChoice =
+  /** Drawn. `messageDueAt` follows the deferral, if any. */
+  | { kind: 'treatment'; candidateIndex: number; variantIndex: number; propensity: number; dueAt: InstantMs }
+  /** Drawn: to do nothing was the choice. */
+  | { kind: 'nothing'; propensity: number }
+  /** No draw: every candidate left was held out. */
+  | { kind: 'held-out' }
+  /** No draw: guardrails or missing variables left nobody. */
+  | { kind: 'none-eligible' }
+
+export interface Decision {
+  choice: DecisionChoice
+  /** The compact record: replaying it gives these bytes again. */
+  record: Uint8Array
+}
+
+/** A record decoded for people and for learning. Names come from the campaign versions it names. */
+export interface DecodedDecision {
+  engineVersion: string
+  workspace: string
+  decisionId: string
+  customerId: string
+  trigger: DecisionTrigger
+  decidedAt: InstantMs
+  featureSchema: string
+  features: Float64Array
+  snapshotId: string
+  t: number
+  gamma: number
+  boundMicros: number
+  /** Hex of the 64-bit seed. */
+  seed: string
+  campaigns: { campaignId: string; version: number; heldOut: boolean; arm: string; policy: 'inverse-gap' | 'fixed-split' }[]
+  candidates: DecodedCandidate[]
+  /** Probability of drawing nothing at the treatment stage; 0 when there was no draw. */
+  nothingProbability: number
+  choice: DecisionChoice
+}
+
+export interface DecodedCandidate {
+  campaignIndex: number
+  treatmentIndex: number
+  guardrails: GuardrailOutcome
+  missingVariables: string[]
+  /** Score factors; NaN where the candidate was excluded before scoring. */
+  responseProbability: number
+  unpromptedProbability: number
+  fatigue: number
+  valueMicros: number
+  lever: number
+  costMicros: number
+  /** `max(0, P − fatigue − P₀) × value × lever − cost`, in micros. */
+  scoreMicros: number
+  /** At the treatment stage. */
+  probability: number
+  /** Of each variant given the treatment; only for the chosen one. */
+  variantProbabilities: number[]
+}

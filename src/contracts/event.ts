@@ -1,0 +1,67 @@
+import type { InstantMs } from './clock.ts'
+import type { JsonObject } from './json.ts'
+
+/** What product apps send. */
+export type ProductEventKind = 'track' | 'identify' | 'page' | 'screen' | 'group' | 'alias'
+
+/**
+ * Every kind a log record may have. `click` and `open` come from our own links; `rejected` is an event
+ * that failed validation and is kept with its reason, so that nothing is lost silently.
+ */
+export type EventKind = ProductEventKind | 'click' | 'open' | 'rejected'
+
+/** Payload of the product kinds; fields that do not apply are absent. */
+export interface ProductEventPayload {
+  /** Name of a track event; of a page or screen where given. */
+  name?: string
+  properties?: JsonObject
+  traits?: JsonObject
+  context?: JsonObject
+  userId?: string
+  anonymousId?: string
+  previousId?: string
+  groupId?: string
+  /**
+   * Customers whose rows the owner must move into this one: ingest has committed the link before it
+   * appended. Present on every identify with both ids and every alias, also when the link is old:
+   * moving twice is a no-op, forgetting a move is not.
+   */
+  mergeFrom?: string[]
+  /** Set when the event came by an import or a replay of history: it changes the profile, never triggers. */
+  imported?: true
+}
+
+/** A click or an open on one of our messages. */
+export interface EngagementPayload {
+  messageId: string
+  url?: string
+  userAgent?: string
+  /** True where the request looks like a link scanner's: kept, earns no reward. */
+  suspectedScanner?: true
+}
+
+/** An event that ingest refused. `body` is the original, as received (cut at 64 kB). */
+export interface RejectedPayload {
+  code: string
+  field: string
+  detail: string
+  body: string
+}
+
+export type EventPayload = ProductEventPayload | EngagementPayload | RejectedPayload
+
+/** The envelope of a log record. Readers accept every older `v`. */
+export interface LogRecord<P = EventPayload> {
+  v: 1
+  workspace: string
+  eventId: string
+  customerId: string
+  kind: EventKind
+  /** When it happened, by the client's clock corrected for skew. */
+  occurredAt: InstantMs
+  /** When our door took it, by the wall clock. */
+  receivedAt: InstantMs
+  payload: P
+}
+
+export type CustomerEvent = LogRecord<ProductEventPayload>

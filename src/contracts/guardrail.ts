@@ -1,0 +1,83 @@
+import type { CampaignSpec, CampaignState, ChannelName, GuardrailSettings, Offer } from './campaign.ts'
+import type { InstantMs } from './clock.ts'
+import type { ConsentState } from './profile.ts'
+import type { WorkspaceSettings } from './workspace.ts'
+
+/** What a guardrail says. `inputs` are the numbers and words it judged by, for the record. */
+export type Verdict =
+  | { kind: 'allow' }
+  | { kind: 'defer'; untilMs: InstantMs; reason: string; inputs: VerdictInputs }
+  | { kind: 'suppress'; reason: string; inputs: VerdictInputs }
+export type VerdictInputs = Record<string, string | number | boolean>
+
+export const allow: Verdict = Object.freeze({ kind: 'allow' })
+
+/** A message that holds or may take a slot of a frequency cap. */
+export interface ContactSlot {
+  messageId: string
+  channel: ChannelName
+  campaignId: string
+  /** `queued` counts at decision only; the claim counts slots that were taken. */
+  state: 'queued' | 'sending' | 'sent' | 'unknown'
+  /** When the slot was taken (claim), or is due when queued. Injected clock. */
+  at: InstantMs
+  transactional: boolean
+}
+
+/** All a guardrail may know. The same shape at decision and in the claim transaction. */
+export interface GuardrailFacts {
+  stage: 'decision' | 'claim'
+  now: InstantMs
+  workspace: WorkspaceSettings
+  settings: GuardrailSettings
+  customer: CustomerFacts
+  campaign: CampaignFacts
+  candidate: { channel: ChannelName; costMicros: number; address: string | null; offer: Offer }
+  /** Transactional messages are exempt from all but suppression and the kill switch. */
+  transactional: boolean
+  /** The message under claim, '' at decision: it does not count against itself. */
+  messageId: string
+}
+
+export interface CustomerFacts {
+  customerId: string
+  /** IANA zone, the workspace's where the customer has none. */
+  zone: string
+  /** By channel; a missing key means never asked. */
+  consents: Partial<Record<ChannelName, ConsentState>>
+  /** Reason of the suppression of the customer's address, by channel. */
+  suppressions: Partial<Record<ChannelName, string>>
+  contacts: ContactSlot[]
+  globalHoldout: boolean
+}
+
+export interface CampaignFacts {
+  campaignId: string
+  version: number
+  state: CampaignState
+  spec: CampaignSpec
+  /** Held out of this campaign. */
+  heldOut: boolean
+  /** Cost of slots taken and, at decision, of messages queued. */
+  spentMicros: number
+  /** At the claim: the customer converted since the decision. Always false at decision. */
+  goalMet: boolean
+}
+
+/**
+ * One file each in `src/guardrails/`, exported as `guardrail`. Order-free: all run, all reasons are
+ * recorded, and suppress beats defer beats allow.
+ */
+export interface Guardrail {
+  name: string
+  check(facts: GuardrailFacts): Verdict
+}
+
+/** Every guardrail's verdict on one candidate and the verdict that wins. */
+export interface GuardrailOutcome {
+  verdict: Verdict
+  /** The deciding guardrail, '' when allowed. */
+  by: string
+  /** The ones that did not allow, in the order of their names. */
+  objections: { guardrail: string; verdict: Exclude<Verdict, { kind: 'allow' }> }[]
+}

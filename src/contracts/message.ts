@@ -1,0 +1,76 @@
+import type { ChannelName } from './campaign.ts'
+import type { InstantMs } from './clock.ts'
+import type { JsonObject } from './json.ts'
+
+/**
+ * queued → sending (claim) → sent | failed | unknown; queued → lapsed; sending → queued (transient
+ * result, the slot is given back until the next claim); unknown → sent | failed (a callback or a person).
+ */
+export type MessageState = 'queued' | 'sending' | 'sent' | 'failed' | 'unknown' | 'lapsed'
+
+/** A message as the pipeline queues it. */
+export interface NewMessage {
+  messageId: string
+  decisionId: string
+  decisionDayUtc: number
+  customerId: string
+  campaignId: string
+  campaignVersion: number
+  treatmentId: string
+  variantId: string
+  channel: ChannelName
+  address: string
+  transactional: boolean
+  costMicros: number
+  dueAt: InstantMs
+  expiresAt: InstantMs
+  /** The trigger as templates see it: `event.name`, `event.properties.…`. */
+  context: JsonObject
+}
+
+/** What a channel gets: rendered, addressed, with the links in place. */
+export interface OutgoingMessage {
+  workspace: string
+  messageId: string
+  /** The same for every attempt: providers that know it send once. */
+  idempotencyKey: string
+  customerId: string
+  address: string
+  from: string
+  subject: string
+  html: string
+  text: string
+  /** `List-Unsubscribe` and the like. */
+  headers: Record<string, string>
+}
+
+export type SendResult =
+  | { kind: 'sent'; providerMessageId: string }
+  /** Nothing was sent; try again. */
+  | { kind: 'transient'; reason: string; retryAfterMs?: number }
+  /** Nothing was sent and never will be; `suppress` when the address itself is bad. */
+  | { kind: 'permanent'; reason: string; suppress: boolean }
+  | { kind: 'throttled'; retryAfterMs: number }
+  /** It may or may not have been sent: never tried again elsewhere, keeps its cap slot. */
+  | { kind: 'unknown'; reason: string }
+
+/** A way to reach people: one file each in `src/action/channels/`. */
+export interface Channel {
+  name: ChannelName
+  /** For attempts: `smtp`, `outbox`. */
+  provider: string
+  send(message: OutgoingMessage): Promise<SendResult>
+  close(): Promise<void>
+}
+
+export interface ContentFault {
+  code: 'missing_variable' | 'too_large' | 'template_error'
+  detail: string
+  variables: string[]
+}
+
+export interface RenderedContent {
+  subject: string
+  html: string
+  text: string
+}

@@ -1,0 +1,40 @@
+import type { InstantMs } from './clock.ts'
+import type { JsonObject } from './json.ts'
+
+/** What is known of a customer now; stored as `customers.profile_json`. */
+export interface Profile {
+  traits: JsonObject
+  /** Normalised (lower case) from traits.email; absent when unknown. */
+  email?: string
+  /** IANA zone from traits.timezone or context.timezone, when valid. */
+  zone?: string
+  locale?: string
+  firstSeenAt: InstantMs
+  lastSeenAt: InstantMs
+  /** By event name (track), `page`, `screen`; at most `eventNamesMax`, the rest under `(other)`. */
+  counts: Record<string, EventCounts>
+  /** Segments the customer is in, and since when. */
+  segments: Record<string, InstantMs>
+}
+
+export interface EventCounts {
+  total: number
+  firstAt: InstantMs
+  lastAt: InstantMs
+  /** Sum of the events' money values in micros of the reporting currency. */
+  valueMicros: number
+  /** Per UTC day (days since the epoch), ascending, the newest `countDaysKeep`: [day, count, valueMicros]. */
+  days: [day: number, count: number, valueMicros: number][]
+}
+
+/** A customer as the pipeline holds one during a batch. */
+export interface Customer {
+  workspace: string
+  customerId: string
+  /** 0 when there is no row yet. */
+  version: number
+  mergedInto: string | null
+  profile: Profile
+}
+
+export type ConsentState = 'granted' | 'denied'

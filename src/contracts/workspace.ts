@@ -1,0 +1,16 @@
+export type SendMode = 'outbox' | 'allowlist' | 'live'
+
+/** A tenant's settings. */
+export interface WorkspaceSettings {
+  workspace: string
+  name: string
+  /** `outbox`: nothing leaves. `allowlist`: only listed addresses are sent to for real. */
+  sendMode: SendMode
+  /** Addresses and `@domain`s. */
+  allowlist: string[]
+  killSwitch: boolean
+  /** ISO 4217. */
+  reportingCurrency: string
+  /** IANA zone of customers without one of their own. */
+  zone: string
+}

@@ -1,0 +1,354 @@
+import type { Generated } from 'kysely'
+
+/**
+ * The store's tables as both dialects hold them. Instants are integer milliseconds UTC; money is integer
+ * micros; flags are 0/1; `*_json` is text in SQLite and jsonb in PostgreSQL, a string in both on this side.
+ * `workspace` leads every key. The comment before each table names the room that owns it: only that room's
+ * files (and migrations) touch it.
+ */
+export interface StoreSchema {
+  // ── system tables: no tenant's rows; reached through `tx.system` only ──
+  workspaces: WorkspaceRow
+  api_keys: ApiKeyRow
+  system_settings: SystemSettingRow
+  log_offsets: LogOffsetRow
+
+  // ── profile ──
+  identities: IdentityRow
+  customers: CustomerRow
+  consents: ConsentRow
+  suppressions: SuppressionRow
+  events: EventRow
+  event_dedupe: EventDedupeRow
+
+  // ── campaign ──
+  documents: DocumentRow
+  campaign_versions: CampaignVersionRow
+  assignments: AssignmentRow
+
+  // ── decision ──
+  decisions: DecisionRow
+
+  // ── action ──
+  messages: MessageRow
+  message_transitions: MessageTransitionRow
+  attempts: AttemptRow
+  outbox: OutboxRow
+
+  // ── learning ──
+  outcomes: OutcomeRow
+  exposures: ExposureRow
+  rewards: RewardRow
+  snapshots: SnapshotRow
+  learner_states: LearnerStateRow
+
+  // ── pipeline ──
+  rejected_events: RejectedEventRow
+  audit: AuditRow
+}
+
+export interface WorkspaceRow {
+  workspace: string
+  name: string
+  send_mode: 'outbox' | 'allowlist' | 'live'
+  /** JSON array of addresses and `@domain`s that `allowlist` may reach. */
+  allowlist_json: string
+  kill_switch: 0 | 1
+  /** ISO 4217. */
+  reporting_currency: string
+  /** IANA zone for customers without one of their own. */
+  zone: string
+  created_at: number
+}
+
+export interface ApiKeyRow {
+  /** SHA-256 hex of the key. */
+  key_hash: string
+  workspace: string
+  kind: 'write' | 'admin'
+  name: string
+  created_at: number
+}
+
+export interface SystemSettingRow {
+  name: string
+  value: string
+}
+
+/** The authoritative position of a consumer group: moved by compare-and-set inside the batch's transaction. */
+export interface LogOffsetRow {
+  group_name: string
+  partition_number: number
+  next_offset: number
+}
+
+export interface IdentityRow {
+  workspace: string
+  kind: 'user' | 'anonymous'
+  external_id: string
+  customer_id: string
+  linked_at: number
+}
+
+export interface CustomerRow {
+  workspace: string
+  customer_id: string
+  /** Counts every write; a cache of the row is checked against it. */
+  version: number
+  /** Set when the row was merged away: the canonical customer. */
+  merged_into: string | null
+  /** `Profile` of contracts/profile.ts without its ids. */
+  profile_json: string
+  updated_at: number
+}
+
+export interface ConsentRow {
+  workspace: string
+  customer_id: string
+  channel: string
+  state: 'granted' | 'denied'
+  source: string
+  changed_at: number
+}
+
+/** A fact about an address: do not contact. Survives the customer. */
+export interface SuppressionRow {
+  workspace: string
+  channel: string
+  /** Normalised: e-mail in lower case. */
+  address: string
+  reason: string
+  detail: string
+  created_at: number
+}
+
+export interface EventRow {
+  workspace: string
+  day_utc: number
+  event_id: string
+  customer_id: string
+  kind: string
+  name: string
+  occurred_at: number
+  received_at: number
+  payload_json: string
+}
+
+export interface EventDedupeRow {
+  workspace: string
+  event_id: string
+  received_at: number
+}
+
+/** Goals, offers, templates, segments, experiments and workspace guardrails: every version is kept. */
+export interface DocumentRow {
+  workspace: string
+  kind: string
+  document_id: string
+  version: number
+  body_json: string
+  actor: string
+  created_at: number
+}
+
+export interface CampaignVersionRow {
+  workspace: string
+  campaign_id: string
+  version: number
+  state: 'draft' | 'in-review' | 'approved' | 'live' | 'paused' | 'ended'
+  /** The campaign with everything it refers to, resolved: `CampaignSpec` of contracts/campaign.ts. */
+  body_json: string
+  actor: string
+  note: string
+  created_at: number
+}
+
+/** Who counts in uplift: one row per customer and campaign, at the first eligible trigger. */
+export interface AssignmentRow {
+  workspace: string
+  campaign_id: string
+  customer_id: string
+  campaign_version: number
+  held_out: 0 | 1
+  /** Arm of the campaign's experiment, '' without one. */
+  arm: string
+  entered_at: number
+  decision_id: string
+}
+
+export interface DecisionRow {
+  workspace: string
+  day_utc: number
+  decision_id: string
+  customer_id: string
+  trigger_kind: string
+  trigger_id: string
+  decided_at: number
+  /** 'treatment', 'nothing' (drawn), 'held-out' (no draw), 'none-eligible' (no draw). */
+  outcome: string
+  /** Of the chosen candidate, or '' . */
+  campaign_id: string
+  campaign_version: number
+  treatment_id: string
+  variant_id: string
+  propensity: number
+  snapshot_id: string
+  /** JSON object guardrail -> number of candidates it excluded. */
+  excluded_json: string
+  record: Uint8Array
+}
+
+export interface MessageRow {
+  workspace: string
+  message_id: string
+  decision_id: string
+  decision_day_utc: number
+  customer_id: string
+  campaign_id: string
+  campaign_version: number
+  treatment_id: string
+  variant_id: string
+  channel: string
+  address: string
+  state: 'queued' | 'sending' | 'sent' | 'failed' | 'unknown' | 'lapsed'
+  /** Why it is in this state: a guardrail's or a provider's reason code, '' when plain. */
+  reason: string
+  transactional: 0 | 1
+  cost_micros: number
+  created_at: number
+  /** Not before (injected clock). */
+  due_at: number
+  expires_at: number
+  /** When the slot was taken: the commit of the claim (injected clock); null before. */
+  sending_at: number | null
+  /** When it reached its present state (injected clock). */
+  state_at: number
+  attempts: number
+  /** Facts of the trigger that the template may name: JSON of the event's name and properties. */
+  context_json: string
+  lease_owner: string
+  /** Wall clock; 0 when not leased. */
+  lease_until: number
+}
+
+export interface MessageTransitionRow {
+  workspace: string
+  message_id: string
+  sequence: number
+  state: string
+  reason: string
+  at: number
+}
+
+export interface AttemptRow {
+  workspace: string
+  message_id: string
+  attempt: number
+  provider: string
+  started_at: number
+  ended_at: number | null
+  /** SendResult kind, '' while under way. */
+  result: string
+  reason: string
+  provider_message_id: string
+}
+
+/** Messages as the customer would see them, while the send mode keeps them here. */
+export interface OutboxRow {
+  workspace: string
+  message_id: string
+  customer_id: string
+  channel: string
+  address: string
+  sender: string
+  subject: string
+  html: string
+  text: string
+  headers_json: string
+  created_at: number
+}
+
+/** What happened: clicks, opens and conversions, one row each. */
+export interface OutcomeRow {
+  workspace: string
+  day_utc: number
+  outcome_id: string
+  customer_id: string
+  kind: 'click' | 'open' | 'conversion'
+  campaign_id: string
+  goal_id: string
+  event_id: string
+  message_id: string
+  value_micros: number
+  occurred_at: number
+}
+
+/** A decision whose result the learner waits for. `head` is the one that learns from it. */
+export interface ExposureRow {
+  workspace: string
+  decision_id: string
+  campaign_id: string
+  customer_id: string
+  goal_id: string
+  /** `treatmentId`, or 'nothing' for holdout and drawn nothings. */
+  head: string
+  decision_day_utc: number
+  exposed_at: number
+  window_ends_at: number
+  state: 'open' | 'credited' | 'closed' | 'corrected'
+}
+
+/** The learner's input, in order. */
+export interface RewardRow {
+  workspace: string
+  sequence: Generated<number>
+  decision_id: string
+  campaign_id: string
+  decision_day_utc: number
+  head: string
+  /** 'reward' teaches y; 'correction' turns an earlier 0 into 1. */
+  kind: 'reward' | 'correction'
+  y: 0 | 1
+  created_at: number
+}
+
+export interface SnapshotRow {
+  workspace: string
+  snapshot_id: string
+  sequence: number
+  parent_id: string
+  published_at: number
+  t: number
+  bound_micros: number
+  manifest_json: string
+  weights: Uint8Array
+}
+
+export interface LearnerStateRow {
+  workspace: string
+  /** Last reward sequence taken in. */
+  cursor: number
+  state: Uint8Array
+  updated_at: number
+}
+
+export interface RejectedEventRow {
+  workspace: string
+  rejected_id: string
+  received_at: number
+  code: string
+  field: string
+  detail: string
+  body: string
+  replayed_at: number | null
+}
+
+export interface AuditRow {
+  workspace: string
+  audit_id: string
+  at: number
+  actor: string
+  action: string
+  target: string
+  detail_json: string
+}

@@ -1,0 +1,75 @@
+import type { DeleteQueryBuilder, DeleteResult, Insertable, Kysely, Selectable, SelectQueryBuilder, UpdateQueryBuilder, UpdateResult } from 'kysely'
+import type { StoreSchema } from './schema.ts'
+
+export type SystemTable = 'workspaces' | 'api_keys' | 'system_settings' | 'log_offsets'
+export type WorkspaceTable = Exclude<keyof StoreSchema, SystemTable>
+
+/**
+ * The primary rows. SQLite on one machine, PostgreSQL on many; the same queries on both.
+ *
+ * A transaction is reached by its handle only: using the store inside `work` would wait for itself.
+ * Writers of all threads queue behind one fair ticket; reads never wait.
+ */
+export interface Store {
+  readonly dialect: 'sqlite' | 'postgres'
+  /** Read without a transaction: sees what is committed. */
+  readonly read: StoreScope
+  /** One write transaction (`begin immediate`): all or nothing. Rolls back when `work` throws. */
+  transaction<T>(work: (tx: StoreTransaction) => Promise<T>): Promise<T>
+  /** One consistent read over several queries. */
+  snapshot<T>(work: (scope: StoreScope) => Promise<T>): Promise<T>
+  close(): Promise<void>
+}
+
+export interface StoreScope {
+  /** The only way to a tenant's rows. */
+  workspace(workspace: string): WorkspaceDb
+  /** Tables that belong to no tenant. */
+  readonly system: Pick<Kysely<Pick<StoreSchema, SystemTable>>, 'selectFrom' | 'insertInto' | 'updateTable' | 'deleteFrom'>
+}
+
+export interface StoreTransaction extends StoreScope {
+  /** True while another writer waits for the ticket: a batch ends soon then (5 ms). */
+  othersWait(): boolean
+  systemBulk<T extends SystemTable>(table: T, rows: Insertable<StoreSchema[T]>[], onConflict: OnConflict<T>): Promise<void>
+}
+
+/** What a bulk insert does with a row whose key is there already. */
+export type OnConflict<T extends keyof StoreSchema> =
+  | 'fail'
+  | 'ignore'
+  /** Overwrite these columns of the row with the given key (the primary key). */
+  | { key: (keyof StoreSchema[T] & string)[]; update: (keyof StoreSchema[T] & string)[] }
+
+/** Queries of one tenant. Each builder already carries the workspace: it cannot be forgotten. */
+export interface WorkspaceDb {
+  readonly workspace: string
+  readonly dialect: 'sqlite' | 'postgres'
+  /** `select … from table where table.workspace = this one`. Join other tables on their workspace column. */
+  selectFrom<T extends WorkspaceTable>(table: T): SelectQueryBuilder<StoreSchema, T, Record<never, never>>
+  updateTable<T extends WorkspaceTable>(table: T): UpdateQueryBuilder<StoreSchema, T, T, UpdateResult>
+  deleteFrom<T extends WorkspaceTable>(table: T): DeleteQueryBuilder<StoreSchema, T, DeleteResult>
+  /**
+   * Inserts rows in one statement (json_each in SQLite, unnest in PostgreSQL); the workspace column is
+   * filled in. Resolves to the number of rows written.
+   */
+  bulkInsert<T extends WorkspaceTable>(
+    table: T,
+    rows: WorkspaceRowOf<T>[],
+    onConflict: OnConflict<T>,
+  ): Promise<number>
+  /** Rows whose `column` is one of `values`, in one statement however many values there are. */
+  selectByKeys<T extends WorkspaceTable, C extends keyof StoreSchema[T] & string>(
+    table: T,
+    column: C,
+    values: readonly string[],
+  ): SelectQueryBuilder<StoreSchema, T, Record<never, never>>
+  /**
+   * Serialises with every other transaction that locks the same customer (`for update` in PostgreSQL;
+   * SQLite has one writer anyway). Opt-outs and claims take it.
+   */
+  lockCustomers(customerIds: readonly string[]): Promise<void>
+}
+
+export type WorkspaceRowOf<T extends WorkspaceTable> = Omit<Insertable<StoreSchema[T]>, 'workspace'>
+export type RowOf<T extends keyof StoreSchema> = Selectable<StoreSchema[T]>
