@@ -16,7 +16,7 @@ async function up(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
     }
     return builder
       .addPrimaryKeyConstraint(`${name}_key`, key as never[])
-      .$call((b) => (types.dialect === 'sqlite' && !rowidTables.has(name) ? b.modifyEnd(sql`without rowid`) : b))
+      .$call((b) => (types.dialect === 'sqlite' ? b.modifyEnd(rowidTables.has(name) ? sql`strict` : sql`strict, without rowid`) : b))
       .execute()
   }
   const index = (name: string, on: string, columns: string[]) =>
@@ -169,6 +169,7 @@ async function up(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
     .addColumn('kind', text as never, (c) => c.notNull())
     .addColumn('y', int as never, (c) => c.notNull())
     .addColumn('created_at', int as never, (c) => c.notNull())
+    .$call((b) => (types.dialect === 'sqlite' ? b.modifyEnd(sql`strict`) : b))
     .execute()
   await index('rewards_order', 'rewards', ['workspace', 'sequence'])
   await table(
@@ -182,6 +183,16 @@ async function up(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
   await index('snapshots_order', 'snapshots', ['workspace', 'sequence'])
   await table('learner_states', { workspace: text, cursor: int, state: blob, updated_at: int }, ['workspace'])
 
+  await table(
+    'timers',
+    {
+      workspace: text, timer_id: text, customer_id: text, kind: text, due_at: int, lease_owner: text,
+      lease_until: int,
+    },
+    ['workspace', 'timer_id'],
+  )
+  await index('timers_due', 'timers', ['workspace', 'due_at'])
+  await index('timers_customer', 'timers', ['workspace', 'customer_id'])
   await table(
     'rejected_events',
     {

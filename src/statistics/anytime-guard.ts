@@ -10,7 +10,7 @@ export type AnytimeGuardInput =
   | { kind: 'binary'; arms: readonly RateCounts[] }
   | { kind: 'value'; arms: readonly { payers: number }[] }
 
-export interface Shortfall {
+interface Shortfall {
   /** Index into the arms given. */
   arm: number
   what: 'conversions' | 'non-conversions' | 'payers'

@@ -43,6 +43,7 @@ export interface StoreSchema {
   learner_states: LearnerStateRow
 
   // ── pipeline ──
+  timers: TimerRow
   rejected_events: RejectedEventRow
   audit: AuditRow
 }
@@ -274,7 +275,8 @@ export interface OutcomeRow {
   day_utc: number
   outcome_id: string
   customer_id: string
-  kind: 'click' | 'open' | 'conversion'
+  /** 'conversion', 'click', 'open'; the latter two with `suspected-` before them for link scanners. */
+  kind: string
   campaign_id: string
   goal_id: string
   event_id: string
@@ -330,6 +332,20 @@ export interface LearnerStateRow {
   cursor: number
   state: Uint8Array
   updated_at: number
+}
+
+/** Something to look at later for one customer; fired by the worker when due (injected clock). */
+export interface TimerRow {
+  workspace: string
+  /** Stable: setting the same timer again moves it. */
+  timer_id: string
+  customer_id: string
+  /** 'segments': look at the customer's time-dependent segments again. */
+  kind: string
+  due_at: number
+  lease_owner: string
+  /** Wall clock; 0 when not leased. */
+  lease_until: number
 }
 
 export interface RejectedEventRow {

@@ -1,4 +1,13 @@
-import type { DeleteQueryBuilder, DeleteResult, Insertable, Kysely, Selectable, SelectQueryBuilder, UpdateQueryBuilder, UpdateResult } from 'kysely'
+import type {
+  DeleteQueryBuilder,
+  DeleteResult,
+  Insertable,
+  Kysely,
+  Selectable,
+  SelectQueryBuilder,
+  UpdateQueryBuilder,
+  UpdateResult,
+} from 'kysely'
 import type { StoreSchema } from './schema.ts'
 
 export type SystemTable = 'workspaces' | 'api_keys' | 'system_settings' | 'log_offsets'
@@ -14,7 +23,10 @@ export interface Store {
   readonly dialect: 'sqlite' | 'postgres'
   /** Read without a transaction: sees what is committed. */
   readonly read: StoreScope
-  /** One write transaction (`begin immediate`): all or nothing. Rolls back when `work` throws. */
+  /**
+   * One write transaction (`begin immediate`): all or nothing. Rolls back when `work` throws, and when one
+   * of its statements failed, even if `work` caught that.
+   */
   transaction<T>(work: (tx: StoreTransaction) => Promise<T>): Promise<T>
   /** One consistent read over several queries. */
   snapshot<T>(work: (scope: StoreScope) => Promise<T>): Promise<T>
@@ -25,13 +37,20 @@ export interface StoreScope {
   /** The only way to a tenant's rows. */
   workspace(workspace: string): WorkspaceDb
   /** Tables that belong to no tenant. */
-  readonly system: Pick<Kysely<Pick<StoreSchema, SystemTable>>, 'selectFrom' | 'insertInto' | 'updateTable' | 'deleteFrom'>
+  readonly system: Pick<
+    Kysely<Pick<StoreSchema, SystemTable>>,
+    'selectFrom' | 'insertInto' | 'updateTable' | 'deleteFrom'
+  >
 }
 
 export interface StoreTransaction extends StoreScope {
   /** True while another writer waits for the ticket: a batch ends soon then (5 ms). */
   othersWait(): boolean
-  systemBulk<T extends SystemTable>(table: T, rows: Insertable<StoreSchema[T]>[], onConflict: OnConflict<T>): Promise<void>
+  systemBulk<T extends SystemTable>(
+    table: T,
+    rows: Insertable<StoreSchema[T]>[],
+    onConflict: OnConflict<T>,
+  ): Promise<void>
 }
 
 /** What a bulk insert does with a row whose key is there already. */

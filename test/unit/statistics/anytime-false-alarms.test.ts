@@ -6,8 +6,8 @@ import { momentsFromRate } from '#statistics/mean-moments.ts'
 import { standardErrorOfDifference } from '#statistics/welch.ts'
 
 // Two identical arms, looked at after every customer: the arms never differ, so each alarm is false.
-const STREAMS = 400
-const CUSTOMERS = 3000
+const STREAMS = 300
+const CUSTOMERS = 2500
 
 test.each([
   { rate: 0.5, holdout: 0.5, seed: 11 },

@@ -87,7 +87,7 @@ describe('relative lift', () => {
 
 describe('moments', () => {
   test('of micros are exact where doubles lose every digit', () => {
-    // NIST StRD "NumAcc4": 1001 values, 10000000.2, then .1 and .3 in turn; mean .2, variance .01 exactly.
+    // NIST StRD "NumAcc4": 10000000.2, then 1000 of .1 and .3 in turn; variance .01 exactly.
     const tenths = [
       100_000_002n,
       ...Array.from({ length: 1000 }, (_, i) => 100_000_001n + 2n * BigInt(i % 2)),

@@ -1,0 +1,201 @@
+import type { ChannelName } from '#contracts/campaign.ts'
+import type { Clock, InstantMs } from '#contracts/clock.ts'
+import type { ContactSlot, GuardrailFacts, GuardrailOutcome } from '#contracts/guardrail.ts'
+import type { Channel } from '#contracts/message.ts'
+import { selectDueForClaim } from '#platform/store/claim.ts'
+import type { StoreTransaction, WorkspaceDb } from '#platform/store/store.ts'
+import { channelFor } from './channel-for.ts'
+import type { ChannelSet } from './load-channels.ts'
+import { type MessageRow, saveMessages } from './message-rows.ts'
+
+/**
+ * What the claim asks about each message, read in the claim transaction after the customers were locked.
+ * `F` may carry more than the guardrails need: rendering gets it too.
+ */
+export interface ClaimFacts<F extends GuardrailFacts = GuardrailFacts> {
+  /** By messageId. `gone`: the campaign version or the customer is no more; the message lapses. */
+  load(
+    tx: StoreTransaction,
+    workspace: string,
+    messages: MessageRow[],
+    now: InstantMs,
+  ): Promise<Map<string, F | { gone: string }>>
+}
+
+export interface GuardrailPort {
+  evaluate(facts: GuardrailFacts): GuardrailOutcome
+}
+
+export interface ClaimParts<F extends GuardrailFacts> {
+  facts: ClaimFacts<F>
+  guardrails: GuardrailPort
+  channels: ChannelSet
+  clock: Clock
+  wallClock: Clock
+  owner: string
+  /** By the wall clock. Longer than any provider call may take. */
+  leaseMs: number
+}
+
+export interface ClaimedMessage<F extends GuardrailFacts> {
+  message: MessageRow
+  facts: F
+  channel: Channel
+}
+
+export interface ClaimResult<F extends GuardrailFacts> {
+  claimed: ClaimedMessage<F>[]
+  /** Messages that changed: claimed, deferred or lapsed. */
+  taken: number
+}
+
+/** While others wait for the store, a claim ends after this long; what is left stays queued. */
+const patienceMs = 5
+
+/**
+ * The last gate. Takes up to `limit` due messages of one workspace: locks their customers, asks every
+ * guardrail again about what is true now, and for those allowed sets `sending` and writes the attempt. The
+ * commit of this transaction is the moment a send begins; nothing else may start one.
+ *
+ * Messages are judged one after the other, each seeing the slots and the money that those before it took.
+ */
+export async function claimMessages<F extends GuardrailFacts>(
+  tx: StoreTransaction,
+  workspace: string,
+  limit: number,
+  parts: ClaimParts<F>,
+): Promise<ClaimResult<F>> {
+  const startedAt = parts.wallClock.now()
+  const now = parts.clock.now()
+  const db = tx.workspace(workspace)
+  const due = await selectDueForClaim(db, { now, limit })
+  if (due.length === 0) return { claimed: [], taken: 0 }
+  await db.lockCustomers([...new Set(due.map((message) => message.customer_id))])
+  const facts = await parts.facts.load(tx, workspace, due, now)
+
+  const changed: MessageRow[] = []
+  const repeated = new Set<MessageRow>()
+  const claimed: ClaimedMessage<F>[] = []
+  const batch = createBatchView(now)
+  for (const message of due) {
+    if (tx.othersWait() && parts.wallClock.now() - startedAt >= patienceMs) break
+    const known = facts.get(message.message_id) ?? { gone: 'no_facts' }
+    const gate = judge(message, known, batch, parts.guardrails, now)
+    if (gate.kind !== 'claim') {
+      const row = { ...message, ...gate.change, state_at: now }
+      changed.push(row)
+      if (row.state === message.state && row.reason === message.reason) repeated.add(row)
+      continue
+    }
+    const row: MessageRow = {
+      ...message,
+      state: 'sending',
+      reason: '',
+      sending_at: now,
+      state_at: now,
+      attempts: message.attempts + 1,
+      lease_owner: parts.owner,
+      lease_until: parts.wallClock.now() + parts.leaseMs,
+    }
+    const channel = channelFor(parts.channels, gate.facts.workspace, row.channel as ChannelName, row.address)
+    batch.take(row)
+    changed.push(row)
+    claimed.push({ message: row, facts: gate.facts, channel })
+  }
+  await saveMessages(db, changed, now, repeated)
+  await insertAttempts(db, claimed, now)
+  return { claimed, taken: changed.length }
+}
+
+type Gate<F> =
+  | { kind: 'claim'; facts: F }
+  | { kind: 'stay' | 'lapse'; change: Pick<MessageRow, 'state' | 'reason' | 'due_at'> }
+
+/** A deferral that ends now or earlier would be claimed and deferred again without end. */
+const deferralLeastMs = 1000
+
+function judge<F extends GuardrailFacts>(
+  message: MessageRow,
+  known: F | { gone: string },
+  batch: BatchView,
+  guardrails: GuardrailPort,
+  now: InstantMs,
+): Gate<F> {
+  const lapse = (reason: string): Gate<F> => ({
+    kind: 'lapse',
+    change: { state: 'lapsed', reason, due_at: message.due_at },
+  })
+  if (now > message.expires_at) return lapse('expired')
+  if ('gone' in known) return lapse(known.gone)
+  const facts = batch.withTaken(known, message)
+  const { verdict, by } = guardrails.evaluate(facts)
+  if (verdict.kind === 'allow') return { kind: 'claim', facts }
+  const reason = `${by}:${verdict.reason}`
+  if (verdict.kind === 'suppress' || verdict.untilMs > message.expires_at) return lapse(reason)
+  const dueAt = Math.max(verdict.untilMs, now + deferralLeastMs)
+  return { kind: 'stay', change: { state: 'queued', reason, due_at: dueAt } }
+}
+
+interface BatchView {
+  take(message: MessageRow): void
+  /** The facts as they are after what this batch has taken so far. */
+  withTaken<F extends GuardrailFacts>(facts: F, message: MessageRow): F
+}
+
+function createBatchView(now: InstantMs): BatchView {
+  const slots = new Map<string, ContactSlot[]>()
+  const spent = new Map<string, number>()
+  return {
+    take(message) {
+      const slot: ContactSlot = {
+        messageId: message.message_id,
+        channel: message.channel as ChannelName,
+        campaignId: message.campaign_id,
+        state: 'sending',
+        at: now,
+        transactional: message.transactional === 1,
+      }
+      slots.set(message.customer_id, [...(slots.get(message.customer_id) ?? []), slot])
+      spent.set(message.campaign_id, (spent.get(message.campaign_id) ?? 0) + message.cost_micros)
+    },
+    withTaken(facts, message) {
+      const taken = slots.get(message.customer_id)
+      const cost = spent.get(message.campaign_id)
+      if (taken === undefined && cost === undefined) return facts
+      return {
+        ...facts,
+        customer: taken
+          ? { ...facts.customer, contacts: mergeSlots(facts.customer.contacts, taken) }
+          : facts.customer,
+        campaign: cost
+          ? { ...facts.campaign, spentMicros: facts.campaign.spentMicros + cost }
+          : facts.campaign,
+      }
+    },
+  }
+}
+
+/** The batch's slots replace the same messages' queued ones. */
+function mergeSlots(contacts: ContactSlot[], taken: ContactSlot[]): ContactSlot[] {
+  const ids = new Set(taken.map((slot) => slot.messageId))
+  return [...contacts.filter((slot) => !ids.has(slot.messageId)), ...taken]
+}
+
+async function insertAttempts<F extends GuardrailFacts>(
+  db: WorkspaceDb,
+  claimed: ClaimedMessage<F>[],
+  now: InstantMs,
+): Promise<void> {
+  if (claimed.length === 0) return
+  const rows = claimed.map(({ message, channel }) => ({
+    message_id: message.message_id,
+    attempt: message.attempts,
+    provider: channel.provider,
+    started_at: now,
+    ended_at: null,
+    result: '',
+    reason: '',
+    provider_message_id: '',
+  }))
+  await db.bulkInsert('attempts', rows, 'fail')
+}

@@ -1,0 +1,45 @@
+import type { OutgoingMessage, RenderedContent } from '#contracts/message.ts'
+import type { RowOf } from '#platform/store/store.ts'
+import type { Links } from './links.ts'
+import { rewriteLinks } from './rewrite-links.ts'
+
+export interface ComposeInput {
+  message: RowOf<'messages'>
+  content: RenderedContent
+  from: string
+  unsubscribeUrl: string
+}
+
+/**
+ * Puts a rendered message into its envelope. The idempotency key is the message's id, the same for every
+ * attempt. Marketing messages carry one-click unsubscribe (RFC 8058), transactional ones do not.
+ */
+export function composeMessage({ message, content, from, unsubscribeUrl }: ComposeInput): OutgoingMessage {
+  const headers: Record<string, string> = { 'Message-ID': `<${message.message_id}@${domainOf(from)}>` }
+  if (message.channel === 'email' && message.transactional === 0) {
+    headers['List-Unsubscribe'] = `<${unsubscribeUrl}>`
+    headers['List-Unsubscribe-Post'] = 'List-Unsubscribe=One-Click'
+  }
+  return {
+    workspace: message.workspace,
+    messageId: message.message_id,
+    idempotencyKey: message.message_id,
+    customerId: message.customer_id,
+    address: message.address,
+    from,
+    subject: content.subject,
+    html: content.html,
+    text: content.text,
+    headers,
+  }
+}
+
+/** Sends every web link of the html through our click link, except the one that unsubscribes. */
+export function trackClicks(links: Links, workspace: string, messageId: string, unsubscribeUrl: string) {
+  return (html: string): string =>
+    rewriteLinks(html, (url) => (url === unsubscribeUrl ? null : links.clickUrl(workspace, messageId, url)))
+}
+
+function domainOf(from: string): string {
+  return /@([a-z0-9.-]+)>?\s*$/i.exec(from)?.[1]?.toLowerCase() ?? 'starling.invalid'
+}

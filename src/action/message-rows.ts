@@ -1,0 +1,272 @@
+import type { ChannelName } from '#contracts/campaign.ts'
+import type { InstantMs } from '#contracts/clock.ts'
+import type { ContactSlot } from '#contracts/guardrail.ts'
+import type { MessageState, NewMessage } from '#contracts/message.ts'
+import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
+
+export type MessageRow = RowOf<'messages'>
+
+/** Queues messages. One that is there already (the batch ran before) stays as it is. */
+export async function insertMessages(db: WorkspaceDb, messages: NewMessage[], now: InstantMs): Promise<void> {
+  if (messages.length === 0) return
+  await db.bulkInsert(
+    'messages',
+    messages.map((message) => queuedRow(message, now)),
+    'ignore',
+  )
+  const first = messages.map((message) => ({
+    message_id: message.messageId,
+    sequence: 1,
+    state: 'queued',
+    reason: '',
+    at: now,
+  }))
+  await db.bulkInsert('message_transitions', first, 'ignore')
+}
+
+/** No message waits longer than `campaign.expiresAfterHours` can say: 30 days. */
+const expiresAfterMaxMs = 30 * 86_400_000
+
+/**
+ * The cap slots of these customers: messages queued, and those that took a slot at `since` or later.
+ * Customers without any are absent.
+ */
+export async function loadContacts(
+  db: WorkspaceDb,
+  customerIds: readonly string[],
+  since: InstantMs,
+): Promise<Map<string, ContactSlot[]>> {
+  const contacts = new Map<string, ContactSlot[]>()
+  if (customerIds.length === 0) return contacts
+  const rows = await db
+    .selectByKeys('messages', 'customer_id', customerIds)
+    .select(['messages.customer_id', 'messages.message_id', 'messages.channel', 'messages.campaign_id'])
+    .select(['messages.state', 'messages.due_at', 'messages.sending_at', 'messages.transactional'])
+    .where('messages.state', 'in', ['queued', 'sending', 'sent', 'unknown'])
+    .where('messages.created_at', '>=', since - expiresAfterMaxMs)
+    .execute()
+  for (const row of rows) {
+    const at = row.state === 'queued' ? row.due_at : row.sending_at!
+    if (row.state !== 'queued' && at < since) continue
+    const slot: ContactSlot = {
+      messageId: row.message_id,
+      channel: row.channel as ChannelName,
+      campaignId: row.campaign_id,
+      state: row.state as ContactSlot['state'],
+      at,
+      transactional: row.transactional === 1,
+    }
+    const slots = contacts.get(row.customer_id)
+    if (slots === undefined) contacts.set(row.customer_id, [slot])
+    else slots.push(slot)
+  }
+  return contacts
+}
+
+const takenStates: MessageState[] = ['sending', 'sent', 'unknown']
+
+/**
+ * What campaigns have spent, in micros: slots taken, and at decision also what is queued. Reads every
+ * message of the campaigns: ask only for those that have a budget.
+ */
+export async function campaignSpend(
+  db: WorkspaceDb,
+  campaignIds: readonly string[],
+  stage: 'decision' | 'claim' = 'claim',
+): Promise<Map<string, number>> {
+  if (campaignIds.length === 0) return new Map()
+  const rows = await db
+    .selectByKeys('messages', 'campaign_id', campaignIds)
+    .where('messages.state', 'in', stage === 'claim' ? takenStates : [...takenStates, 'queued'])
+    .select((eb) => ['messages.campaign_id', eb.fn.sum<number>('messages.cost_micros').as('spent')])
+    .groupBy('messages.campaign_id')
+    .execute()
+  return new Map(rows.map((row) => [row.campaign_id, Number(row.spent)]))
+}
+
+/** One message with its history. */
+export interface MessageStory {
+  message: MessageRow
+  transitions: RowOf<'message_transitions'>[]
+  attempts: RowOf<'attempts'>[]
+}
+
+export async function loadMessage(db: WorkspaceDb, messageId: string): Promise<MessageStory | null> {
+  const message = await db
+    .selectFrom('messages')
+    .where('messages.message_id', '=', messageId)
+    .selectAll('messages')
+    .executeTakeFirst()
+  if (message === undefined) return null
+  const transitions = await db
+    .selectFrom('message_transitions')
+    .where('message_transitions.message_id', '=', messageId)
+    .selectAll('message_transitions')
+    .orderBy('message_transitions.sequence')
+    .execute()
+  const attempts = await db
+    .selectFrom('attempts')
+    .where('attempts.message_id', '=', messageId)
+    .selectAll('attempts')
+    .orderBy('attempts.attempt')
+    .execute()
+  return { message, transitions, attempts }
+}
+
+export interface MessageFilter {
+  customerId?: string
+  campaignId?: string
+  state?: MessageState
+  decisionId?: string
+  /** Older than this one: where the last page ended. */
+  before?: { createdAt: InstantMs; messageId: string }
+  limit: number
+}
+
+/** Newest first. */
+export async function listMessages(db: WorkspaceDb, filter: MessageFilter): Promise<MessageRow[]> {
+  let query = db.selectFrom('messages').selectAll('messages')
+  if (filter.customerId !== undefined) query = query.where('messages.customer_id', '=', filter.customerId)
+  if (filter.campaignId !== undefined) query = query.where('messages.campaign_id', '=', filter.campaignId)
+  if (filter.decisionId !== undefined) query = query.where('messages.decision_id', '=', filter.decisionId)
+  if (filter.state !== undefined) query = query.where('messages.state', '=', filter.state)
+  const { before } = filter
+  if (before !== undefined) {
+    query = query.where((eb) =>
+      eb.or([
+        eb('messages.created_at', '<', before.createdAt),
+        eb.and([
+          eb('messages.created_at', '=', before.createdAt),
+          eb('messages.message_id', '<', before.messageId),
+        ]),
+      ]),
+    )
+  }
+  return await query
+    .orderBy('messages.created_at', 'desc')
+    .orderBy('messages.message_id', 'desc')
+    .limit(filter.limit)
+    .execute()
+}
+
+/** Number of messages by state. */
+export async function countMessages(db: WorkspaceDb): Promise<Partial<Record<MessageState, number>>> {
+  const rows = await db
+    .selectFrom('messages')
+    .select((eb) => ['messages.state', eb.fn.countAll<number>().as('messages_count')])
+    .groupBy('messages.state')
+    .execute()
+  return Object.fromEntries(rows.map((row) => [row.state, Number(row.messages_count)]))
+}
+
+/** A merge: the messages of one customer become the other's. The caller holds both customers' locks. */
+export async function moveMessages(db: WorkspaceDb, fromId: string, intoId: string): Promise<void> {
+  await db
+    .updateTable('messages')
+    .set({ customer_id: intoId })
+    .where('messages.customer_id', '=', fromId)
+    .execute()
+  await db
+    .updateTable('outbox')
+    .set({ customer_id: intoId })
+    .where('outbox.customer_id', '=', fromId)
+    .execute()
+}
+
+/** Columns that a change of state may change; the rest of a message never changes after it was queued. */
+const stateColumns = [
+  'state',
+  'reason',
+  'due_at',
+  'sending_at',
+  'state_at',
+  'attempts',
+  'lease_owner',
+  'lease_until',
+] as const satisfies (keyof MessageRow)[]
+
+/**
+ * Writes changed messages with a transition each. The rows were read in this transaction. `repeated` are
+ * those put off once more for the same reason: a campaign paused for a month would fill the history.
+ */
+export async function saveMessages(
+  db: WorkspaceDb,
+  rows: MessageRow[],
+  now: InstantMs,
+  repeated: ReadonlySet<MessageRow> = new Set(),
+): Promise<void> {
+  if (rows.length === 0) return
+  await db.bulkInsert('messages', rows.map(withoutWorkspace), {
+    key: ['workspace', 'message_id'],
+    update: [...stateColumns],
+  })
+  const told = rows.filter((row) => !repeated.has(row))
+  if (told.length === 0) return
+  const last = await lastSequences(
+    db,
+    told.map((row) => row.message_id),
+  )
+  const transitions = told.map((row) => ({
+    message_id: row.message_id,
+    sequence: (last.get(row.message_id) ?? 0) + 1,
+    state: row.state,
+    reason: row.reason,
+    at: now,
+  }))
+  await db.bulkInsert('message_transitions', transitions, 'fail')
+}
+
+/** These messages as they stand, by id. */
+export async function loadMessageRows(
+  db: WorkspaceDb,
+  messageIds: readonly string[],
+): Promise<Map<string, MessageRow>> {
+  if (messageIds.length === 0) return new Map()
+  const rows = await db.selectByKeys('messages', 'message_id', messageIds).selectAll('messages').execute()
+  return new Map(rows.map((row) => [row.message_id, row]))
+}
+
+async function lastSequences(db: WorkspaceDb, messageIds: string[]): Promise<Map<string, number>> {
+  const rows = await db
+    .selectByKeys('message_transitions', 'message_id', messageIds)
+    .select((eb) => [
+      'message_transitions.message_id',
+      eb.fn.max<number>('message_transitions.sequence').as('last'),
+    ])
+    .groupBy('message_transitions.message_id')
+    .execute()
+  return new Map(rows.map((row) => [row.message_id, Number(row.last)]))
+}
+
+function withoutWorkspace(row: MessageRow): Omit<MessageRow, 'workspace'> {
+  const { workspace: _, ...rest } = row
+  return rest
+}
+
+function queuedRow(message: NewMessage, now: InstantMs): Omit<MessageRow, 'workspace'> {
+  return {
+    message_id: message.messageId,
+    decision_id: message.decisionId,
+    decision_day_utc: message.decisionDayUtc,
+    customer_id: message.customerId,
+    campaign_id: message.campaignId,
+    campaign_version: message.campaignVersion,
+    treatment_id: message.treatmentId,
+    variant_id: message.variantId,
+    channel: message.channel,
+    address: message.address,
+    state: 'queued',
+    reason: '',
+    transactional: message.transactional ? 1 : 0,
+    cost_micros: message.costMicros,
+    created_at: now,
+    due_at: message.dueAt,
+    expires_at: message.expiresAt,
+    sending_at: null,
+    state_at: now,
+    attempts: 0,
+    context_json: JSON.stringify(message.context),
+    lease_owner: '',
+    lease_until: 0,
+  }
+}

@@ -1,0 +1,178 @@
+import type { GuardrailFacts } from '#contracts/guardrail.ts'
+import type { Logger } from '#contracts/logger.ts'
+import type { ContentFault, OutgoingMessage, RenderedContent, SendResult } from '#contracts/message.ts'
+import type { Store } from '#platform/store/store.ts'
+import { type ClaimedMessage, type ClaimParts, claimMessages } from './claim-messages.ts'
+import { composeMessage, trackClicks } from './compose-message.ts'
+import type { Links } from './links.ts'
+import type { MessageRow } from './message-rows.ts'
+import { markUnknown } from './recover.ts'
+import { createResultWriter } from './result-writer.ts'
+import { type ResultParts, writeResults } from './write-results.ts'
+
+export interface RenderInput<F extends GuardrailFacts> {
+  message: MessageRow
+  facts: F
+  unsubscribeUrl: string
+  /** To run over the finished html. */
+  htmlTransform(html: string): string
+}
+
+/** Says what the message says, with the facts of the claim. `from` null: the default sender. */
+export interface RenderPort<F extends GuardrailFacts> {
+  render(
+    input: RenderInput<F>,
+  ):
+    | { kind: 'rendered'; content: RenderedContent; from: string | null }
+    | { kind: 'fault'; fault: ContentFault }
+}
+
+export interface SenderParts<F extends GuardrailFacts> extends ClaimParts<F>, ResultParts {
+  store: Store
+  workspaces: { list(): Promise<string[]> }
+  render: RenderPort<F>
+  links: Links
+  /** Sender of messages whose template names none. */
+  defaultFrom: string
+  /** Most messages `sending` at once, all workspaces together: what a crash can leave `unknown`. */
+  inFlightMax: number
+  logger: Pick<Logger, 'error'>
+}
+
+export interface Sender {
+  /**
+   * Claims what is due and starts sending it. Resolves to the number of messages taken; 0 means that
+   * nothing is due now. Waits for a free slot first when all are in flight.
+   */
+  step(): Promise<number>
+  /** Resolves when everything in flight has its result in the store. */
+  drain(): Promise<void>
+  /** Marks what a vanished sender left `sending` as unknown; `all` at the start of the only process. */
+  recover(which?: 'all' | 'expired'): Promise<number>
+}
+
+/** The design's bound on what one kill can leave unknown. */
+const inFlightLimit = 32
+
+/** The ledger's engine: claim, render, send, record. */
+export function createSender<F extends GuardrailFacts>(parts: SenderParts<F>): Sender {
+  const { store, workspaces, inFlightMax, logger } = parts
+  if (inFlightMax < 1 || inFlightMax > inFlightLimit) throw new Error(`inFlightMax is 1 to ${inFlightLimit}`)
+  const inFlight = new Map<string, Promise<void>>()
+  const results = createResultWriter((finished) => writeResults(store, finished, parts))
+  let turn = 0
+
+  const start = (claimed: ClaimedMessage<F>): void => {
+    const { message, channel } = claimed
+    const key = keyOf(message.workspace, message.message_id)
+    const run = async (): Promise<void> => {
+      try {
+        const result = await sendOne(claimed, parts)
+        await results.put({ message, provider: channel.provider, result })
+      } catch (error) {
+        // It stays `sending` and becomes `unknown` when its lease has run out.
+        logger.error('a send result could not be written', {
+          messageId: message.message_id,
+          error: String(error),
+        })
+      } finally {
+        inFlight.delete(key)
+      }
+    }
+    inFlight.set(key, run())
+  }
+
+  const stepWorkspace = async (workspace: string): Promise<number> => {
+    if (!(await hasDue(store, workspace, parts.clock.now()))) return 0
+    const free = inFlightMax - inFlight.size
+    if (free <= 0) return 0
+    const result = await store.transaction((tx) => claimMessages(tx, workspace, free, parts))
+    for (const claimed of result.claimed) start(claimed)
+    return result.taken
+  }
+
+  return {
+    async step() {
+      if (inFlight.size >= inFlightMax) await Promise.race(inFlight.values())
+      const all = await workspaces.list()
+      let taken = 0
+      for (let i = 0; i < all.length && inFlight.size < inFlightMax; i++) {
+        taken += await stepWorkspace(all[(turn + i) % all.length]!)
+      }
+      // The next step begins with another workspace: a busy one does not starve the rest.
+      turn = all.length === 0 ? 0 : (turn + 1) % all.length
+      return taken
+    },
+    async drain() {
+      while (inFlight.size > 0) await Promise.all(inFlight.values())
+    },
+    async recover(which = 'all') {
+      let marked = 0
+      for (const workspace of await workspaces.list()) {
+        const isOurs = (messageId: string) => inFlight.has(keyOf(workspace, messageId))
+        marked += await markUnknown(store, workspace, which, { ...parts, isOurs })
+      }
+      return marked
+    },
+  }
+}
+
+/** Renders and hands over one claimed message. Never throws: an unexpected end is an unknown result. */
+async function sendOne<F extends GuardrailFacts>(
+  claimed: ClaimedMessage<F>,
+  parts: SenderParts<F>,
+): Promise<SendResult> {
+  const { message, channel } = claimed
+  const outgoing = renderOne(claimed, parts)
+  if (outgoing.kind !== 'outgoing') return outgoing
+  try {
+    return await channel.send(outgoing.message)
+  } catch (error) {
+    parts.logger.error('a channel threw', { messageId: message.message_id, error: String(error) })
+    return { kind: 'unknown', reason: `exception: ${String(error)}` }
+  }
+}
+
+type Rendered = { kind: 'outgoing'; message: OutgoingMessage } | SendResult
+
+function renderOne<F extends GuardrailFacts>(
+  { message, facts }: ClaimedMessage<F>,
+  { links, render, defaultFrom, logger }: SenderParts<F>,
+): Rendered {
+  const { workspace, message_id: messageId } = message
+  const unsubscribeUrl = links.unsubscribeUrl(workspace, messageId)
+  try {
+    const htmlTransform = trackClicks(links, workspace, messageId, unsubscribeUrl)
+    const rendered = render.render({ message, facts, unsubscribeUrl, htmlTransform })
+    if (rendered.kind === 'fault') {
+      const { code, detail } = rendered.fault
+      return { kind: 'permanent', reason: `${code}: ${detail}`, suppress: false }
+    }
+    const from = rendered.from ?? defaultFrom
+    return {
+      kind: 'outgoing',
+      message: composeMessage({ message, content: rendered.content, from, unsubscribeUrl }),
+    }
+  } catch (error) {
+    // The provider was not called: it may be tried again.
+    logger.error('a message could not be rendered', { messageId, error: String(error) })
+    return { kind: 'transient', reason: `render_failed: ${String(error)}` }
+  }
+}
+
+/** A plain read, so that idle workspaces cost no write transaction. */
+async function hasDue(store: Store, workspace: string, now: number): Promise<boolean> {
+  const due = await store.read
+    .workspace(workspace)
+    .selectFrom('messages')
+    .select('messages.message_id')
+    .where('messages.state', '=', 'queued')
+    .where('messages.due_at', '<=', now)
+    .limit(1)
+    .executeTakeFirst()
+  return due !== undefined
+}
+
+function keyOf(workspace: string, messageId: string): string {
+  return `${workspace}\u0000${messageId}`
+}

@@ -1,0 +1,131 @@
+import type { ChannelName } from '#contracts/campaign.ts'
+import type { Clock, InstantMs } from '#contracts/clock.ts'
+import type { SendResult } from '#contracts/message.ts'
+import type { Random } from '#contracts/random.ts'
+import type { Store, WorkspaceDb } from '#platform/store/store.ts'
+import { loadMessageRows, type MessageRow, saveMessages } from './message-rows.ts'
+import { outcomeOf, reasonOf, type SendOutcome } from './send-outcome.ts'
+
+/** One provider call that has ended. */
+export interface FinishedAttempt {
+  /** As claimed: its `attempts` is this attempt's number. */
+  message: MessageRow
+  provider: string
+  result: SendResult
+}
+
+export interface SuppressionPort {
+  suppress(
+    db: WorkspaceDb,
+    fact: { channel: ChannelName; address: string; reason: string; detail: string; now: InstantMs },
+  ): Promise<void>
+}
+
+/** Told in the transaction that records them: learning opens its windows here. */
+export interface SentPort {
+  recordSent(db: WorkspaceDb, messages: MessageRow[], now: InstantMs): Promise<void>
+}
+
+export interface ResultParts {
+  clock: Clock
+  random: Random
+  suppressions: SuppressionPort
+  sent: SentPort
+}
+
+/**
+ * Writes what provider calls came to, in one transaction. A result counts when its attempt is still the
+ * message's last: a message that was marked `unknown` meanwhile (its lease ran out) is resolved to `sent`
+ * or `failed`, never queued again.
+ */
+export async function writeResults(
+  store: Store,
+  finished: FinishedAttempt[],
+  parts: ResultParts,
+): Promise<void> {
+  const now = parts.clock.now()
+  await store.transaction(async (tx) => {
+    for (const [workspace, attempts] of Map.groupBy(finished, ({ message }) => message.workspace)) {
+      await writeWorkspace(tx.workspace(workspace), attempts, now, parts)
+    }
+  })
+}
+
+async function writeWorkspace(
+  db: WorkspaceDb,
+  finished: FinishedAttempt[],
+  now: InstantMs,
+  parts: ResultParts,
+): Promise<void> {
+  const current = await loadMessageRows(
+    db,
+    finished.map(({ message }) => message.message_id),
+  )
+  const transientBefore = await countTransient(db, finished)
+  const changed: MessageRow[] = []
+  for (const { message, result } of finished) {
+    const row = current.get(message.message_id)
+    if (row !== undefined && row.attempts === message.attempts) {
+      const tries = (transientBefore.get(message.message_id) ?? 0) + 1
+      const next = nextRow(row, outcomeOf(row, result, tries, now, parts.random), now)
+      if (next !== null) changed.push(next)
+    }
+    if (result.kind === 'permanent' && result.suppress) {
+      await parts.suppressions.suppress(db, {
+        channel: message.channel as ChannelName,
+        address: message.address,
+        reason: 'bounce',
+        detail: reasonOf(result),
+        now,
+      })
+    }
+  }
+  await saveMessages(db, changed, now)
+  await endAttempts(db, finished, now)
+  const sent = changed.filter((row) => row.state === 'sent')
+  if (sent.length > 0) await parts.sent.recordSent(db, sent, now)
+}
+
+/** The message after this outcome, or null when it no longer matters. */
+function nextRow(row: MessageRow, outcome: SendOutcome, now: InstantMs): MessageRow | null {
+  const done = { ...row, state_at: now, lease_owner: '', lease_until: 0 }
+  if (row.state === 'unknown') {
+    if (outcome.state === 'unknown') return null
+    return { ...done, state: outcome.state === 'sent' ? 'sent' : 'failed', reason: outcome.reason }
+  }
+  if (row.state !== 'sending') return null
+  if (outcome.state !== 'queued') return { ...done, state: outcome.state, reason: outcome.reason }
+  // The slot is given back until the next claim takes one.
+  return { ...done, state: 'queued', reason: outcome.reason, due_at: outcome.dueAt!, sending_at: null }
+}
+
+async function countTransient(db: WorkspaceDb, finished: FinishedAttempt[]): Promise<Map<string, number>> {
+  const ids = finished
+    .filter(({ result }) => result.kind === 'transient')
+    .map(({ message }) => message.message_id)
+  if (ids.length === 0) return new Map()
+  const rows = await db
+    .selectByKeys('attempts', 'message_id', ids)
+    .where('attempts.result', '=', 'transient')
+    .select((eb) => ['attempts.message_id', eb.fn.countAll<number>().as('tries')])
+    .groupBy('attempts.message_id')
+    .execute()
+  return new Map(rows.map((row) => [row.message_id, Number(row.tries)]))
+}
+
+async function endAttempts(db: WorkspaceDb, finished: FinishedAttempt[], now: InstantMs): Promise<void> {
+  const rows = finished.map(({ message, provider, result }) => ({
+    message_id: message.message_id,
+    attempt: message.attempts,
+    provider,
+    started_at: message.sending_at ?? now,
+    ended_at: now,
+    result: result.kind,
+    reason: reasonOf(result),
+    provider_message_id: result.kind === 'sent' ? result.providerMessageId : '',
+  }))
+  await db.bulkInsert('attempts', rows, {
+    key: ['workspace', 'message_id', 'attempt'],
+    update: ['ended_at', 'result', 'reason', 'provider_message_id'],
+  })
+}

@@ -1,0 +1,79 @@
+import type { Clock } from '#contracts/clock.ts'
+import type { ApiFault } from '#contracts/errors.ts'
+import type { RowOf, Store } from '#platform/store/store.ts'
+import type { Ingest } from '../ingest/ingest.ts'
+import { parseRequest } from '../ingest/parse-request.ts'
+import { surroundingsOf, validateEvent } from '../ingest/validate-event.ts'
+import { listRejected, loadRejected, markReplayed } from '../pipeline/rejected-event-rows.ts'
+import type { RejectedEventsPort, RejectedEventView } from './routes/rejected-event-routes.ts'
+
+/** Refused events as the store keeps them, taken again through the same ingest that refused them. */
+export function createRejectedEvents({
+  store,
+  ingest,
+  wallClock,
+}: {
+  store: Store
+  ingest: Ingest
+  wallClock: Clock
+}): RejectedEventsPort {
+  return {
+    async list(workspace, page) {
+      return (await listRejected(store.read.workspace(workspace), page)).map(viewOf)
+    },
+    async replay(workspace, rejectedId, corrected) {
+      const row = await loadRejected(store.read.workspace(workspace), rejectedId)
+      if (row === null) return refused({ code: 'not_found', detail: `no refused event ${rejectedId}` })
+      if (row.replayed_at !== null)
+        return refused({ code: 'conflict', detail: 'it has been replayed already' })
+      const json = corrected === undefined ? row.body : JSON.stringify(corrected)
+      if (!isJson(json)) {
+        return refused({
+          code: 'conflict',
+          detail: 'too long to be kept whole: give the event',
+          field: 'event',
+        })
+      }
+      const request = parseRequest(Buffer.from(`{"batch":[${json}]}`), 'batch', ingest.limits)
+      if (!('events' in request)) return refused(request)
+      // Asked first, so that an event that is refused again is not kept a second time.
+      const checked = validateEvent(
+        request.events[0],
+        surroundingsOf(request, row.received_at, ingest.limits),
+      )
+      if (checked.kind === 'fault') {
+        const { code, field, detail } = checked
+        return refused({ code: 'invalid_definition', detail: `still refused: ${code}, ${detail}`, field })
+      }
+      const answer = await ingest.ingest(workspace, request, row.received_at)
+      if (answer.kind === 'fault') return refused(answer.fault)
+      await store.transaction((tx) => markReplayed(tx.workspace(workspace), rejectedId, wallClock.now()))
+      return { kind: 'replayed' }
+    },
+  }
+}
+
+function refused(fault: ApiFault): { kind: 'refused'; fault: ApiFault } {
+  return { kind: 'refused', fault }
+}
+
+function viewOf(row: RowOf<'rejected_events'>): RejectedEventView {
+  return {
+    id: row.rejected_id,
+    receivedAt: row.received_at,
+    code: row.code,
+    field: row.field,
+    detail: row.detail,
+    body: row.body,
+    replayedAt: row.replayed_at,
+  }
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,150 @@
+import type {
+  Campaign,
+  CampaignSpec,
+  ChannelName,
+  Experiment,
+  Goal,
+  TreatmentSpec,
+} from '#contracts/campaign.ts'
+import { microsOf } from '#contracts/money.ts'
+import { checkCondition, checkQuietHours, duplicates } from './check-definitions.ts'
+import type { DefinitionFault } from './definition-fault.ts'
+import type { Definitions } from './definitions.ts'
+
+export type Resolved = { spec: CampaignSpec } | { faults: DefinitionFault[] }
+
+/**
+ * A campaign with everything it refers to. `field` is where it stands (`campaigns[0]`), `channels` are the
+ * ones that this build can send through.
+ */
+export function resolveCampaign(
+  campaign: Campaign,
+  field: string,
+  definitions: Definitions,
+  channels: readonly ChannelName[],
+): Resolved {
+  const faults: DefinitionFault[] = []
+  const fault = (at: string, detail: string): undefined => {
+    faults.push({ field: `${field}.${at}`, detail })
+  }
+  const goalAt = (id: string, at: string): Goal | undefined =>
+    definitions.goal.get(id) ?? fault(at, `there is no goal ${id}`)
+  const goal = goalAt(campaign.goal, 'goal')
+  const alsoMeasure = campaign.alsoMeasure.map((id, i) => goalAt(id, `alsoMeasure[${i}]`))
+  const treatments = campaign.treatments.map((_, i) =>
+    resolveTreatment(campaign, i, definitions, channels, fault),
+  )
+  const policy = resolvePolicy(campaign, definitions, fault)
+  faults.push(...checkConditions(campaign, field, definitions))
+  faults.push(...checkQuietHours(campaign.quietHours, `${field}.quietHours`))
+  if (faults.length > 0 || goal === undefined || policy === undefined) return { faults }
+  return {
+    spec: {
+      campaignId: campaign.id,
+      name: campaign.name,
+      goal,
+      alsoMeasure: alsoMeasure.filter((each) => each !== undefined),
+      trigger: campaign.trigger,
+      ...(campaign.audience === undefined ? {} : { audience: campaign.audience }),
+      treatments: treatments.filter((each) => each !== undefined),
+      policy,
+      holdout: campaign.holdout,
+      frequencyCaps: campaign.frequencyCaps,
+      ...(campaign.quietHours === undefined ? {} : { quietHours: campaign.quietHours }),
+      ...(campaign.budget === undefined ? {} : { budgetMicros: microsOf(campaign.budget) }),
+      expiresAfterMs: Math.round(campaign.expiresAfterHours * 3_600_000),
+      features: campaign.features,
+    },
+  }
+}
+
+/** Notes a fault of the campaign and stands for what is missing. */
+type NoteFault = (at: string, detail: string) => undefined
+
+function resolveTreatment(
+  campaign: Campaign,
+  index: number,
+  definitions: Definitions,
+  channels: readonly ChannelName[],
+  fault: NoteFault,
+): TreatmentSpec | undefined {
+  const at = `treatments[${index}]`
+  const treatment = campaign.treatments[index] as Campaign['treatments'][number]
+  const { channel, cost, lever } = treatment
+  const treatmentId = treatmentIdOf(treatment)
+  const first = campaign.treatments.findIndex((other) => treatmentIdOf(other) === treatmentId)
+  if (first < index)
+    fault(at, `${treatmentId} stands in treatments[${first}] already: add its variants there`)
+  if (!channels.includes(channel))
+    fault(`${at}.channel`, `${channel} is not supported; there is ${channels.join(', ')}`)
+  const offer =
+    definitions.offer.get(treatment.offer) ?? fault(`${at}.offer`, `there is no offer ${treatment.offer}`)
+  for (const { field, detail } of duplicates(`${at}.variants`, treatment.variants)) fault(field, detail)
+  const variants = treatment.variants.flatMap(({ id, template: templateId, weight }, i) => {
+    const template = definitions.template.get(templateId)
+    if (template?.channel === channel) return [{ variantId: id, weight, template }]
+    const detail =
+      template === undefined
+        ? `there is no template ${templateId}`
+        : `${templateId} is for ${template.channel}, not ${channel}`
+    fault(`${at}.variants[${i}].template`, detail)
+    return []
+  })
+  if (offer === undefined) return undefined
+  return {
+    treatmentId,
+    offer,
+    channel,
+    costMicros: microsOf(cost),
+    valueMicros: microsOf(offer.value),
+    lever,
+    variants,
+  }
+}
+
+function resolvePolicy(
+  campaign: Campaign,
+  definitions: Definitions,
+  fault: NoteFault,
+): CampaignSpec['policy'] | undefined {
+  if (campaign.policy.kind === 'inverse-gap') return campaign.policy
+  const id = campaign.policy.experiment
+  const experiment = definitions.experiment.get(id)
+  if (experiment === undefined) return fault('policy.experiment', `there is no experiment ${id}`)
+  for (const { arm, treatment } of strangers(experiment, campaign)) {
+    fault(
+      'policy.experiment',
+      `arm ${arm} of ${id} names ${treatment}, which is no treatment of this campaign`,
+    )
+  }
+  return { kind: 'fixed-split', experiment }
+}
+
+/** Arms whose treatment the campaign does not have. */
+function strangers({ arms }: Experiment, campaign: Campaign): { arm: string; treatment: string }[] {
+  const own = new Set(campaign.treatments.map(treatmentIdOf))
+  return arms.flatMap(({ id, treatment }) =>
+    treatment === undefined || own.has(treatment) ? [] : [{ arm: id, treatment }],
+  )
+}
+
+function checkConditions(
+  { trigger, audience }: Campaign,
+  field: string,
+  definitions: Definitions,
+): DefinitionFault[] {
+  const faults = checkCondition(audience, `${field}.audience`, definitions, 'without-event')
+  if ('where' in trigger)
+    faults.push(...checkCondition(trigger.where, `${field}.trigger.where`, definitions, 'with-event'))
+  if ('segmentEntered' in trigger && !definitions.segment.has(trigger.segmentEntered)) {
+    faults.push({
+      field: `${field}.trigger.segmentEntered`,
+      detail: `there is no segment ${trigger.segmentEntered}`,
+    })
+  }
+  return faults
+}
+
+function treatmentIdOf({ offer, channel }: { offer: string; channel: ChannelName }): string {
+  return `${offer}/${channel}`
+}

@@ -1,0 +1,138 @@
+import { hash } from 'node:crypto'
+import Handlebars from 'handlebars'
+import type { ChannelName, Template } from '#contracts/campaign.ts'
+import { formatHelpers } from './helpers.ts'
+import { loopEntries } from './printed-values.ts'
+import { type ShapeNode, templateShape } from './template-shape.ts'
+
+/** Largest part of a template, in UTF-8 bytes. */
+export const templateBytesMax = 262_144
+/** Largest rendered part, in UTF-8 bytes. */
+export const renderedBytesMax = 524_288
+
+export const templateParts = ['subject', 'html', 'text'] as const
+export type TemplatePart = (typeof templateParts)[number]
+
+export interface CompiledTemplate {
+  templateId: string
+  /** Hash of all that makes the template: equal contents, equal hash. */
+  contentHash: string
+  channel: ChannelName
+  from: string | null
+  /** Path parts and fallback, for variables without value. */
+  defaults: { parts: string[]; value: string | number }[]
+  parts: Record<TemplatePart, CompiledPart>
+}
+
+export interface CompiledPart {
+  shape: ShapeNode[]
+  run: Handlebars.TemplateDelegate | null
+}
+
+export type CompileResult =
+  | { kind: 'compiled'; template: CompiledTemplate }
+  /** Every fault found, each with its part and line. */
+  | { kind: 'faults'; faults: string[] }
+
+/** Compiles the three parts of a template once, or says all that is wrong with them. */
+export function compileTemplate(template: Template): CompileResult {
+  const faults: string[] = []
+  const parts = Object.fromEntries(
+    templateParts.map((part) => [part, compilePart(part, template[part], faults)]),
+  ) as Record<TemplatePart, CompiledPart>
+  checkWhole(template, faults)
+  if (faults.length > 0) return { kind: 'faults', faults }
+  const defaults = Object.entries(template.defaults).map(([path, value]) => ({
+    parts: path.split('.'),
+    value,
+  }))
+  const compiled = {
+    templateId: template.id,
+    contentHash: templateHash(template),
+    channel: template.channel,
+    from: template.from ?? null,
+    defaults,
+    parts,
+  }
+  return { kind: 'compiled', template: compiled }
+}
+
+export function templateHash(template: Template): string {
+  const { id, channel, subject, html, text, from, defaults } = template
+  return hash('sha256', JSON.stringify([id, channel, subject, html, text, from ?? null, defaults]), 'hex')
+}
+
+function compilePart(part: TemplatePart, source: string, faults: string[]): CompiledPart {
+  if (source === '') return { shape: [], run: null }
+  if (Buffer.byteLength(source) > templateBytesMax) {
+    faults.push(`${part}: larger than ${templateBytesMax} bytes`)
+    return { shape: [], run: null }
+  }
+  try {
+    const program = engine.parse(source)
+    const checked = templateShape(program)
+    if (checked.kind === 'faults') {
+      faults.push(...checked.faults.map((fault) => `${part}: ${fault}`))
+      return { shape: [], run: null }
+    }
+    return {
+      shape: checked.nodes,
+      run: engine.compile(program, { ...compileOptions, noEscape: part !== 'html' }),
+    }
+  } catch (error) {
+    faults.push(`${part}: ${error instanceof Error ? error.message : String(error)}`)
+    return { shape: [], run: null }
+  }
+}
+
+function checkWhole(template: Template, faults: string[]): void {
+  if (template.channel === 'email') {
+    if (template.subject.trim() === '') faults.push('subject: an e-mail needs one')
+    if (template.html.trim() === '' && template.text.trim() === '')
+      faults.push('html: an e-mail needs html or text')
+  }
+  // A value inside a script would have to be escaped as JavaScript, and no mail reader runs one.
+  if (/<script[\s/>]/i.test(template.html)) faults.push('html: scripts are not supported')
+  for (const [path, value] of Object.entries(template.defaults)) {
+    if (!/^[^.\s]+(\.[^.\s]+)+$/.test(path))
+      faults.push(`defaults: ${path} is not a path such as customer.firstName`)
+    if (String(value).trim() === '') faults.push(`defaults: ${path} is blank`)
+  }
+}
+
+/** Raised inside a render that grows past its limit. */
+export class RenderTooLarge extends Error {}
+
+const engine = createEngine()
+
+const compileOptions: CompileOptions = {
+  knownHelpersOnly: true,
+  knownHelpers: Object.fromEntries(Object.keys(formatHelpers).map((name) => [name, true])),
+}
+
+/** A Handlebars of its own: our helpers, our bounded `each`, none of the others. */
+function createEngine(): typeof Handlebars {
+  const created = Handlebars.create()
+  for (const name of ['log', 'lookup']) created.unregisterHelper(name)
+  for (const [name, helper] of Object.entries(formatHelpers)) {
+    created.registerHelper(name, (...all: unknown[]) => {
+      const options = all.pop() as { hash: Record<string, unknown> }
+      return helper.format(all, options.hash)
+    })
+  }
+  created.registerHelper('each', boundedEach)
+  return created
+}
+
+function boundedEach(this: unknown, list: unknown, options: Handlebars.HelperOptions): string {
+  const entries = loopEntries(list)
+  if (entries.length === 0) return options.inverse(this)
+  let output = ''
+  for (const [index, [key, item]] of entries.entries()) {
+    const data = Handlebars.createFrame(options.data)
+    Object.assign(data, { index, key, first: index === 0, last: index === entries.length - 1 })
+    output += options.fn(item, { data })
+    if (output.length > renderedBytesMax) throw new RenderTooLarge()
+  }
+  return output
+}

@@ -1,0 +1,35 @@
+import type { Offer } from '#contracts/campaign.ts'
+import type { JsonObject } from '#contracts/json.ts'
+
+/** What a template may name. Plain JSON: a value without own JSON type never gets in. */
+export interface TemplateContext {
+  [root: string]: JsonObject
+  /** `id` and the customer's traits. */
+  customer: JsonObject
+  /** The trigger: `name` and `properties`. */
+  event: JsonObject
+  /** `id`, `name` and the offer's facts. */
+  offer: JsonObject
+  /** `unsubscribe`. */
+  links: JsonObject
+}
+
+export interface ContextInput {
+  customerId: string
+  traits: JsonObject
+  /** As the message keeps it: `{ event: { name, properties } }`. */
+  trigger: JsonObject
+  offer: Offer
+  unsubscribeUrl: string
+}
+
+/** Puts a template's context together. Our own fields win over traits and facts of the same name. */
+export function templateContext(input: ContextInput): TemplateContext {
+  const event = input.trigger.event
+  return {
+    customer: { ...input.traits, id: input.customerId },
+    event: typeof event === 'object' && event !== null && !Array.isArray(event) ? event : {},
+    offer: { ...input.offer.facts, id: input.offer.id, name: input.offer.name },
+    links: { unsubscribe: input.unsubscribeUrl },
+  }
+}

@@ -1,0 +1,132 @@
+import type { TemplateContext } from './context.ts'
+import { hasValue } from './helpers.ts'
+import type { Argument, ShapeNode, ValuePath } from './template-shape.ts'
+
+/** Most passes of one loop; the rest of a longer list is left out. */
+export const loopPassesMax = 100
+/** Most passes of all loops together, nested ones multiplied. */
+export const loopPassesTotalMax = 10_000
+
+export interface PrintedValues {
+  /** Paths that would print as nothing, as written from the root (`event.properties.items.0.name`). */
+  missing: string[]
+  /** Characters of all printed values before escaping. */
+  charactersTotal: number
+  /** The loops would run more often than `loopPassesTotalMax`. */
+  tooManyPasses: boolean
+}
+
+/**
+ * Walks the branches that this context takes, as Handlebars will, and collects what they print. A variable
+ * in a branch not taken is not required: `{{#if customer.city}}in {{customer.city}}{{/if}}` never misses.
+ */
+export function printedValues(nodes: ShapeNode[], context: TemplateContext): PrintedValues {
+  const walk: Walk = { root: context, missing: new Set(), charactersTotal: 0, passesLeft: loopPassesTotalMax }
+  visit(nodes, { value: context, path: [], loop: {} }, walk)
+  return {
+    missing: [...walk.missing],
+    charactersTotal: walk.charactersTotal,
+    tooManyPasses: walk.passesLeft < 0,
+  }
+}
+
+/** The value at `parts`, by own properties only, as Handlebars looks up with prototype access off. */
+export function lookUp(start: unknown, parts: readonly string[]): unknown {
+  let value = start
+  for (const part of parts) {
+    if (value === null || value === undefined || !Object.hasOwn(Object(value), part)) return undefined
+    value = (value as Record<string, unknown>)[part]
+  }
+  return value
+}
+
+interface Scope {
+  value: unknown
+  path: string[]
+  loop: Record<string, string | number | boolean>
+}
+
+interface Walk {
+  root: TemplateContext
+  missing: Set<string>
+  charactersTotal: number
+  passesLeft: number
+}
+
+function visit(nodes: ShapeNode[], scope: Scope, walk: Walk): void {
+  for (const node of nodes) {
+    if (walk.passesLeft < 0) return
+    if (node.kind === 'print') print(node.value, scope, walk)
+    else visitBlock(node, scope, walk)
+  }
+}
+
+function visitBlock(node: Exclude<ShapeNode, { kind: 'print' }>, scope: Scope, walk: Walk): void {
+  const value = valueAt(node.path, scope, walk)
+  if (node.kind === 'if' || node.kind === 'unless') {
+    const taken = isTruthy(value) === (node.kind === 'if') ? node.then : node.otherwise
+    visit(taken, scope, walk)
+  } else if (node.kind === 'with') {
+    if (isEmpty(value)) visit(node.otherwise, scope, walk)
+    else visit(node.then, { ...scope, value, path: fullPath(node.path, scope) }, walk)
+  } else {
+    const entries = loopEntries(value)
+    if (entries.length === 0) visit(node.otherwise, scope, walk)
+    for (const [index, [key, item]] of entries.entries()) {
+      walk.passesLeft--
+      const loop = { index, key, first: index === 0, last: index === entries.length - 1 }
+      visit(node.then, { value: item, path: [...fullPath(node.path, scope), key], loop }, walk)
+    }
+  }
+}
+
+/** What a loop runs over: a list's items or an object's own values, at most `loopPassesMax`. */
+export function loopEntries(value: unknown): [key: string, item: unknown][] {
+  if (value === null || typeof value !== 'object') return []
+  if (Array.isArray(value)) return value.slice(0, loopPassesMax).map((item, index) => [String(index), item])
+  return Object.entries(value).slice(0, loopPassesMax)
+}
+
+function print(argument: Argument, scope: Scope, walk: Walk): void {
+  if (argument.kind === 'literal') return
+  if (argument.kind === 'call') {
+    if (argument.helper !== 'default') {
+      for (const inner of argument.arguments) print(inner, scope, walk)
+      return
+    }
+    const found = argument.arguments.find((inner) => isPrintable(inner, scope, walk))
+    print(found ?? argument.arguments[0]!, scope, walk)
+    return
+  }
+  const value = valueAt(argument.path, scope, walk)
+  if (!hasValue(value)) walk.missing.add(fullPath(argument.path, scope).join('.'))
+  else walk.charactersTotal += String(value).length
+}
+
+function isPrintable(argument: Argument, scope: Scope, walk: Walk): boolean {
+  if (argument.kind === 'literal') return hasValue(argument.value)
+  if (argument.kind === 'path') return hasValue(valueAt(argument.path, scope, walk))
+  const some = argument.helper === 'default' ? 'some' : 'every'
+  return argument.arguments[some]((inner) => isPrintable(inner, scope, walk))
+}
+
+function valueAt(path: ValuePath, scope: Scope, walk: Walk): unknown {
+  if (path.from === 'root') return lookUp(walk.root, path.parts)
+  if (path.from === 'loop') return scope.loop[path.parts[0]!]
+  return lookUp(scope.value, path.parts)
+}
+
+function fullPath(path: ValuePath, scope: Scope): string[] {
+  if (path.from === 'loop') return [`@${path.parts[0]}`]
+  return path.from === 'root' ? path.parts : [...scope.path, ...path.parts]
+}
+
+/** As Handlebars' `if`: 0 is false, an empty list is false. */
+function isTruthy(value: unknown): boolean {
+  return Boolean(value) && !isEmpty(value)
+}
+
+/** As Handlebars' `with`: 0 is a value, an empty list is none. */
+function isEmpty(value: unknown): boolean {
+  return (!value && value !== 0) || (Array.isArray(value) && value.length === 0)
+}

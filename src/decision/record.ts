@@ -1,0 +1,192 @@
+import type { DecisionChoice, DecodedCandidate, DecodedDecision } from '#contracts/decision.ts'
+import type { GuardrailOutcome, Verdict } from '#contracts/guardrail.ts'
+import { type ByteReader, createByteReader } from './byte-reader.ts'
+import { createOutcomeDecoder } from './decode-outcome.ts'
+import {
+  campaignFlag,
+  candidateFlag,
+  choiceKinds,
+  experimentShift,
+  recordFormatVersion,
+  triggerKinds,
+} from './record-format.ts'
+import { experimentGuardrail, experimentReasons } from './working-space.ts'
+
+/**
+ * A record for people and for learning. Throws a RangeError when the bytes are no whole record, or of a
+ * format newer than this engine reads.
+ */
+export function decodeDecision(record: Uint8Array): DecodedDecision {
+  const { candidates, ...rest } = decodeRecord(record)
+  return {
+    ...rest,
+    candidates: candidates.map(({ experimentReason, ...candidate }) => ({
+      ...candidate,
+      guardrails: withExperiment(candidate.guardrails, experimentReason),
+    })),
+  }
+}
+
+/** As the engine saw it: the guardrails' own outcome, and beside it why an experiment kept it out. */
+export interface RecordedCandidate extends DecodedCandidate {
+  /** Into `experimentReasons`. */
+  experimentReason: number
+}
+export interface DecodedRecord extends Omit<DecodedDecision, 'candidates'> {
+  candidates: RecordedCandidate[]
+}
+
+export function decodeRecord(record: Uint8Array): DecodedRecord {
+  const reader = createByteReader(record)
+  const format = reader.u8()
+  if (format > recordFormatVersion) {
+    throw new RangeError(
+      `decision record of format ${format}: this engine reads up to ${recordFormatVersion}; a newer release wrote it`,
+    )
+  }
+  if (format === 0) throw new RangeError('not a decision record: format 0')
+  const decoded = { ...decodeHead(reader), ...decodeBody(reader) }
+  if (reader.left() > 0) throw new RangeError(`the decision record has ${reader.left()} bytes too many`)
+  return decoded
+}
+
+function decodeHead(reader: ByteReader) {
+  return {
+    engineVersion: reader.text(),
+    workspace: reader.text(),
+    featureSchema: reader.text(),
+    snapshotId: reader.id(),
+    t: reader.f64(),
+    gamma: reader.f64(),
+    boundMicros: reader.f64(),
+    decisionId: reader.id(),
+    customerId: reader.id(),
+    trigger: {
+      kind: known(triggerKinds, reader.u8(), 'trigger kind'),
+      triggerId: reader.id(),
+      step: reader.varint(),
+    },
+    decidedAt: reader.f64(),
+    seed: hex32(reader.u32()) + hex32(reader.u32()),
+  }
+}
+
+function decodeBody(reader: ByteReader) {
+  const features = decodeFeatures(reader)
+  const campaigns = listOf(reader, () => decodeCampaign(reader))
+  const candidates = decodeCandidates(reader)
+  const nothingProbability = reader.f64()
+  return { features, campaigns, candidates, nothingProbability, choice: decodeChoice(reader, candidates) }
+}
+
+function decodeFeatures(reader: ByteReader): Float64Array {
+  const length = reader.varint()
+  if (length > reader.left() * 8)
+    throw new RangeError(`the decision record is too short for ${length} features`)
+  const features = new Float64Array(length)
+  for (let from = 0; from < length; from += 8) {
+    const bits = reader.u8()
+    for (let i = 0; i < 8 && from + i < length; i += 1) if ((bits >> i) & 1) features[from + i] = reader.f64()
+  }
+  return features
+}
+
+function decodeCampaign(reader: ByteReader): DecodedDecision['campaigns'][number] {
+  const campaignId = reader.text()
+  const version = reader.varint()
+  const flags = reader.u8()
+  return {
+    campaignId,
+    version,
+    heldOut: (flags & campaignFlag.heldOut) !== 0,
+    arm: reader.text(),
+    policy: (flags & campaignFlag.fixedSplit) !== 0 ? 'fixed-split' : 'inverse-gap',
+  }
+}
+
+function decodeCandidates(reader: ByteReader): RecordedCandidate[] {
+  const outcomes = createOutcomeDecoder(reader)
+  const read = listOf(reader, () => decodeCandidate(reader, outcomes.outcome))
+  for (const { isScored, candidate } of read) {
+    if (!isScored) continue
+    candidate.responseProbability = reader.f64()
+    candidate.unpromptedProbability = reader.f64()
+    candidate.fatigue = reader.f64()
+    candidate.valueMicros = reader.f64()
+    candidate.lever = reader.f64()
+    candidate.costMicros = reader.f64()
+    candidate.scoreMicros = reader.f64()
+    candidate.probability = reader.f64()
+  }
+  return read.map(({ candidate }) => candidate)
+}
+
+function decodeCandidate(reader: ByteReader, outcome: () => GuardrailOutcome) {
+  const campaignIndex = reader.varint()
+  const treatmentIndex = reader.varint()
+  const flags = reader.u8()
+  const guardrails = outcome()
+  const probability = flags & candidateFlag.probability ? reader.f64() : 0
+  const missingVariables = flags & candidateFlag.missing ? listOf(reader, () => reader.text()) : []
+  const candidate: RecordedCandidate = {
+    campaignIndex,
+    treatmentIndex,
+    guardrails,
+    missingVariables,
+    responseProbability: Number.NaN,
+    unpromptedProbability: Number.NaN,
+    fatigue: Number.NaN,
+    valueMicros: Number.NaN,
+    lever: Number.NaN,
+    costMicros: Number.NaN,
+    scoreMicros: Number.NaN,
+    probability,
+    variantProbabilities: [],
+    experimentReason: flags >> experimentShift,
+  }
+  return { isScored: (flags & candidateFlag.scored) !== 0, candidate }
+}
+
+function decodeChoice(reader: ByteReader, candidates: RecordedCandidate[]): DecisionChoice {
+  const kind = known(choiceKinds, reader.u8(), 'choice')
+  if (kind === 'nothing') return { kind, propensity: reader.f64() }
+  if (kind !== 'treatment') return { kind }
+  const candidateIndex = reader.varint()
+  const variantProbabilities = listOf(reader, () => reader.f64())
+  const variantIndex = reader.varint()
+  // The hour slot: one, of probability 1, until there are several.
+  reader.f64()
+  const chosen = candidates[candidateIndex]
+  if (chosen === undefined)
+    throw new RangeError(`the decision record chose candidate ${candidateIndex}, of none`)
+  chosen.variantProbabilities = variantProbabilities
+  return { kind, candidateIndex, variantIndex, propensity: reader.f64(), dueAt: reader.f64() }
+}
+
+/** The outcome with the experiment among the objections, as the funnel shows it. */
+function withExperiment(outcome: GuardrailOutcome, experimentReason: number): GuardrailOutcome {
+  if (experimentReason === 0) return outcome
+  const reason = known(experimentReasons, experimentReason, 'experiment reason')
+  const verdict: Extract<Verdict, { kind: 'suppress' }> = { kind: 'suppress', reason, inputs: {} }
+  const before = outcome.objections.filter(({ guardrail }) => guardrail < experimentGuardrail)
+  const after = outcome.objections.slice(before.length)
+  const objections = [...before, { guardrail: experimentGuardrail, verdict }, ...after]
+  if (outcome.verdict.kind === 'suppress') return { ...outcome, objections }
+  return { verdict, by: experimentGuardrail, objections }
+}
+
+function listOf<T>(reader: ByteReader, read: () => T): T[] {
+  const length = reader.varint()
+  if (length > reader.left()) throw new RangeError(`the decision record is too short for a list of ${length}`)
+  return Array.from({ length }, read)
+}
+
+function known<T>(values: readonly T[], index: number, what: string): T {
+  const value = values[index]
+  if (value === undefined) throw new RangeError(`the decision record has an unknown ${what}: ${index}`)
+  return value
+}
+
+function hex32(value: number): string {
+  return value.toString(16).padStart(8, '0')
+}

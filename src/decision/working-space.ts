@@ -1,0 +1,83 @@
+/** Reasons for which an experiment keeps a candidate out; their place is their code in the record. */
+export const experimentReasons = ['', 'other_campaign_runs_experiment', 'arm_not_running'] as const
+export const experimentGuardrail = 'experiment'
+export const otherCampaignRunsExperiment = 1
+export const armNotRunning = 2
+
+/** Doubles that a drawn candidate has, in the order of the record. */
+export const factorsPerPlace = 8
+export const responseFactor = 0
+export const unpromptedFactor = 1
+export const fatigueFactor = 2
+export const valueFactor = 3
+export const leverFactor = 4
+export const costFactor = 5
+export const scoreFactor = 6
+export const probabilityFactor = 7
+
+/**
+ * What a decision works out before it is recorded. One such space serves all decisions of a thread:
+ * deciding never awaits, and 20 candidates would otherwise leave 20 objects behind each time.
+ */
+export interface WorkingSpace {
+  gamma: number
+  seedHigh: number
+  seedLow: number
+  /** By place in the draw: the candidate's index; places are in the order of the candidates. */
+  drawn: Int32Array
+  drawnCount: number
+  /** By place: `factorsPerPlace` doubles. */
+  factors: Float64Array
+  /** By place, "nothing" last: scores in units of the bound, and probabilities. */
+  scores: Float64Array
+  probabilities: Float64Array
+  /** By candidate: into `experimentReasons`; read only where an experiment decided. */
+  experimentReason: Uint8Array
+  /** By candidate: share of the arms that name it; read only where an experiment decided. */
+  armShare: Float64Array
+  isExperiment: boolean
+  /** By campaign: where its response probabilities begin, −1 before they are asked for. */
+  responsesAt: Int32Array
+  responses: Float64Array
+  nothingProbability: number
+  /** Of the variants of the chosen treatment. */
+  variantProbabilities: Float64Array
+  variantCount: number
+}
+
+export function createWorkingSpace(): WorkingSpace {
+  return {
+    gamma: 0,
+    seedHigh: 0,
+    seedLow: 0,
+    drawnCount: 0,
+    nothingProbability: 0,
+    variantCount: 0,
+    isExperiment: false,
+    variantProbabilities: new Float64Array(20),
+    responsesAt: new Int32Array(64),
+    responses: new Float64Array(256),
+    ...candidateArrays(64),
+  }
+}
+
+export function resetWorkingSpace(space: WorkingSpace, candidates: number, campaigns: number): void {
+  if (space.drawn.length < candidates) Object.assign(space, candidateArrays(candidates * 2))
+  if (space.responsesAt.length < campaigns) space.responsesAt = new Int32Array(campaigns * 2)
+  for (let i = 0; i < campaigns; i += 1) space.responsesAt[i] = -1
+  space.drawnCount = 0
+  space.nothingProbability = 0
+  space.variantCount = 0
+  space.isExperiment = false
+}
+
+function candidateArrays(candidates: number) {
+  return {
+    drawn: new Int32Array(candidates),
+    factors: new Float64Array(candidates * factorsPerPlace),
+    scores: new Float64Array(candidates + 1),
+    probabilities: new Float64Array(candidates + 1),
+    experimentReason: new Uint8Array(candidates),
+    armShare: new Float64Array(candidates),
+  }
+}

@@ -1,0 +1,124 @@
+import type { FrequencyCap } from '#contracts/campaign.ts'
+import type { InstantMs } from '#contracts/clock.ts'
+import { allow, type ContactSlot, type GuardrailFacts } from '#contracts/guardrail.ts'
+import { instantOfLocal, localMoment } from '#platform/clock/local-time.ts'
+import type { SharedGuardrail } from './run/evaluate.ts'
+
+/**
+ * At most `sendsMax` marketing sends to a customer in any window: the workspace's caps count the sends of
+ * all campaigns, a campaign's own caps only its own, a cap of a channel only that channel's.
+ *
+ * A slot of a window of hours is free again when the window's length has passed since it was taken; one of
+ * calendar days when the customer's local day and the `localDays − 1` before it are later than it. At
+ * decision queued messages hold slots too, and one more is refused; at the claim only slots taken count, and
+ * the message waits for the moment at which every cap has one free.
+ */
+export const guardrail: SharedGuardrail = {
+  name: 'frequency-cap',
+  sharedBy: 'campaign-and-channel',
+  check(facts) {
+    if (facts.transactional || facts.customer.contacts.length === 0) return allow
+    const overrun = latest(
+      longestOverrun(facts, facts.settings.frequencyCaps, ''),
+      longestOverrun(facts, facts.campaign.spec.frequencyCaps, facts.campaign.campaignId),
+    )
+    if (overrun === null) return allow
+    const reason = 'frequency_cap'
+    const inputs = describe(overrun)
+    return facts.stage === 'claim'
+      ? { kind: 'defer', untilMs: overrun.freeAtMs, reason, inputs }
+      : { kind: 'suppress', reason, inputs }
+  },
+}
+
+interface Overrun {
+  cap: FrequencyCap
+  /** `workspace[0]`, `campaign[2]`. */
+  name: string
+  used: number
+  freeAtMs: InstantMs
+}
+
+/** The cap without a free slot that keeps the customer longest. `campaignId`: only its sends count, '' all. */
+function longestOverrun(
+  facts: GuardrailFacts,
+  caps: readonly FrequencyCap[],
+  campaignId: string,
+): Overrun | null {
+  let found: Overrun | null = null
+  for (let i = 0; i < caps.length; i++) {
+    const cap = caps[i] as FrequencyCap
+    if (cap.channel !== undefined && cap.channel !== facts.candidate.channel) continue
+    if (facts.customer.contacts.length < cap.sendsMax) continue
+    const since = windowStart(cap, facts)
+    let used = 0
+    for (const slot of facts.customer.contacts) if (holds(slot, cap, facts, campaignId, since)) used++
+    if (used < cap.sendsMax) continue
+    const name = campaignId === '' ? `workspace[${i}]` : `campaign[${i}]`
+    found = latest(found, { cap, name, used, freeAtMs: freeAt(cap, facts, campaignId, since) })
+  }
+  return found
+}
+
+function holds(
+  slot: ContactSlot,
+  cap: FrequencyCap,
+  facts: GuardrailFacts,
+  campaignId: string,
+  since: InstantMs,
+): boolean {
+  return (
+    slot.at >= since &&
+    !slot.transactional &&
+    (campaignId === '' || slot.campaignId === campaignId) &&
+    (cap.channel === undefined || slot.channel === cap.channel) &&
+    (facts.stage === 'decision' || (slot.state !== 'queued' && slot.messageId !== facts.messageId))
+  )
+}
+
+/** Slots taken at this instant or later are in the window. */
+function windowStart({ window }: FrequencyCap, { now, customer }: GuardrailFacts): InstantMs {
+  if ('hours' in window) return now - windowMsOf(window.hours) + 1
+  const { dayNumber } = localMoment(now, customer.zone)
+  return startOfDay(dayNumber - window.localDays + 1, customer.zone)
+}
+
+/** When so many slots have left the window that one more send fits: the newest of those that must go. */
+function freeAt(cap: FrequencyCap, facts: GuardrailFacts, campaignId: string, since: InstantMs): InstantMs {
+  const taken = facts.customer.contacts
+    .filter((slot) => holds(slot, cap, facts, campaignId, since))
+    .map(({ at }) => at)
+  taken.sort((a, b) => a - b)
+  const leaving = taken[taken.length - cap.sendsMax] as InstantMs
+  if ('hours' in cap.window) return leaving + windowMsOf(cap.window.hours)
+  const { zone } = facts.customer
+  let day = localMoment(leaving, zone).dayNumber + 1
+  // A clock put back over midnight shows the day before once more: that slot counts as the new day's.
+  if (startOfDay(day, zone) <= leaving) day++
+  return instantOfLocal({ dayNumber: day + cap.window.localDays - 1, minuteOfDay: 0 }, zone, facts.now)
+}
+
+function startOfDay(dayNumber: number, zone: string): InstantMs {
+  return instantOfLocal({ dayNumber, minuteOfDay: 0 }, zone)
+}
+
+function windowMsOf(hours: number): number {
+  return Math.round(hours * 3_600_000)
+}
+
+function latest(a: Overrun | null, b: Overrun | null): Overrun | null {
+  if (a === null || b === null) return a ?? b
+  return b.freeAtMs > a.freeAtMs ? b : a
+}
+
+function describe({ cap, name, used, freeAtMs }: Overrun) {
+  const { window, sendsMax } = cap
+  return {
+    cap: name,
+    used,
+    sendsMax,
+    freeAtMs,
+    ...window,
+    ...(cap.channel === undefined ? {} : { channel: cap.channel }),
+  }
+}

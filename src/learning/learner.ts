@@ -1,0 +1,247 @@
+import type { Clock } from '#contracts/clock.ts'
+import { headKey } from '#contracts/decision.ts'
+import type { RowOf, Store, StoreTransaction, WorkspaceDb } from '#platform/store/store.ts'
+import { createBayesianHeads } from './bayesian-head.ts'
+import {
+  emptyState,
+  encodeState,
+  type LearnerHead,
+  type LearnerState,
+  loadCursor,
+  loadState,
+  moveState,
+} from './learner-state.ts'
+import { loadRewardsAfter } from './reward-rows.ts'
+import { byHeadKey, type ManifestHead } from './snapshot-manifest.ts'
+import {
+  boundMicrosDefault,
+  carriedOver,
+  dimensionsDefault,
+  featureSchemaDefault,
+  insertSnapshot,
+  latestSequence,
+  latestSnapshot,
+  type StoredSnapshot,
+  snapshotRow,
+} from './snapshot-rows.ts'
+import { widenedCovariance } from './widened-covariance.ts'
+
+export interface LearnerOptions {
+  store: Store
+  wallClock: Clock
+  /** Decision records by decision id; an erased decision is missing. */
+  loadRecords(db: WorkspaceDb, decisionIds: string[]): Promise<Map<string, Uint8Array>>
+  decodeFeatures(record: Uint8Array): { features: Float64Array; featureSchema: string }
+  /** Inside the transaction that publishes. */
+  onPublished(tx: StoreTransaction, workspace: string): Promise<void>
+  /** Decisions made with other features teach nothing. */
+  featureSchema?: string
+  dimensions?: number
+  /** While cold, a snapshot comes exactly every so many rewards. */
+  snapshotEveryRewards?: number
+  /** Warm from so many rewards on. */
+  coldRewards?: number
+  /** While warm, at most one snapshot in that time, by the wall clock. */
+  warmIntervalMs?: number
+  rewardsPerStep?: number
+}
+
+export interface Learner {
+  /**
+   * Takes in the next rewards of a workspace and publishes when due. `rewards`: rows taken in; call
+   * again while it is above 0. `published`: id of a new snapshot. Both are empty too when another owner
+   * was faster.
+   */
+  step(workspace: string): Promise<{ rewards: number; published: string | null }>
+}
+
+/** A workspace as far as it is committed, kept between steps. */
+interface Held {
+  cursor: number
+  state: LearnerState
+  published: StoredSnapshot | null
+}
+
+/**
+ * The learner: rewards in order -> heads -> snapshots. Its state is one row, overwritten together with
+ * its cursor by compare-and-set, so that each reward is learned once however many learners run and
+ * wherever one is killed. All mathematics and encoding is done before the write transaction begins.
+ */
+export function createLearner(options: LearnerOptions): Learner {
+  const { store, wallClock } = options
+  const { featureSchema = featureSchemaDefault, dimensions = dimensionsDefault } = options
+  const { snapshotEveryRewards = 200, coldRewards = 20_000 } = options
+  const { warmIntervalMs = 60_000, rewardsPerStep = 500 } = options
+  const models = createBayesianHeads(dimensions)
+  const heldByWorkspace = new Map<string, Held>()
+
+  return {
+    async step(workspace) {
+      const db = store.read.workspace(workspace)
+      const held = await takeHeld(db)
+      const rows = untilPublication(await loadRewardsAfter(db, held.cursor, rewardsPerStep), held)
+      await learn(db, held, rows)
+      const snapshot = publicationDue(held) ? nextSnapshot(held) : null
+      if (rows.length > 0 || snapshot !== null) {
+        const next = { cursor: rows.at(-1)?.sequence ?? held.cursor, state: encodeState(held.state) }
+        if (!(await commit(workspace, held, next, snapshot))) return { rewards: 0, published: null }
+        held.cursor = next.cursor
+        if (snapshot !== null) held.published = await latestSnapshot(db)
+      }
+      heldByWorkspace.set(workspace, held)
+      return { rewards: rows.length, published: snapshot?.snapshot_id ?? null }
+    },
+  }
+
+  /** Takes the workspace out of memory: it comes back only after a commit, since learning changes it. */
+  async function takeHeld(db: WorkspaceDb): Promise<Held> {
+    const kept = heldByWorkspace.get(db.workspace)
+    heldByWorkspace.delete(db.workspace)
+    if (kept !== undefined && kept.cursor === (await loadCursor(db))) {
+      const isLatest = (kept.published?.sequence ?? 0) === (await latestSequence(db))
+      return isLatest ? kept : { ...kept, published: await latestSnapshot(db) }
+    }
+    const stored = await loadState(db)
+    const sameModel = stored?.state.featureSchema === featureSchema && stored.state.dimensions === dimensions
+    return {
+      cursor: stored?.cursor ?? 0,
+      state: stored !== null && sameModel ? stored.state : emptyState(featureSchema, dimensions),
+      published: await latestSnapshot(db),
+    }
+  }
+
+  /** While cold, no step takes in more than the next snapshot holds: it comes at the same reward always. */
+  function untilPublication(rows: RowOf<'rewards'>[], held: Held): RowOf<'rewards'>[] {
+    if (!isCold(held.state)) return rows
+    const last = rows
+      .filter((row) => row.kind === 'reward')
+      .at(snapshotEveryRewards - unpublishedRewards(held) - 1)
+    return last === undefined ? rows : rows.filter((row) => row.sequence <= last.sequence)
+  }
+
+  function isCold(state: LearnerState): boolean {
+    return state.rewards <= coldRewards
+  }
+
+  function unpublishedRewards({ state, published }: Held): number {
+    return state.rewards - (published?.featureSchema === featureSchema ? published.manifest.rewards : 0)
+  }
+
+  function publicationDue(held: Held): boolean {
+    const unpublished = unpublishedRewards(held)
+    if (isCold(held.state)) return unpublished >= snapshotEveryRewards
+    const published = held.published
+    if (published === null) return true
+    if (unpublished <= 0 && held.state.corrections === published.manifest.corrections) return false
+    // A launch's snapshot holds nothing new learned: it does not count against the interval.
+    if (published.manifest.publishedBy === 'launch') return true
+    const elapsedMs = wallClock.now() - published.publishedAt
+    return elapsedMs >= warmIntervalMs || elapsedMs < 0
+  }
+
+  async function learn(db: WorkspaceDb, held: Held, rows: RowOf<'rewards'>[]): Promise<void> {
+    if (rows.length === 0) return
+    const { state } = held
+    const records = await options.loadRecords(db, [...new Set(rows.map((row) => row.decision_id))])
+    for (const row of rows) {
+      const features = featuresOf(records.get(row.decision_id))
+      if (features === null) {
+        state.skipped += 1
+        continue
+      }
+      const head = headOf(held, row)
+      if (row.kind === 'reward') {
+        models.teach(head.model, features, row.y)
+        state.rewards += 1
+        head.rewards += 1
+      } else {
+        models.correct(head.model, features)
+        state.corrections += 1
+      }
+      head.positives += row.y
+    }
+  }
+
+  /** Null when the decision is gone or was made with other features; one bad number would stay for ever. */
+  function featuresOf(record: Uint8Array | undefined): Float64Array | null {
+    if (record === undefined) return null
+    const decoded = options.decodeFeatures(record)
+    const fits = decoded.featureSchema === featureSchema && decoded.features.length === dimensions
+    return fits && decoded.features.every(Number.isFinite) ? decoded.features : null
+  }
+
+  /** The head that a reward teaches; at its first reward it starts from what the snapshot gives it. */
+  function headOf({ state, published }: Held, row: RowOf<'rewards'>): LearnerHead {
+    const key = headKey(row.campaign_id, row.head)
+    const known = state.heads.get(key)
+    if (known !== undefined) return known
+    const start = published?.featureSchema === featureSchema ? published.heads.get(key) : undefined
+    const entry = published?.manifest.heads.find(
+      (head) => head.campaignId === row.campaign_id && head.head === row.head,
+    )
+    const inheritedFrom = start === undefined ? '' : (entry?.inheritedFrom ?? '')
+    const model = models.create(start)
+    const donor = state.heads.get(headKey(inheritedFrom, row.head))
+    if (inheritedFrom !== '' && donor !== undefined) {
+      model.covariance =
+        widenedCovariance(donor.model.covariance, dimensions, donor.rewards) ?? model.covariance
+    }
+    const head = {
+      campaignId: row.campaign_id,
+      head: row.head,
+      rewards: 0,
+      positives: 0,
+      inheritedFrom,
+      model,
+    }
+    state.heads.set(key, head)
+    return head
+  }
+
+  /** Heads that were inherited and have no reward yet are carried on from the snapshot before. */
+  function nextSnapshot({ state, published }: Held): ReturnType<typeof snapshotRow> {
+    const { heads, manifest } = carriedOver(published, featureSchema)
+    for (const [key, head] of state.heads) heads.set(key, head.model.weights)
+    const unlearned = manifest.heads.filter((head) => !state.heads.has(headKey(head.campaignId, head.head)))
+    return snapshotRow({
+      parentSequence: published?.sequence ?? 0,
+      t: 1 + state.rewards,
+      boundMicros: published?.boundMicros ?? boundMicrosDefault,
+      heads,
+      manifest: {
+        featureSchema,
+        dimensions,
+        publishedBy: 'learner',
+        rewards: state.rewards,
+        corrections: state.corrections,
+        campaigns: manifest.campaigns,
+        heads: [...unlearned, ...[...state.heads.values()].map(manifestHead)].sort(byHeadKey),
+      },
+      publishedAt: wallClock.now(),
+    })
+  }
+
+  /** False, and nothing written, when another learner or a launch came between. */
+  async function commit(
+    workspace: string,
+    held: Held,
+    next: { cursor: number; state: Uint8Array },
+    snapshot: ReturnType<typeof snapshotRow> | null,
+  ): Promise<boolean> {
+    return await store.transaction(async (tx) => {
+      const db = tx.workspace(workspace)
+      if ((await latestSequence(db)) !== (held.published?.sequence ?? 0)) return false
+      if (!(await moveState(db, held.cursor, next, wallClock.now()))) return false
+      if (snapshot === null) return true
+      if (!(await insertSnapshot(db, snapshot))) {
+        throw new Error(`snapshot ${snapshot.snapshot_id} of ${workspace} was published meanwhile`)
+      }
+      await options.onPublished(tx, workspace)
+      return true
+    })
+  }
+}
+
+function manifestHead({ campaignId, head, rewards, positives, inheritedFrom }: LearnerHead): ManifestHead {
+  return { campaignId, head, rewards, meanReward: rewards === 0 ? null : positives / rewards, inheritedFrom }
+}

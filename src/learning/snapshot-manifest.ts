@@ -1,0 +1,37 @@
+import { headKey } from '#contracts/decision.ts'
+
+/** What a snapshot says of itself, as JSON. Lists, not maps by head key: its NUL has no place in jsonb. */
+export interface SnapshotManifest {
+  featureSchema: string
+  dimensions: number
+  /** Snapshot id, '' for the first. */
+  parent: string
+  publishedBy: 'learner' | 'launch'
+  /** Rewards in it, and late conversions that turned a 0 of these into a 1. */
+  rewards: number
+  corrections: number
+  /** Which goal's probability a campaign's heads predict. */
+  campaigns: { campaignId: string; goalId: string }[]
+  heads: ManifestHead[]
+}
+
+export interface ManifestHead {
+  campaignId: string
+  /** `treatmentId` or 'nothing'. */
+  head: string
+  /** Of its own, not of the campaign it inherited from. */
+  rewards: number
+  /** Share of its rewards that are 1; null before the first. */
+  meanReward: number | null
+  /** Campaign whose head it started from, '' when it started at the prior. */
+  inheritedFrom: string
+}
+
+/** Manifest heads in the order of their keys. */
+export function byHeadKey(
+  a: { campaignId: string; head: string },
+  b: { campaignId: string; head: string },
+): number {
+  const [left, right] = [headKey(a.campaignId, a.head), headKey(b.campaignId, b.head)]
+  return left < right ? -1 : left > right ? 1 : 0
+}

@@ -1,0 +1,205 @@
+import type { CampaignSpec } from '#contracts/campaign.ts'
+import type { PolicySnapshot } from '#contracts/decision.ts'
+import { headKey } from '#contracts/decision.ts'
+import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
+import { goalOf, inheritances } from './inheritance.ts'
+import { decodeWeights, encodeWeights } from './snapshot-codec.ts'
+import { byHeadKey, type SnapshotManifest } from './snapshot-manifest.ts'
+
+/** A snapshot with what only learning reads. */
+export interface StoredSnapshot extends PolicySnapshot {
+  /** Wall clock for the learner's own. */
+  publishedAt: number
+  manifest: SnapshotManifest
+}
+
+export async function loadSnapshot(db: WorkspaceDb, snapshotId: string): Promise<StoredSnapshot | null> {
+  const row = await db
+    .selectFrom('snapshots')
+    .selectAll('snapshots')
+    .where('snapshots.snapshot_id', '=', snapshotId)
+    .executeTakeFirst()
+  return row === undefined ? null : decodeRow(row)
+}
+
+/** The one that decisions use now; null before the first launch. */
+export async function latestSnapshot(db: WorkspaceDb): Promise<StoredSnapshot | null> {
+  const row = await db
+    .selectFrom('snapshots')
+    .selectAll('snapshots')
+    .orderBy('snapshots.sequence', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return row === undefined ? null : decodeRow(row)
+}
+
+/** Sequence of the latest snapshot, 0 before the first. */
+export async function latestSequence(db: WorkspaceDb): Promise<number> {
+  const row = await db
+    .selectFrom('snapshots')
+    .select('snapshots.sequence')
+    .orderBy('snapshots.sequence', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return row?.sequence ?? 0
+}
+
+/** One unit of the reporting currency: the bound while nothing is worth anything. */
+export const boundMicrosDefault = 1_000_000
+export const dimensionsDefault = 64
+export const featureSchemaDefault = 'v1'
+
+/**
+ * At a campaign's launch, in its transaction: makes sure that the policy covers the campaign. Publishes
+ * a snapshot when
+ *
+ * - the score bound is below what one conversion of the campaign is worth: it grows to
+ *   `max(previous, max valueMicros·lever over the treatments)`, and never shrinks;
+ * - a head of the campaign can inherit weights (`inheritances`);
+ * - the campaign's goal is not known to the policy yet (later campaigns inherit by it).
+ *
+ * Nothing is published otherwise. The learner takes up an inherited head from the snapshot at the
+ * head's first reward, with its donor's covariance widened.
+ *
+ * @param now published_at of the snapshot
+ * @returns the id of the snapshot published, or null. Readers must be told in the same transaction.
+ */
+export async function ensureSnapshotFor(
+  db: WorkspaceDb,
+  spec: CampaignSpec,
+  now: number,
+  featureSchema = featureSchemaDefault,
+): Promise<string | null> {
+  const previous = await latestSnapshot(db)
+  const { heads, manifest, t } = carriedOver(previous, featureSchema)
+  const worthMicros = Math.max(...spec.treatments.map((treatment) => treatment.valueMicros * treatment.lever))
+  const boundMicros = Math.max(previous?.boundMicros ?? 0, worthMicros) || boundMicrosDefault
+  const inherited = inheritances(manifest, spec)
+  const goalKnown = goalOf(manifest, spec.campaignId) === spec.goal.id
+  if (
+    previous !== null &&
+    previous.featureSchema === featureSchema &&
+    boundMicros === previous.boundMicros &&
+    inherited.length === 0 &&
+    goalKnown
+  ) {
+    return null
+  }
+  for (const { campaignId, head, inheritedFrom } of inherited) {
+    heads.set(headKey(campaignId, head), heads.get(headKey(inheritedFrom, head))!)
+  }
+  const row = snapshotRow({
+    parentSequence: previous?.sequence ?? 0,
+    t,
+    boundMicros,
+    heads,
+    manifest: {
+      featureSchema,
+      dimensions: previous?.manifest.dimensions ?? dimensionsDefault,
+      publishedBy: 'launch',
+      rewards: t - 1,
+      corrections: t === 1 ? 0 : (previous?.manifest.corrections ?? 0),
+      campaigns: [
+        ...manifest.campaigns.filter((campaign) => campaign.campaignId !== spec.campaignId),
+        { campaignId: spec.campaignId, goalId: spec.goal.id },
+      ],
+      heads: [...manifest.heads, ...inherited].sort(byHeadKey),
+    },
+    publishedAt: now,
+  })
+  if (!(await insertSnapshot(db, row))) throw new Error(`snapshot ${row.snapshot_id} was published meanwhile`)
+  return row.snapshot_id
+}
+
+type SnapshotRow = Omit<RowOf<'snapshots'>, 'workspace'>
+
+/** The row of the snapshot that follows `parentSequence`; nothing is written. */
+export function snapshotRow(snapshot: {
+  parentSequence: number
+  t: number
+  boundMicros: number
+  heads: ReadonlyMap<string, Float64Array>
+  manifest: Omit<SnapshotManifest, 'parent'>
+  publishedAt: number
+}): SnapshotRow {
+  const { parentSequence, manifest } = snapshot
+  const parent = parentSequence === 0 ? '' : snapshotIdOf(parentSequence)
+  return {
+    snapshot_id: snapshotIdOf(parentSequence + 1),
+    sequence: parentSequence + 1,
+    parent_id: parent,
+    published_at: snapshot.publishedAt,
+    t: snapshot.t,
+    bound_micros: snapshot.boundMicros,
+    manifest_json: JSON.stringify({ ...manifest, parent } satisfies SnapshotManifest),
+    weights: encodeWeights(snapshot.heads, manifest.dimensions),
+  }
+}
+
+/** Resolves to false when a snapshot of that sequence is there already: published ones never change. */
+export async function insertSnapshot(db: WorkspaceDb, row: SnapshotRow): Promise<boolean> {
+  return (await db.bulkInsert('snapshots', [row], 'ignore')) === 1
+}
+
+/**
+ * Deletes snapshots that nobody can name any more. Kept are those in `namedIds` (collect them from the
+ * stored decisions in the same transaction) and the newest `newestKept`, at least one: decisions that
+ * are under way, or in the log but not stored yet, name one of these. Resolves to the number deleted.
+ */
+export async function deleteUnusedSnapshots(
+  db: WorkspaceDb,
+  keep: { namedIds: ReadonlySet<string>; newestKept: number },
+): Promise<number> {
+  const rows = await db
+    .selectFrom('snapshots')
+    .select('snapshots.snapshot_id')
+    .orderBy('snapshots.sequence', 'desc')
+    .execute()
+  const unused = rows
+    .slice(Math.max(1, keep.newestKept))
+    .map((row) => row.snapshot_id)
+    .filter((id) => !keep.namedIds.has(id))
+  for (let from = 0; from < unused.length; from += deletedPerStatement) {
+    const ids = unused.slice(from, from + deletedPerStatement)
+    await db.deleteFrom('snapshots').where('snapshots.snapshot_id', 'in', ids).execute()
+  }
+  return unused.length
+}
+
+/** SQLite takes 32,766 parameters, PostgreSQL 65,535. */
+const deletedPerStatement = 1000
+
+/** `s` and ten digits: text order is publication order. */
+function snapshotIdOf(sequence: number): string {
+  return `s${String(sequence).padStart(10, '0')}`
+}
+
+function decodeRow(row: RowOf<'snapshots'>): StoredSnapshot {
+  const manifest = JSON.parse(row.manifest_json) as SnapshotManifest
+  return {
+    snapshotId: row.snapshot_id,
+    sequence: row.sequence,
+    t: row.t,
+    boundMicros: row.bound_micros,
+    featureSchema: manifest.featureSchema,
+    heads: decodeWeights(row.weights),
+    publishedAt: row.published_at,
+    manifest,
+  }
+}
+
+/** Heads, goals and counts that the next snapshot takes over: none across feature schemas. */
+export function carriedOver(
+  previous: StoredSnapshot | null,
+  featureSchema: string,
+): { heads: Map<string, Float64Array>; manifest: Pick<SnapshotManifest, 'campaigns' | 'heads'>; t: number } {
+  const campaigns = previous?.manifest.campaigns ?? []
+  if (previous === null || previous.featureSchema !== featureSchema) {
+    return { heads: new Map(), manifest: { campaigns, heads: [] }, t: 1 }
+  }
+  return {
+    heads: new Map(previous.heads),
+    manifest: { campaigns, heads: previous.manifest.heads },
+    t: previous.t,
+  }
+}

@@ -1,0 +1,31 @@
+import type { EngagementPayload, LogRecord } from '#contracts/event.ts'
+import type { Customer } from '#contracts/profile.ts'
+import { dayUtcOf } from '#platform/ids/ids.ts'
+import { applyEngagement } from '../profile/apply-event.ts'
+import type { WorkspaceBatch } from './workspace-batch.ts'
+
+/**
+ * A click or an open: an outcome row, and a count in the profile unless it looks like a link scanner's.
+ * It is no exposure and no conversion.
+ */
+export function applyEngagementRecord(rows: WorkspaceBatch, record: LogRecord<EngagementPayload>): void {
+  const kind = record.kind as 'click' | 'open'
+  const customer = rows.customers.get(record.customerId) as Customer | undefined
+  const suspected = record.payload.suspectedScanner === true
+  rows.written.engagements.push(record)
+  rows.written.outcomes.push({
+    day_utc: dayUtcOf(record.receivedAt),
+    outcome_id: record.eventId,
+    customer_id: record.customerId,
+    kind: suspected ? `suspected-${kind}` : kind,
+    campaign_id: '',
+    goal_id: '',
+    event_id: record.eventId,
+    message_id: record.payload.messageId,
+    value_micros: 0,
+    occurred_at: record.occurredAt,
+  })
+  if (customer === undefined || suspected) return
+  applyEngagement(customer, kind, record.occurredAt)
+  rows.changed.add(customer.customerId)
+}

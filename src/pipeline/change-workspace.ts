@@ -1,0 +1,103 @@
+import type { ApiFault } from '#contracts/errors.ts'
+import type { CampaignVersion, WorkspaceFile } from '#contracts/campaign.ts'
+import type { Clock } from '#contracts/clock.ts'
+import { stableId } from '#platform/ids/ids.ts'
+import type { Store, StoreTransaction } from '#platform/store/store.ts'
+import { applyPlan, type ApplyPlan, planApply } from '../campaign/apply.ts'
+import { type CampaignAction, transition } from '../campaign/lifecycle.ts'
+import { compileTemplate } from '../creative/compile-template.ts'
+import { ensureSnapshotFor } from '../learning/snapshot-rows.ts'
+import { loadWorkspace, updateWorkspace, type WorkspacePatch } from '../campaign/workspaces.ts'
+import { compileSegments } from '../profile/segments.ts'
+import { loadSegments } from '../campaign/document-rows.ts'
+import { touchWorkspace } from './workspace-context.ts'
+
+export interface ChangeParts {
+  store: Store
+  clock: Clock
+}
+
+export interface Change {
+  workspace: string
+  /** Who did it: stands in the versions and in the audit. */
+  actor: string
+}
+
+/** Validates a file and, unless it is a dry run, writes its new versions. All or nothing. */
+export async function applyWorkspaceFile(
+  parts: ChangeParts,
+  change: Change & { file: WorkspaceFile; dryRun: boolean },
+): Promise<ApplyPlan> {
+  const { store, clock } = parts
+  return store.transaction(async (tx) => {
+    const db = tx.workspace(change.workspace)
+    const settings = await loadWorkspace(tx, change.workspace)
+    if (settings === null) throw new Error(`no workspace ${change.workspace}`)
+    const plan = await planApply(db, change.file, settings)
+    plan.faults.push(...templateFaults(change.file), ...segmentFaults(change.file, await loadSegments(db)))
+    if (plan.faults.length > 0 || change.dryRun) return plan
+    const now = clock.now()
+    await applyPlan(db, plan, change.actor, now)
+    await touchWorkspace(tx, change.workspace)
+    const targets = plan.changes.filter((own) => own.change !== 'unchanged').map((own) => `${own.kind}/${own.id}`)
+    if (targets.length > 0) await audit(tx, change, now, 'apply', targets.join(' '))
+    return plan
+  })
+}
+
+/** Moves a campaign through its lifecycle; a launch also makes sure that the policy covers it. */
+export async function moveCampaign(
+  parts: ChangeParts,
+  change: Change & { campaignId: string; action: CampaignAction; note: string },
+): Promise<{ kind: 'moved'; version: CampaignVersion } | { kind: 'refused'; fault: ApiFault }> {
+  return parts.store.transaction(async (tx) => {
+    const now = parts.clock.now()
+    const db = tx.workspace(change.workspace)
+    const { campaignId, action, actor, note } = change
+    const moved = await transition(db, { campaignId, action, actor, note, now })
+    if (moved.kind === 'refused') return moved
+    if (action === 'launch') await ensureSnapshotFor(db, moved.version.spec, now)
+    await touchWorkspace(tx, change.workspace)
+    await audit(tx, change, now, `campaign.${action}`, campaignId, note)
+    return moved
+  })
+}
+
+/** Changes send mode, kill switch and the like: in force for every claim that commits after this. */
+export async function changeSettings(parts: ChangeParts, change: Change & { patch: WorkspacePatch }): Promise<void> {
+  await parts.store.transaction(async (tx) => {
+    await updateWorkspace(tx, change.workspace, change.patch)
+    await touchWorkspace(tx, change.workspace)
+    await audit(tx, change, parts.clock.now(), 'settings', Object.keys(change.patch).join(' '))
+  })
+}
+
+/** One line of who did what; part of the transaction that does it. */
+export async function audit(
+  tx: StoreTransaction,
+  { workspace, actor }: Change,
+  at: number,
+  action: string,
+  target: string,
+  note = '',
+): Promise<void> {
+  const row = { audit_id: stableId(action, target, actor, String(at)), at, actor, action, target }
+  await tx.workspace(workspace).bulkInsert('audit', [{ ...row, detail_json: JSON.stringify({ note }) }], 'ignore')
+}
+
+function templateFaults(file: WorkspaceFile): { field: string; detail: string }[] {
+  return file.templates.flatMap((template, index) => {
+    const result = compileTemplate(template)
+    if (result.kind === 'compiled') return []
+    return result.faults.map((detail) => ({ field: `templates[${index}]`, detail }))
+  })
+}
+
+function segmentFaults(
+  file: WorkspaceFile,
+  known: Awaited<ReturnType<typeof loadSegments>>,
+): { field: string; detail: string }[] {
+  const named = new Set(file.segments.map((segment) => segment.id))
+  const result = compileSegments([...known.filter((segment) => !named.has(segment.id)), ...file.segments])
+  return result.kind === 'faults' ? result.faults.map((detail) => ({ field: 'segments', detail })) : []
+}

@@ -1,0 +1,80 @@
+import type { Goal } from '#contracts/campaign.ts'
+import type { CustomerEvent } from '#contracts/event.ts'
+import { microsOf } from '#contracts/money.ts'
+import { dayUtcOf, stableId } from '#platform/ids/ids.ts'
+import type { ReportingCurrency } from '#platform/money/reporting-currency.ts'
+import { attribute } from '../learning/attribution.ts'
+import { eventName } from './process-batch.ts'
+import { assignmentKey, type WorkspaceBatch } from './workspace-batch.ts'
+
+/**
+ * A conversion counts twice, for two readers. For the report: in every campaign whose goal it meets, in
+ * whichever arm the customer is, within the goal's window from the assignment on. For the learner: once
+ * per goal, to the last exposure that has the goal and an open window.
+ */
+export function creditConversions(rows: WorkspaceBatch, event: CustomerEvent): void {
+  const name = eventName(event)
+  const campaigns = rows.context.byGoalEvent.get(name)
+  if (campaigns === undefined) return
+  const profile = rows.customers.get(event.customerId)?.profile
+  if (profile === undefined) return
+  const properties = event.payload.properties ?? {}
+  const goalsMet = new Map<string, Goal>()
+  for (const { version, goals } of campaigns) {
+    for (const { goal, where } of goals) {
+      if (goal.event !== name) continue
+      if (!where({ profile, now: event.occurredAt, event: { name, properties } })) continue
+      goalsMet.set(goal.id, goal)
+      recordConversion(rows, version.campaignId, goal, event)
+    }
+  }
+  for (const goal of goalsMet.values()) creditLearner(rows, goal, event)
+}
+
+function recordConversion(rows: WorkspaceBatch, campaignId: string, goal: Goal, event: CustomerEvent): void {
+  const assignment = rows.assignments.get(assignmentKey(campaignId, event.customerId))
+  if (assignment === undefined) return
+  const age = event.occurredAt - assignment.enteredAt
+  if (age < 0 || age > goal.windowHours * 3_600_000) return
+  rows.written.outcomes.push({
+    day_utc: dayUtcOf(event.receivedAt),
+    outcome_id: stableId(event.eventId, campaignId, goal.id),
+    customer_id: event.customerId,
+    kind: 'conversion',
+    campaign_id: campaignId,
+    goal_id: goal.id,
+    event_id: event.eventId,
+    message_id: '',
+    value_micros: conversionValueMicros(goal, event, rows.context.currency),
+    occurred_at: event.occurredAt,
+  })
+}
+
+function creditLearner(rows: WorkspaceBatch, goal: Goal, event: CustomerEvent): void {
+  const credit = attribute(rows.exposures.get(event.customerId) ?? [], {
+    goalId: goal.id,
+    occurredAt: event.occurredAt,
+  })
+  if (credit === null) return
+  const { exposure, kind } = credit
+  exposure.state = kind === 'reward' ? 'credited' : 'corrected'
+  rows.written.exposureStates.push(exposure)
+  rows.written.rewards.push({
+    decision_id: exposure.decision_id,
+    campaign_id: exposure.campaign_id,
+    decision_day_utc: exposure.decision_day_utc,
+    head: exposure.head,
+    kind,
+    y: 1,
+    created_at: event.occurredAt,
+  })
+}
+
+function conversionValueMicros(goal: Goal, event: CustomerEvent, currency: ReportingCurrency): number {
+  const { value } = goal
+  if (value === undefined) return 0
+  if ('amount' in value) return microsOf(value.amount)
+  const properties = event.payload.properties ?? {}
+  const named = value.currency ?? properties.currency
+  return currency.micros(properties[value.property], named, event.occurredAt) ?? 0
+}

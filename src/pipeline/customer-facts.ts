@@ -1,0 +1,60 @@
+import type { ChannelName } from '#contracts/campaign.ts'
+import type { ContactSlot, CustomerFacts } from '#contracts/guardrail.ts'
+import type { ConsentState, Customer, Profile } from '#contracts/profile.ts'
+import { isGloballyHeldOut } from '../campaign/assignment.ts'
+import type { WorkspaceContext } from './workspace-context.ts'
+
+/** Assignment to the holdout of everything: a row like a campaign's, under this id. */
+export const globalHoldoutId = '*'
+
+/** Slots older than this bind no cap: the longest window the schema allows is 366 days. */
+export const contactsKeptMs = 367 * 86_400_000
+
+/** Where a channel reaches a customer; null where it does not. */
+export function addressFor(channel: ChannelName, profile: Profile): string | null {
+  if (channel === 'email') return profile.email ?? null
+  if (channel !== 'sms') return null
+  const { phone } = profile.traits
+  return typeof phone === 'string' && phone !== '' ? phone : null
+}
+
+/** Every address of a customer, by channel. */
+export function addressesOf(profile: Profile): Partial<Record<ChannelName, string>> {
+  const email = addressFor('email', profile)
+  const sms = addressFor('sms', profile)
+  return { ...(email === null ? {} : { email }), ...(sms === null ? {} : { sms }) }
+}
+
+export interface CustomerFactSources {
+  context: WorkspaceContext
+  customer: Customer
+  consents: Map<string, Partial<Record<ChannelName, ConsentState>>>
+  /** By channel, NUL and address. */
+  suppressions: Map<string, string>
+  contacts: Map<string, ContactSlot[]>
+  addresses: Partial<Record<ChannelName, string>>
+  /** The stored assignment to the holdout of everything, if there is one. */
+  globalAssignment: { heldOut: boolean } | undefined
+}
+
+/** What guardrails may know of a customer: the same at decision and in the claim. */
+export function customerFactsOf(sources: CustomerFactSources): CustomerFacts {
+  const { context, customer, globalAssignment } = sources
+  const { customerId, profile } = customer
+  const suppressions: CustomerFacts['suppressions'] = {}
+  for (const [channel, address] of Object.entries(sources.addresses) as [ChannelName, string][]) {
+    const reason = sources.suppressions.get(`${channel}\u0000${address}`)
+    if (reason !== undefined) suppressions[channel] = reason
+  }
+  return {
+    customerId,
+    zone: profile.zone ?? context.settings.zone,
+    consents: sources.consents.get(customerId) ?? {},
+    suppressions,
+    contacts: sources.contacts.get(customerId) ?? [],
+    globalHoldout:
+      globalAssignment === undefined
+        ? isGloballyHeldOut(context.settings.workspace, customerId, context.guardrails.globalHoldout)
+        : globalAssignment.heldOut,
+  }
+}

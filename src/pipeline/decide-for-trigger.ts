@@ -1,0 +1,293 @@
+import {
+  type Candidate,
+  type Decision,
+  type DecisionCampaign,
+  type DecisionInput,
+  type DecisionTrigger,
+  nothingHead,
+} from '#contracts/decision.ts'
+import type { CustomerFacts, GuardrailFacts, GuardrailOutcome } from '#contracts/guardrail.ts'
+import type { JsonObject } from '#contracts/json.ts'
+import type { Customer } from '#contracts/profile.ts'
+import { dayUtcOf, decisionIdOf, messageIdOf } from '#platform/ids/ids.ts'
+import type { AssignmentRow } from '../campaign/assignment-rows.ts'
+import { assign } from '../campaign/assignment.ts'
+import { templateContext } from '../creative/context.ts'
+import { missingVariables } from '../creative/render.ts'
+import { decide } from '../decision/decide.ts'
+import { decisionRowOf } from '../decision/decision-rows.ts'
+import { isHeldOut, isUsable } from '../decision/eligibility.ts'
+import { featureVector } from '../decision/features.ts'
+import type { GuardrailRunner } from '../guardrails/run/evaluate.ts'
+import { addressesOf, addressFor, customerFactsOf, globalHoldoutId } from './customer-facts.ts'
+import { assignmentKey, type WorkspaceBatch } from './workspace-batch.ts'
+import type { RunningCampaign } from './workspace-context.ts'
+
+export interface DecisionParts {
+  guardrails: GuardrailRunner
+}
+
+export interface TriggeredDecision {
+  customer: Customer
+  /** Live campaigns whose trigger this is, in the order of their ids. */
+  campaigns: RunningCampaign[]
+  trigger: DecisionTrigger
+  now: number
+  /** Of the trigger, by the wall clock: its day keys the decision's row. */
+  receivedAt: number
+  event: { name: string; properties: JsonObject }
+}
+
+/** Objections that keep a customer out of a campaign's population, in both arms alike. */
+const populationGuardrails = new Set(['consent', 'suppression', 'send-address', 'campaign-state', 'offer-valid', 'budget'])
+
+/** Candidates → guardrails → decision → message, for one trigger. Everything it changes is in `rows`. */
+export function decideForTrigger(parts: DecisionParts, rows: WorkspaceBatch, triggered: TriggeredDecision): void {
+  const { customer, trigger, now } = triggered
+  const { workspace } = rows.context.settings
+  const decisionId = decisionIdOf(workspace, customer.customerId, trigger)
+  const facts = customerFacts(rows, customer)
+  const campaigns: DecisionCampaign[] = []
+  const candidates: Candidate[] = []
+  for (const running of triggered.campaigns) {
+    if (!running.audience({ profile: customer.profile, now, event: triggered.event })) continue
+    const campaign = joinCampaign(rows, running, facts)
+    const added = candidatesOf(parts, rows, triggered, running, campaign, facts, campaigns.length)
+    campaigns.push(campaign)
+    candidates.push(...added)
+    if (added.some(inPopulation)) enrol(rows, campaign, facts, decisionId, now)
+  }
+  if (campaigns.length === 0) return
+
+  const { snapshot } = rows.context
+  const input: DecisionInput = {
+    workspace,
+    decisionId,
+    customerId: customer.customerId,
+    trigger,
+    decidedAt: now,
+    featureSchema: snapshot.featureSchema,
+    features: featureVector({
+      profile: customer.profile,
+      traits: [...new Set(campaigns.flatMap(({ spec }) => spec.features))],
+      contacts: facts.contacts,
+      now,
+      zone: facts.zone,
+    }),
+    snapshot,
+    campaigns,
+    candidates,
+  }
+  const decision = decide(input)
+  rows.written.decisions.push(decisionRowOf(input, decision, triggered.receivedAt))
+  follow(rows, triggered, input, decision)
+}
+
+function customerFacts(rows: WorkspaceBatch, customer: Customer): CustomerFacts {
+  return customerFactsOf({
+    ...rows,
+    customer,
+    addresses: addressesOf(customer.profile),
+    globalAssignment: rows.assignments.get(assignmentKey(globalHoldoutId, customer.customerId)),
+  })
+}
+
+/** The stored assignment, else the one the stable hash gives. */
+function joinCampaign(rows: WorkspaceBatch, running: RunningCampaign, facts: CustomerFacts): DecisionCampaign {
+  const { campaignId, version, spec } = running.version
+  const stored = rows.assignments.get(assignmentKey(campaignId, facts.customerId))
+  const fresh = stored === undefined ? assign(spec, rows.context.settings.workspace, facts.customerId) : null
+  return {
+    campaignId,
+    version,
+    spec,
+    heldOut: stored !== undefined ? stored.heldOut : facts.globalHoldout || (fresh?.heldOut ?? false),
+    arm: stored?.arm ?? fresh?.arm ?? '',
+  }
+}
+
+function candidatesOf(
+  parts: DecisionParts,
+  rows: WorkspaceBatch,
+  triggered: TriggeredDecision,
+  running: RunningCampaign,
+  campaign: DecisionCampaign,
+  customer: CustomerFacts,
+  campaignIndex: number,
+): Candidate[] {
+  const { spec } = campaign
+  const { settings, guardrails: guardrailSettings } = rows.context
+  const campaignFacts: GuardrailFacts['campaign'] = {
+    campaignId: campaign.campaignId,
+    version: campaign.version,
+    state: running.version.state,
+    spec,
+    heldOut: campaign.heldOut,
+    spentMicros: rows.spend.get(campaign.campaignId) ?? 0,
+    goalMet: false,
+  }
+  const outcomes = parts.guardrails.evaluateMany(
+    {
+      stage: 'decision',
+      now: triggered.now,
+      workspace: settings,
+      settings: guardrailSettings,
+      customer,
+      transactional: false,
+      messageId: '',
+    },
+    spec.treatments.map(({ channel, costMicros, offer }) => ({
+      campaign: campaignFacts,
+      candidate: { channel, costMicros, address: addressFor(channel, triggered.customer.profile), offer },
+    })),
+  )
+  return spec.treatments.map(({ channel }, treatmentIndex) => ({
+    campaignIndex,
+    treatmentIndex,
+    channel,
+    fatigue: 0,
+    guardrails: outcomes[treatmentIndex] as GuardrailOutcome,
+    missingVariables: missingOf(running, treatmentIndex, triggered),
+  }))
+}
+
+function missingOf(running: RunningCampaign, treatmentIndex: number, triggered: TriggeredDecision): string[] {
+  const treatment = running.version.spec.treatments[treatmentIndex]
+  if (treatment === undefined) return []
+  const context = templateContext({
+    customerId: triggered.customer.customerId,
+    traits: triggered.customer.profile.traits,
+    trigger: { event: { ...triggered.event } },
+    offer: treatment.offer,
+    // Any address will do: the real one is made with the message.
+    unsubscribeUrl: 'https://unsubscribe.invalid/',
+  })
+  const missing = (running.templates[treatmentIndex] ?? []).flatMap((template) => missingVariables(template, context))
+  return missing.length === 0 ? missing : [...new Set(missing)]
+}
+
+/**
+ * A candidate counts for the population when only holdout, caps, quiet hours or the kill switch could
+ * stand against it: those come after the row, alike in both arms.
+ */
+function inPopulation(candidate: Candidate): boolean {
+  return (
+    candidate.missingVariables.length === 0 &&
+    candidate.guardrails.objections.every(({ guardrail }) => !populationGuardrails.has(guardrail))
+  )
+}
+
+/** Writes the row that uplift counts by, at the first eligible trigger; later ones find it there. */
+function enrol(
+  rows: WorkspaceBatch,
+  campaign: DecisionCampaign,
+  facts: CustomerFacts,
+  decisionId: string,
+  now: number,
+): void {
+  const row: AssignmentRow = {
+    campaignId: campaign.campaignId,
+    customerId: facts.customerId,
+    campaignVersion: campaign.version,
+    heldOut: campaign.heldOut,
+    arm: campaign.arm,
+    enteredAt: now,
+    decisionId,
+  }
+  const keep = (own: AssignmentRow): void => {
+    const key = assignmentKey(own.campaignId, own.customerId)
+    if (rows.assignments.has(key)) return
+    rows.assignments.set(key, own)
+    rows.written.assignments.push(own)
+  }
+  keep(row)
+  if (rows.context.guardrails.globalHoldout > 0) {
+    keep({ ...row, campaignId: globalHoldoutId, campaignVersion: 0, heldOut: facts.globalHoldout, arm: '' })
+  }
+}
+
+/** What a choice brings about: a queued message, or a window in which we see what happens unprompted. */
+function follow(rows: WorkspaceBatch, triggered: TriggeredDecision, input: DecisionInput, { choice }: Decision): void {
+  if (choice.kind === 'nothing') exposeNothing(rows, triggered, input, (candidate) => isUsable(input, candidate))
+  if (choice.kind === 'held-out') exposeNothing(rows, triggered, input, (candidate) => isHeldOut(input, candidate))
+  if (choice.kind !== 'treatment') return
+  const chosen = input.candidates[choice.candidateIndex]
+  const campaign = chosen && input.campaigns[chosen.campaignIndex]
+  const treatment = chosen && campaign?.spec.treatments[chosen.treatmentIndex]
+  const variant = treatment?.variants[choice.variantIndex]
+  if (!campaign || !treatment || !variant) throw new Error(`decision ${input.decisionId} chose what it was not offered`)
+  queue(rows, triggered, input.decisionId, campaign, treatment, variant.variantId, choice.dueAt)
+}
+
+function queue(
+  rows: WorkspaceBatch,
+  triggered: TriggeredDecision,
+  decisionId: string,
+  campaign: DecisionCampaign,
+  treatment: DecisionCampaign['spec']['treatments'][number],
+  variantId: string,
+  dueAt: number,
+): void {
+  const { customer, now } = triggered
+  const messageId = messageIdOf(decisionId, 0)
+  rows.written.messages.push({
+    messageId,
+    decisionId,
+    decisionDayUtc: dayUtcOf(triggered.receivedAt),
+    customerId: customer.customerId,
+    campaignId: campaign.campaignId,
+    campaignVersion: campaign.version,
+    treatmentId: treatment.treatmentId,
+    variantId,
+    channel: treatment.channel,
+    address: addressFor(treatment.channel, customer.profile) ?? '',
+    transactional: false,
+    costMicros: treatment.costMicros,
+    dueAt,
+    expiresAt: now + campaign.spec.expiresAfterMs,
+    context: { event: { ...triggered.event } },
+  })
+  const slot = {
+    messageId,
+    channel: treatment.channel,
+    campaignId: campaign.campaignId,
+    state: 'queued' as const,
+    at: dueAt,
+    transactional: false,
+  }
+  rows.contacts.set(customer.customerId, [...(rows.contacts.get(customer.customerId) ?? []), slot])
+  if (rows.spend.has(campaign.campaignId)) {
+    rows.spend.set(campaign.campaignId, (rows.spend.get(campaign.campaignId) ?? 0) + treatment.costMicros)
+  }
+}
+
+/**
+ * What happens unprompted is learned from holdout and from draws of nothing: a window opens at the decision
+ * for each campaign that would otherwise have had something to say.
+ */
+function exposeNothing(
+  rows: WorkspaceBatch,
+  triggered: TriggeredDecision,
+  input: DecisionInput,
+  couldSpeak: (candidate: Candidate) => boolean,
+): void {
+  for (const [index, campaign] of input.campaigns.entries()) {
+    if (campaign.spec.policy.kind !== 'inverse-gap') continue
+    if (!input.candidates.some((candidate) => candidate.campaignIndex === index && couldSpeak(candidate))) continue
+    const { goal } = campaign.spec
+    const row = {
+      decision_id: input.decisionId,
+      campaign_id: campaign.campaignId,
+      customer_id: input.customerId,
+      goal_id: goal.id,
+      head: nothingHead,
+      decision_day_utc: dayUtcOf(triggered.receivedAt),
+      exposed_at: triggered.now,
+      window_ends_at: triggered.now + goal.windowHours * 3_600_000,
+      state: 'open' as const,
+    }
+    rows.written.exposures.push(row)
+    const known = rows.exposures.get(row.customer_id) ?? []
+    rows.exposures.set(row.customer_id, [...known, { workspace: rows.db.workspace, ...row }])
+  }
+}

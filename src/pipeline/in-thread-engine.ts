@@ -1,0 +1,77 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Clock } from '#contracts/clock.ts'
+import type { Logger } from '#contracts/logger.ts'
+import { systemClock } from '#platform/clock/system-clock.ts'
+import { createInThreadLog } from '#platform/log/in-thread-log.ts'
+import { createSeededRandom } from '#platform/random/seeded-random.ts'
+import { openStore } from '#platform/store/open-store.ts'
+import { createWake } from '#platform/threads/wake.ts'
+import type { EngineParts, EngineSettings } from './engine-parts.ts'
+import { assembleSender } from './roles/sender-role.ts'
+import { assembleStrategist } from './roles/strategist-role.ts'
+import { assembleWorker } from './roles/worker-role.ts'
+
+/** All roles in the caller's thread, moved by hand: for simulation and tests. */
+export interface InThreadEngine {
+  parts: EngineParts
+  /** Works until nothing is left to do at the clock's instant. */
+  drain(): Promise<void>
+  close(): Promise<void>
+}
+
+export async function openInThreadEngine(options: {
+  dataDir: string
+  clock: Clock
+  seed: number
+  logger: Logger
+  settings?: Partial<EngineSettings>
+}): Promise<InThreadEngine> {
+  mkdirSync(options.dataDir, { recursive: true })
+  const log = createInThreadLog({ file: join(options.dataDir, 'log.db'), wallClock: systemClock })
+  const store = await openStore({ file: join(options.dataDir, 'store.db') })
+  const parts: EngineParts = {
+    store,
+    log,
+    wake: createWake(),
+    clock: options.clock,
+    wallClock: systemClock,
+    random: createSeededRandom(options.seed),
+    logger: options.logger,
+    settings: { ...defaultSettings, ...options.settings },
+  }
+  const worker = await assembleWorker(parts)
+  const sender = await assembleSender(parts)
+  const strategist = assembleStrategist(parts)
+  return {
+    parts,
+    async drain() {
+      for (;;) {
+        let done = 0
+        while ((await worker.lag()) > 0) done += await worker.step(0)
+        done += await worker.fireTimers()
+        done += await sender.step()
+        await sender.drain()
+        done += await strategist.step()
+        if (done === 0) return
+      }
+    },
+    async close() {
+      await sender.close()
+      await worker.close()
+      await log.close()
+      await store.close()
+    },
+  }
+}
+
+export const defaultSettings: EngineSettings = {
+  triggerMaxAgeMs: 3_600_000,
+  batchRecordsMax: 500,
+  batchMaxMs: 5,
+  sendsInFlightMax: 32,
+  smtpUrl: null,
+  mailFrom: 'Starling <hello@starling.localhost>',
+  publicUrl: 'http://127.0.0.1:8420',
+  owner: 'in-thread',
+}

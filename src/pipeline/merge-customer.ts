@@ -1,0 +1,28 @@
+import type { WorkspaceDb } from '#platform/store/store.ts'
+import { moveMessages } from '../action/message-rows.ts'
+import { mergeAssignments } from '../campaign/assignment-rows.ts'
+import { moveDecisions } from '../decision/decision-rows.ts'
+import { moveExposures } from '../learning/exposure-rows.ts'
+import { moveOutcomes } from '../learning/outcome-rows.ts'
+import { mergeCustomerRows } from '../profile/customer-rows.ts'
+
+/**
+ * Moves everything of one customer to another in the batch's transaction and leaves a pointer, also where
+ * the absorbed one has no row yet: an event of theirs may still be on its way in the log. Caps and consent
+ * take the stricter side; the customer stays in the arm entered first.
+ */
+export async function mergeCustomer(
+  db: WorkspaceDb,
+  fromId: string,
+  intoId: string,
+  now: number,
+): Promise<void> {
+  if (fromId === intoId) return
+  await mergeCustomerRows(db, fromId, intoId, now)
+  await mergeAssignments(db, fromId, intoId)
+  await moveDecisions(db, fromId, intoId)
+  await moveMessages(db, fromId, intoId)
+  await moveExposures(db, fromId, intoId)
+  await moveOutcomes(db, fromId, intoId)
+  await db.deleteFrom('timers').where('timers.customer_id', '=', fromId).execute()
+}

@@ -1,0 +1,159 @@
+import type { Clock } from '#contracts/clock.ts'
+import type { LogAppend, LogBatch } from '#contracts/event-log.ts'
+import type { CustomerEvent, EngagementPayload, LogRecord } from '#contracts/event.ts'
+import type { StoreTransaction } from '#platform/store/store.ts'
+import { applyEngagementRecord } from './apply-engagement.ts'
+import { applyProductEvent } from './apply-product-event.ts'
+import { mergeCustomer } from './merge-customer.ts'
+import { rejectedRow } from './rejected-event-rows.ts'
+import type { DecisionParts } from './decide-for-trigger.ts'
+import { type BatchNeeds, openWorkspaceBatch, type WorkspaceBatch, writeWorkspaceBatch } from './workspace-batch.ts'
+import type { WorkspaceContext, WorkspaceContexts } from './workspace-context.ts'
+
+export interface BatchParts {
+  contexts: WorkspaceContexts
+  decision: DecisionParts
+  clock: Clock
+  /** Milliseconds of a steady clock, for the 5 ms bound. */
+  steadyNowMs: () => number
+  /** An event older than this changes the profile and triggers nothing. */
+  triggerMaxAgeMs: number
+  /** A batch ends after this long while another writer waits. */
+  batchMaxMs: number
+}
+
+export interface BatchResult {
+  /** Records taken from the front of the batch: the rest is read again. */
+  taken: number
+  decisions: number
+  /** Records of customers that were merged away, on their way to the canonical one. */
+  forwards: LogAppend[]
+}
+
+/**
+ * Applies a prefix of the batch inside the given transaction. It ends early when another writer has waited
+ * for `batchMaxMs`, and before a record that merges customers, so that a merge always comes first in its
+ * batch and sees rows that are all written.
+ */
+export async function processBatch(parts: BatchParts, tx: StoreTransaction, batch: LogBatch): Promise<BatchResult> {
+  const startedMs = parts.steadyNowMs()
+  const now = parts.clock.now()
+  const result: BatchResult = { taken: 0, decisions: 0, forwards: [] }
+  const records = await prefixUpToMerge(tx, batch.records, now)
+  const batches = await openBatches(parts, tx, records, now)
+  for (const record of records) {
+    result.taken += 1
+    if (record === null) continue
+    const rows = batches.get(record.workspace)
+    if (rows !== undefined) applyRecord(parts, rows, record, now, result)
+    if (tx.othersWait() && parts.steadyNowMs() - startedMs > parts.batchMaxMs) break
+  }
+  for (const rows of batches.values()) await writeWorkspaceBatch(rows, now)
+  return result
+}
+
+function applyRecord(
+  parts: BatchParts,
+  rows: WorkspaceBatch,
+  record: LogRecord,
+  now: number,
+  result: BatchResult,
+): void {
+  if (record.kind === 'rejected') {
+    rows.written.rejected.push(rejectedRow(record))
+    return
+  }
+  const canonical = rows.customers.get(record.customerId)?.mergedInto
+  if (canonical !== undefined && canonical !== null) {
+    result.forwards.push(forward(record, canonical))
+    return
+  }
+  if (rows.seen.has(record.eventId)) return
+  rows.seen.add(record.eventId)
+  if (record.kind === 'click' || record.kind === 'open') {
+    applyEngagementRecord(rows, record as LogRecord<EngagementPayload>)
+    return
+  }
+  result.decisions += applyProductEvent(parts, rows, record as CustomerEvent, now)
+}
+
+/** The pointer rule: the owner of a merged customer hands the record on, without marking it seen. */
+function forward(record: LogRecord, customerId: string): LogAppend {
+  return {
+    key: `${record.workspace}\u0000${customerId}`,
+    body: JSON.stringify({ ...record, customerId }),
+  }
+}
+
+/**
+ * The records before the next merge; when the first record merges, the merge is done here. Most identify
+ * calls repeat an old link: those merge nothing and end no batch.
+ */
+async function prefixUpToMerge(
+  tx: StoreTransaction,
+  records: (LogRecord | null)[],
+  now: number,
+): Promise<(LogRecord | null)[]> {
+  for (const [index, record] of records.entries()) {
+    const from = record === null ? [] : ((record as CustomerEvent).payload.mergeFrom ?? [])
+    if (record === null || from.length === 0) continue
+    const db = tx.workspace(record.workspace)
+    const open = await unmerged(db, from)
+    if (open.length === 0) continue
+    if (index > 0) return records.slice(0, index)
+    for (const customerId of open) await mergeCustomer(db, customerId, record.customerId, now)
+  }
+  return records
+}
+
+async function unmerged(db: ReturnType<StoreTransaction['workspace']>, ids: string[]): Promise<string[]> {
+  const rows = await db
+    .selectByKeys('customers', 'customer_id', ids)
+    .select(['customers.customer_id', 'customers.merged_into'])
+    .execute()
+  const merged = new Set(rows.filter((row) => row.merged_into !== null).map((row) => row.customer_id))
+  return ids.filter((id) => !merged.has(id))
+}
+
+async function openBatches(
+  parts: BatchParts,
+  tx: StoreTransaction,
+  records: (LogRecord | null)[],
+  now: number,
+): Promise<Map<string, WorkspaceBatch>> {
+  const present = records.filter((record) => record !== null)
+  const batches = new Map<string, WorkspaceBatch>()
+  for (const [workspace, own] of Map.groupBy(present, (record) => record.workspace)) {
+    const context = await parts.contexts.load(tx, workspace)
+    // A record of a workspace that was deleted: nobody is left to tell.
+    if (context === null) continue
+    batches.set(workspace, await openWorkspaceBatch(tx.workspace(workspace), context, needsOf(own, context), now))
+  }
+  return batches
+}
+
+function needsOf(records: LogRecord[], context: WorkspaceContext): BatchNeeds {
+  const eventIds: string[] = []
+  const customerIds = new Set<string>()
+  const engaged = new Set<string>()
+  for (const record of records) {
+    if (record.kind === 'rejected') continue
+    eventIds.push(record.eventId)
+    customerIds.add(record.customerId)
+    if (mayEngage(record, context)) engaged.add(record.customerId)
+  }
+  return { eventIds, customerIds: [...customerIds], engagedCustomerIds: [...engaged] }
+}
+
+/** Whether a record may decide or convert: only then are the customer's messages and assignments read. */
+function mayEngage(record: LogRecord, context: WorkspaceContext): boolean {
+  if (record.kind === 'click' || record.kind === 'open') return false
+  if (context.bySegmentEntered.size > 0) return true
+  const name = eventName(record as CustomerEvent)
+  return context.byTriggerEvent.has(name) || context.byGoalEvent.has(name)
+}
+
+/** What triggers and goals call an event: its name, or its kind where it has none. */
+export function eventName(event: CustomerEvent): string {
+  return event.kind === 'track' ? (event.payload.name ?? '') : event.kind
+}

@@ -1,0 +1,78 @@
+import { listWorkspaces } from '../../campaign/workspaces.ts'
+import { createLinks } from '../../action/links.ts'
+import { loadChannels } from '../../action/load-channels.ts'
+import { createSender, type Sender } from '../../action/sender.ts'
+import { smtpSettingsOf } from '../../action/smtp/smtp-settings.ts'
+import { createTemplateCache } from '../../creative/template-cache.ts'
+import { createGuardrailRunner } from '../../guardrails/run/evaluate.ts'
+import { loadGuardrails } from '../../guardrails/run/load-guardrails.ts'
+import { suppress } from '../../profile/suppression-rows.ts'
+import { createClaimFacts } from '../claim-facts.ts'
+import type { EngineParts } from '../engine-parts.ts'
+import { linkSecret } from '../first-start.ts'
+import { openExposures } from '../open-exposures.ts'
+import { createRenderPort } from '../render-message.ts'
+import { createWorkspaceContexts } from '../workspace-context.ts'
+
+export interface SenderRole extends Sender {
+  close(): Promise<void>
+}
+
+/** By the wall clock; longer than any provider call may take. */
+const leaseMs = 120_000
+const templatesKept = 1000
+
+/** The sender of this thread. What an earlier process left `sending` is `unknown` from here on. */
+export async function assembleSender(parts: EngineParts): Promise<SenderRole> {
+  const { store, clock, wallClock, settings } = parts
+  const contexts = createWorkspaceContexts()
+  const channels = await loadChannels({
+    store,
+    clock,
+    smtp: settings.smtpUrl === null ? null : smtpSettingsOf(settings.smtpUrl),
+  })
+  const sender = createSender({
+    store,
+    clock,
+    wallClock,
+    random: parts.random,
+    logger: parts.logger,
+    channels,
+    owner: settings.owner,
+    leaseMs,
+    inFlightMax: settings.sendsInFlightMax,
+    defaultFrom: settings.mailFrom,
+    workspaces: { list: async () => (await listWorkspaces(store.read)).map(({ workspace }) => workspace) },
+    guardrails: createGuardrailRunner(await loadGuardrails()),
+    facts: createClaimFacts(contexts),
+    render: createRenderPort(createTemplateCache(templatesKept)),
+    links: createLinks({ secret: await linkSecret(store), baseUrl: settings.publicUrl }),
+    suppressions: { suppress },
+    sent: { recordSent: openExposures },
+  })
+  await sender.recover(store.dialect === 'sqlite' ? 'all' : 'expired')
+  return {
+    ...sender,
+    async close() {
+      await sender.drain()
+      await channels.close()
+    },
+  }
+}
+
+/** Messages become due by time too: how long to wait without being woken. */
+const idleMs = 200
+const recoverEveryMs = 30_000
+
+/** Sends until told to stop; what is in flight then gets its result first. */
+export async function runSender(parts: EngineParts, sender: SenderRole, stop: AbortSignal): Promise<void> {
+  let recoverAt = parts.wallClock.now() + recoverEveryMs
+  while (!stop.aborted) {
+    const seen = parts.wake.version('messages')
+    if ((await sender.step()) === 0) await parts.wake.changed('messages', seen, idleMs)
+    if (parts.wallClock.now() < recoverAt) continue
+    recoverAt = parts.wallClock.now() + recoverEveryMs
+    await sender.recover('expired')
+  }
+  await sender.close()
+}

@@ -1,0 +1,47 @@
+import { listWorkspaces } from '../../campaign/workspaces.ts'
+import { decodeDecision } from '../../decision/record.ts'
+import { loadRecords } from '../../decision/decision-rows.ts'
+import { closeWindows } from '../../learning/close-windows.ts'
+import { createLearner } from '../../learning/learner.ts'
+import type { EngineParts } from '../engine-parts.ts'
+import { touchWorkspace } from '../workspace-context.ts'
+
+export interface Strategist {
+  /** Closes windows that ended and learns from what came in. Returns rows handled; 0 means nothing is left. */
+  step(): Promise<number>
+}
+
+const windowsPerStep = 500
+/** An event may still be in the log when its window ends: windows close this much later. */
+const closeGraceMs = 60_000
+
+export function assembleStrategist(parts: EngineParts): Strategist {
+  const learner = createLearner({
+    store: parts.store,
+    wallClock: parts.wallClock,
+    loadRecords,
+    decodeFeatures: decodeDecision,
+    onPublished: touchWorkspace,
+  })
+  return {
+    async step() {
+      let handled = 0
+      for (const { workspace } of await listWorkspaces(parts.store.read)) {
+        handled += await parts.store.transaction((tx) =>
+          closeWindows(tx.workspace(workspace), { now: parts.clock.now(), closeGraceMs, limit: windowsPerStep }),
+        )
+        handled += (await learner.step(workspace)).rewards
+      }
+      return handled
+    },
+  }
+}
+
+const idleMs = 1000
+
+export async function runStrategist(parts: EngineParts, strategist: Strategist, stop: AbortSignal): Promise<void> {
+  while (!stop.aborted) {
+    const seen = parts.wake.version('rewards')
+    if ((await strategist.step()) === 0) await parts.wake.changed('rewards', seen, idleMs)
+  }
+}

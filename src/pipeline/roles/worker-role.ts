@@ -1,0 +1,42 @@
+import { performance } from 'node:perf_hooks'
+import { listWorkspaces } from '../../campaign/workspaces.ts'
+import { loadGuardrails } from '../../guardrails/run/load-guardrails.ts'
+import { createGuardrailRunner } from '../../guardrails/run/evaluate.ts'
+import type { EngineParts } from '../engine-parts.ts'
+import { createWorker, type Worker } from '../worker.ts'
+import { createWorkspaceContexts } from '../workspace-context.ts'
+
+/** The owner of partitions, made of the parts of its thread. */
+export async function assembleWorker(parts: EngineParts): Promise<Worker> {
+  const { settings } = parts
+  return createWorker({
+    log: parts.log,
+    store: parts.store,
+    logger: parts.logger,
+    clock: parts.clock,
+    contexts: createWorkspaceContexts(),
+    decision: { guardrails: createGuardrailRunner(await loadGuardrails()) },
+    steadyNowMs: () => performance.now(),
+    triggerMaxAgeMs: settings.triggerMaxAgeMs,
+    batchMaxMs: settings.batchMaxMs,
+    recordsMax: settings.batchRecordsMax,
+    workspaces: async () => (await listWorkspaces(parts.store.read)).map(({ workspace }) => workspace),
+    onQueued: () => parts.wake.notify('messages'),
+  })
+}
+
+const pollMs = 500
+const timersEveryMs = 1000
+
+/** Works until told to stop; the batch under way is finished. */
+export async function runWorker(parts: EngineParts, worker: Worker, stop: AbortSignal): Promise<void> {
+  let timersAt = 0
+  while (!stop.aborted) {
+    await worker.step(pollMs)
+    const now = parts.wallClock.now()
+    if (now < timersAt) continue
+    // A full round of timers asks for the next one at once.
+    if ((await worker.fireTimers()) === 0) timersAt = now + timersEveryMs
+  }
+  await worker.close()
+}

@@ -1,0 +1,161 @@
+import { createReportingCurrency, type ReportingCurrency } from '#platform/money/reporting-currency.ts'
+import type { StoreScope, StoreTransaction } from '#platform/store/store.ts'
+import { compileCondition, type ConditionContext } from '../profile/condition.ts'
+import { compileSegments, type CompiledSegments } from '../profile/segments.ts'
+import { loadRunningCampaigns } from '../campaign/campaign-rows.ts'
+import { loadCurrencyRates, loadGuardrailSettings, loadSegments } from '../campaign/document-rows.ts'
+import { loadWorkspace } from '../campaign/workspaces.ts'
+import { latestSnapshot } from '../learning/snapshot-rows.ts'
+import { type CompiledTemplate, compileTemplate } from '../creative/compile-template.ts'
+import type { CampaignVersion, Goal, GuardrailSettings, Template } from '#contracts/campaign.ts'
+import type { PolicySnapshot } from '#contracts/decision.ts'
+import type { WorkspaceSettings } from '#contracts/workspace.ts'
+
+type Predicate = (context: ConditionContext) => boolean
+
+/** A campaign version made ready to run: conditions compiled, goals at hand. */
+export interface RunningCampaign {
+  version: CampaignVersion
+  live: boolean
+  where: Predicate
+  audience: Predicate
+  goals: { goal: Goal; where: Predicate }[]
+  /** Of each treatment, its variants' templates, compiled. */
+  templates: CompiledTemplate[][]
+}
+
+/** Everything of a workspace that a decision needs and that changes only when people change it. */
+export interface WorkspaceContext {
+  settings: WorkspaceSettings
+  guardrails: GuardrailSettings
+  currency: ReportingCurrency
+  segments: CompiledSegments
+  /** Running campaigns, live or not, by id: conversions count on after a campaign's end. */
+  campaigns: Map<string, RunningCampaign>
+  byTriggerEvent: Map<string, RunningCampaign[]>
+  bySegmentEntered: Map<string, RunningCampaign[]>
+  byGoalEvent: Map<string, RunningCampaign[]>
+  hasLiveCampaigns: boolean
+  /** Ids of live campaigns with a budget: their spend is read with every batch that may decide. */
+  budgetedCampaigns: string[]
+  snapshot: PolicySnapshot
+}
+
+/** Reads contexts and keeps them until the workspace's configuration or policy has a newer version. */
+export interface WorkspaceContexts {
+  load(scope: StoreScope, workspace: string): Promise<WorkspaceContext | null>
+}
+
+export function createWorkspaceContexts(): WorkspaceContexts {
+  const kept = new Map<string, { stamp: string; context: WorkspaceContext }>()
+  return {
+    async load(scope, workspace) {
+      const stamp = await configurationVersion(scope, workspace)
+      const known = kept.get(workspace)
+      if (known?.stamp === stamp) return known.context
+      const context = await readContext(scope, workspace)
+      if (context === null) return null
+      kept.set(workspace, { stamp, context })
+      return context
+    },
+  }
+}
+
+/**
+ * Everything that changes a workspace's configuration or policy ends with this, in its own transaction:
+ * whoever holds a context reads it again before its next batch.
+ */
+export async function touchWorkspace(tx: StoreTransaction, workspace: string): Promise<void> {
+  const name = settingName(workspace)
+  const next = String(Number(await configurationVersion(tx, workspace)) + 1)
+  await tx.systemBulk('system_settings', [{ name, value: next }], { key: ['name'], update: ['value'] })
+}
+
+async function configurationVersion(scope: StoreScope, workspace: string): Promise<string> {
+  const row = await scope.system
+    .selectFrom('system_settings')
+    .select('value')
+    .where('name', '=', settingName(workspace))
+    .executeTakeFirst()
+  return row?.value ?? '0'
+}
+
+function settingName(workspace: string): string {
+  return `configuration-version:${workspace}`
+}
+
+async function readContext(scope: StoreScope, workspace: string): Promise<WorkspaceContext | null> {
+  const settings = await loadWorkspace(scope, workspace)
+  if (settings === null) return null
+  const db = scope.workspace(workspace)
+  const [guardrails, segments, rates, versions, snapshot] = [
+    await loadGuardrailSettings(db),
+    await loadSegments(db),
+    await loadCurrencyRates(db),
+    await loadRunningCampaigns(db),
+    await latestSnapshot(db),
+  ]
+  const compiled = compileSegments(segments)
+  if (compiled.kind === 'faults') throw new Error(`segments of ${workspace}: ${compiled.faults.join('; ')}`)
+  const campaigns = new Map(versions.map((version) => [version.campaignId, prepare(version)]))
+  const all = [...campaigns.values()]
+  const live = all.filter((campaign) => campaign.live)
+  return {
+    settings,
+    guardrails,
+    currency: createReportingCurrency(settings.reportingCurrency, rates),
+    segments: compiled.segments,
+    campaigns,
+    byTriggerEvent: groupBy(live, ({ version: { spec } }) => ('event' in spec.trigger ? [spec.trigger.event] : [])),
+    bySegmentEntered: groupBy(live, ({ version: { spec } }) =>
+      'segmentEntered' in spec.trigger ? [spec.trigger.segmentEntered] : [],
+    ),
+    byGoalEvent: groupBy(all, ({ goals }) => goals.map(({ goal }) => goal.event)),
+    hasLiveCampaigns: live.length > 0,
+    budgetedCampaigns: live.flatMap(({ version }) => (version.spec.budgetMicros === undefined ? [] : [version.campaignId])),
+    snapshot: snapshot ?? emptySnapshot,
+  }
+}
+
+function prepare(version: CampaignVersion): RunningCampaign {
+  const { spec } = version
+  const where = 'event' in spec.trigger ? spec.trigger.where : undefined
+  const compile = (condition: Parameters<typeof compileCondition>[0] | undefined): Predicate =>
+    condition === undefined ? () => true : compileCondition(condition)
+  return {
+    version,
+    live: version.state === 'live',
+    where: compile(where),
+    audience: compile(spec.audience),
+    templates: spec.treatments.map(({ variants }) => variants.map(({ template }) => compiled(template))),
+    goals: [spec.goal, ...spec.alsoMeasure].map((goal) => ({ goal, where: compile(goal.where) })),
+  }
+}
+
+function compiled(template: Template): CompiledTemplate {
+  const result = compileTemplate(template)
+  // Templates are compiled before they are applied: a fault here is a store that was edited by hand.
+  if (result.kind === 'faults') throw new Error(`template ${template.id}: ${result.faults.join('; ')}`)
+  return result.template
+}
+
+function groupBy(
+  campaigns: RunningCampaign[],
+  keys: (campaign: RunningCampaign) => string[],
+): Map<string, RunningCampaign[]> {
+  const groups = new Map<string, RunningCampaign[]>()
+  for (const campaign of campaigns) {
+    for (const key of new Set(keys(campaign))) groups.set(key, [...(groups.get(key) ?? []), campaign])
+  }
+  return groups
+}
+
+/** What a workspace decides by before its first campaign was launched: every head at its prior. */
+export const emptySnapshot: PolicySnapshot = Object.freeze({
+  snapshotId: 'none',
+  sequence: 0,
+  t: 1,
+  boundMicros: 1_000_000,
+  featureSchema: 'v1',
+  heads: new Map(),
+})

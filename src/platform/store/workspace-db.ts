@@ -1,0 +1,65 @@
+import type { Kysely, SelectQueryBuilder } from 'kysely'
+import type { BulkInsert } from './bulk-insert.ts'
+import { keysList } from './keys-list.ts'
+import type { StoreSchema } from './schema.ts'
+import type { WorkspaceDb, WorkspaceTable } from './store.ts'
+
+export interface WorkspaceDbParts {
+  dialect: 'sqlite' | 'postgres'
+  kysely: Kysely<StoreSchema>
+  bulkInsert: BulkInsert
+  /** Throws when the scope that this belongs to has ended. */
+  assertOpen(): void
+}
+
+/** The queries of one tenant: whatever it hands out is bound to the workspace already. */
+export function createWorkspaceDb(parts: WorkspaceDbParts, workspace: string): WorkspaceDb {
+  const { dialect, kysely, bulkInsert, assertOpen } = parts
+  if (workspace === '') throw new Error('a workspace has a name')
+  // Kysely resolves column names only for concrete tables; of the generic ones we know that each has a
+  // workspace column, since `WorkspaceTable` leaves out the system tables.
+  const select = (table: WorkspaceTable): Selection => {
+    assertOpen()
+    return kysely.selectFrom(table as 'customers').where(`${table as 'customers'}.workspace`, '=', workspace)
+  }
+  return {
+    workspace,
+    dialect,
+    selectFrom: (table) => select(table) as never,
+    updateTable(table) {
+      assertOpen()
+      return kysely
+        .updateTable(table as 'customers')
+        .where(`${table as 'customers'}.workspace`, '=', workspace) as never
+    },
+    deleteFrom(table) {
+      assertOpen()
+      return kysely
+        .deleteFrom(table as 'customers')
+        .where(`${table as 'customers'}.workspace`, '=', workspace) as never
+    },
+    async bulkInsert(table, rows, onConflict) {
+      assertOpen()
+      return bulkInsert(table, rows as Record<string, unknown>[], onConflict, workspace)
+    },
+    selectByKeys(table, column, values) {
+      return select(table).where(
+        `${table}.${column}` as 'customer_id',
+        'in',
+        keysList(dialect, values),
+      ) as never
+    },
+    async lockCustomers(customerIds) {
+      if (dialect === 'sqlite' || customerIds.length === 0) return
+      await select('customers')
+        .where('customers.customer_id', 'in', keysList(dialect, customerIds))
+        .select('customers.customer_id')
+        // One order for all, so that two transactions never hold what the other wants.
+        .orderBy('customers.customer_id')
+        .forUpdate()
+        .execute()
+    },
+  }
+}
+
+type Selection = SelectQueryBuilder<StoreSchema, 'customers', Record<never, never>>

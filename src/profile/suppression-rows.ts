@@ -1,0 +1,93 @@
+import type { ChannelName } from '#contracts/campaign.ts'
+import type { InstantMs } from '#contracts/clock.ts'
+import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
+
+export interface Suppression {
+  channel: ChannelName
+  address: string
+  /** `hard-bounce`, `complaint`, `manual`, … */
+  reason: string
+  detail: string
+  createdAt: InstantMs
+}
+
+/** Reasons by `channel NUL address`, the address as it was asked for. */
+export async function loadSuppressions(db: WorkspaceDb, addresses: string[]): Promise<Map<string, string>> {
+  const reasons = new Map<string, string>()
+  if (addresses.length === 0) return reasons
+  const asked = new Set(addresses.flatMap((address) => [address, normalAddress('email', address)]))
+  const rows = await db
+    .selectByKeys('suppressions', 'address', [...asked])
+    // The key's second column: without it the whole workspace is read.
+    .where('suppressions.channel', 'in', channels)
+    .select(['suppressions.channel', 'suppressions.address', 'suppressions.reason'])
+    .execute()
+  if (rows.length === 0) return reasons
+  const known = new Map(rows.map((row) => [keyOf(row.channel, row.address), row.reason]))
+  for (const address of addresses) {
+    for (const channel of channels) {
+      const reason = known.get(keyOf(channel, normalAddress(channel, address)))
+      if (reason !== undefined) reasons.set(keyOf(channel, address), reason)
+    }
+  }
+  return reasons
+}
+
+/** Notes that an address must not be written to. The first reason stays; doing it again changes nothing. */
+export async function suppress(
+  db: WorkspaceDb,
+  { channel, address, reason, detail, now }: Omit<Suppression, 'createdAt'> & { now: InstantMs },
+): Promise<void> {
+  const row = { channel, address: normalAddress(channel, address), reason, detail, created_at: now }
+  await db.bulkInsert('suppressions', [row], 'ignore')
+}
+
+/** Resolves to whether there was such a suppression. */
+export async function unsuppress(
+  db: WorkspaceDb,
+  { channel, address }: Pick<Suppression, 'channel' | 'address'>,
+): Promise<boolean> {
+  const { numDeletedRows } = await db
+    .deleteFrom('suppressions')
+    .where('suppressions.channel', '=', channel)
+    .where('suppressions.address', '=', normalAddress(channel, address))
+    .executeTakeFirstOrThrow()
+  return numDeletedRows > 0n
+}
+
+/** Pages through all, by channel and address; `after` is the last one of the page before. */
+export async function listSuppressions(
+  db: WorkspaceDb,
+  { after, limit }: { after?: Pick<Suppression, 'channel' | 'address'>; limit: number },
+): Promise<Suppression[]> {
+  let page = db.selectFrom('suppressions').selectAll('suppressions')
+  if (after !== undefined) {
+    page = page.where(({ eb, or, and }) =>
+      or([
+        eb('suppressions.channel', '>', after.channel),
+        and([eb('suppressions.channel', '=', after.channel), eb('suppressions.address', '>', after.address)]),
+      ]),
+    )
+  }
+  const rows = await page
+    .orderBy('suppressions.channel')
+    .orderBy('suppressions.address')
+    .limit(limit)
+    .execute()
+  return rows.map(suppressionOf)
+}
+
+const channels: ChannelName[] = ['email', 'sms', 'push', 'in-app', 'webhook']
+
+function normalAddress(channel: ChannelName, address: string): string {
+  const trimmed = address.trim()
+  return channel === 'email' ? trimmed.toLowerCase() : trimmed
+}
+
+function keyOf(channel: string, address: string): string {
+  return `${channel}\u0000${address}`
+}
+
+function suppressionOf({ channel, address, reason, detail, created_at }: RowOf<'suppressions'>): Suppression {
+  return { channel: channel as ChannelName, address, reason, detail, createdAt: created_at }
+}

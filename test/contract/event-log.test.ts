@@ -1,0 +1,23 @@
+import { join } from 'node:path'
+import { createInThreadLog } from '#platform/log/in-thread-log.ts'
+import { createLogClient } from '#platform/log/log-client.ts'
+import { startLogThread } from '#platform/log/start-log-thread.ts'
+import { eventLogContract } from './event-log-contract.ts'
+
+eventLogContract('SQLite log in the same thread', async ({ folder, limits = {} }) => {
+  const log = createInThreadLog({ file: join(folder, 'log.db'), wallClock: { now: Date.now }, limits })
+  return { log, maintain: log.maintain, close: log.close }
+})
+
+eventLogContract('SQLite log in its own thread', async ({ folder, limits = {} }) => {
+  const thread = await startLogThread({ file: join(folder, 'log.db'), limits })
+  const log = createLogClient(thread.connect())
+  return {
+    log,
+    maintain: thread.maintain,
+    close: async () => {
+      await log.close()
+      await thread.close()
+    },
+  }
+})

@@ -1,0 +1,72 @@
+import fc from 'fast-check'
+import type { ChannelName, FrequencyCap } from '#contracts/campaign.ts'
+import type { GuardrailFacts } from '#contracts/guardrail.ts'
+import { factsWith, hourMs, now, slotAt } from './facts.ts'
+
+const channel = fc.constantFrom<ChannelName>('email', 'sms')
+const cap: fc.Arbitrary<FrequencyCap> = fc.record({
+  sendsMax: fc.integer({ min: 1, max: 2 }),
+  window: fc.oneof(
+    fc.record({ hours: fc.constantFrom(1, 24) }),
+    fc.record({ localDays: fc.integer({ min: 1, max: 2 }) }),
+  ),
+})
+const quietHours = fc.record({
+  from: fc.constantFrom('21:00', '11:00'),
+  until: fc.constantFrom('08:00', '13:30'),
+})
+const consent = fc.constantFrom('granted', 'denied', undefined)
+
+/** Facts of any sort: each guardrail objects to some of them. */
+export const anyFacts: fc.Arbitrary<GuardrailFacts> = fc
+  .record({
+    stage: fc.constantFrom('decision' as const, 'claim' as const),
+    transactional: fc.boolean(),
+    killSwitch: fc.boolean(),
+    caps: fc.array(cap, { maxLength: 2 }),
+    ownCaps: fc.array(cap, { maxLength: 2 }),
+    quiet: fc.option(quietHours, { nil: undefined }),
+    required: fc.constantFrom<ChannelName[]>([], ['email']),
+    email: consent,
+    suppressed: fc.boolean(),
+    zone: fc.constantFrom('UTC', 'Asia/Kolkata', 'America/New_York'),
+    contactAges: fc.array(fc.integer({ min: -10, max: 50 }), { maxLength: 4 }),
+    globalHoldout: fc.boolean(),
+    heldOut: fc.boolean(),
+    goalMet: fc.boolean(),
+    state: fc.constantFrom('live' as const, 'live' as const, 'paused' as const, 'ended' as const),
+    budgetMicros: fc.constantFrom(undefined, 0, 1_000_000),
+    channel,
+    address: fc.constantFrom('ada@example.com', null),
+    available: fc.boolean(),
+  })
+  .map((f) => {
+    const facts = factsWith({
+      stage: f.stage,
+      transactional: f.transactional,
+      messageId: f.stage === 'claim' ? 'own' : '',
+      settings: {
+        frequencyCaps: f.caps,
+        consentRequired: f.required,
+        ...(f.quiet === undefined ? {} : { quietHours: f.quiet }),
+      },
+      customer: {
+        zone: f.zone,
+        consents: f.email === undefined ? {} : { email: f.email },
+        suppressions: f.suppressed ? { email: 'complaint' } : {},
+        contacts: f.contactAges.map((hours) =>
+          slotAt(now - hours * hourMs, hours < 0 ? { state: 'queued' } : {}),
+        ),
+        globalHoldout: f.globalHoldout,
+      },
+      campaign: { heldOut: f.heldOut, goalMet: f.goalMet && f.stage === 'claim', state: f.state },
+      spec: {
+        frequencyCaps: f.ownCaps,
+        ...(f.budgetMicros === undefined ? {} : { budgetMicros: f.budgetMicros }),
+      },
+      candidate: { channel: f.channel, address: f.address },
+    })
+    facts.workspace.killSwitch = f.killSwitch
+    facts.candidate.offer = { ...facts.candidate.offer, available: f.available }
+    return facts
+  })

@@ -1,0 +1,94 @@
+import { describe, expect, test } from 'vitest'
+import type { Guardrail, Verdict } from '#contracts/guardrail.ts'
+import { guardrail as budget } from '../../../src/guardrails/budget.ts'
+import { guardrail as campaignState } from '../../../src/guardrails/campaign-state.ts'
+import { guardrail as consent } from '../../../src/guardrails/consent.ts'
+import { guardrail as goalMet } from '../../../src/guardrails/goal-met.ts'
+import { guardrail as holdout } from '../../../src/guardrails/holdout.ts'
+import { guardrail as killSwitch } from '../../../src/guardrails/kill-switch.ts'
+import { guardrail as offerValid } from '../../../src/guardrails/offer-valid.ts'
+import { guardrail as sendAddress } from '../../../src/guardrails/send-address.ts'
+import { guardrail as suppression } from '../../../src/guardrails/suppression.ts'
+import { type FactsPatch, factsWith, now } from './facts.ts'
+
+const reasonOf = (verdict: Verdict): string =>
+  verdict.kind === 'allow' ? 'allow' : `${verdict.kind} ${verdict.reason}`
+
+const offer = { id: 'coffee', name: 'Coffee', value: 10, available: true, facts: {} }
+const dated = { ...offer, validFrom: '2026-03-11T12:00:00Z', validUntil: '2026-03-12T12:00:00Z' }
+const claim = { stage: 'claim', messageId: 'own' } as const
+
+const cases: [Guardrail, FactsPatch, string][] = [
+  [consent, {}, 'allow'],
+  [consent, { customer: { consents: { email: 'denied' } } }, 'suppress consent_denied'],
+  [consent, { customer: { consents: { sms: 'denied' } } }, 'allow'],
+  [consent, { settings: { consentRequired: ['email'] } }, 'suppress consent_missing'],
+  [consent, { settings: { consentRequired: ['sms'] } }, 'allow'],
+  [
+    consent,
+    { settings: { consentRequired: ['email'] }, customer: { consents: { email: 'granted' } } },
+    'allow',
+  ],
+  [suppression, { customer: { suppressions: { email: 'bounce' } } }, 'suppress address_suppressed'],
+  [suppression, { customer: { suppressions: { sms: 'bounce' } } }, 'allow'],
+  [sendAddress, { candidate: { address: null } }, 'suppress no_address'],
+  [sendAddress, { candidate: { address: '' } }, 'suppress no_address'],
+  [sendAddress, {}, 'allow'],
+  [budget, { campaign: { spentMicros: 9_000_000 }, spec: { budgetMicros: 9_001_000 } }, 'allow'],
+  [
+    budget,
+    { campaign: { spentMicros: 9_000_001 }, spec: { budgetMicros: 9_001_000 } },
+    'suppress budget_spent',
+  ],
+  [budget, { campaign: { spentMicros: 1e15 } }, 'allow'],
+  [budget, { spec: { budgetMicros: 0 } }, 'suppress budget_spent'],
+  [holdout, { campaign: { heldOut: true } }, 'suppress held_out'],
+  [holdout, { customer: { globalHoldout: true } }, 'suppress held_out'],
+  [campaignState, {}, 'allow'],
+  [campaignState, { campaign: { state: 'paused' } }, 'suppress campaign_paused'],
+  [campaignState, { campaign: { state: 'paused' }, ...claim }, 'defer campaign_paused'],
+  [campaignState, { campaign: { state: 'ended' }, ...claim }, 'suppress campaign_ended'],
+  [campaignState, { campaign: { state: 'draft' }, ...claim }, 'suppress campaign_not_live'],
+  [campaignState, { campaign: { state: 'in-review' } }, 'suppress campaign_not_live'],
+  [campaignState, { campaign: { state: 'approved' } }, 'suppress campaign_not_live'],
+  [goalMet, { campaign: { goalMet: true }, ...claim }, 'suppress goal_met'],
+  [offerValid, { candidate: { offer: { ...offer, available: false } } }, 'suppress offer_unavailable'],
+  [offerValid, { candidate: { offer: dated }, now: now - 1 }, 'suppress offer_not_yet_valid'],
+  [offerValid, { candidate: { offer: dated } }, 'allow'],
+  [offerValid, { candidate: { offer: dated }, now: now + 86_400_000 - 1 }, 'allow'],
+  [offerValid, { candidate: { offer: dated }, now: now + 86_400_000 }, 'suppress offer_expired'],
+]
+
+test.each(cases)('$name with %j: %s', (guardrail, patch, expected) => {
+  expect(reasonOf(guardrail.check(factsWith(patch)))).toBe(expected)
+})
+
+test('the kill switch stops everything', () => {
+  const { workspace, ...facts } = factsWith()
+  expect(reasonOf(killSwitch.check({ ...facts, workspace: { ...workspace, killSwitch: true } }))).toBe(
+    'suppress kill_switch',
+  )
+  expect(reasonOf(killSwitch.check({ ...facts, workspace }))).toBe('allow')
+})
+
+test('a paused campaign’s message asks again in five minutes', () => {
+  expect(campaignState.check(factsWith({ campaign: { state: 'paused' }, ...claim }))).toMatchObject({
+    untilMs: now + 300_000,
+  })
+})
+
+describe('the record tells', () => {
+  test('what was held out of what', () => {
+    expect(holdout.check(factsWith({ campaign: { heldOut: true } }))).toMatchObject({
+      inputs: { scope: 'campaign' },
+    })
+    expect(holdout.check(factsWith({ customer: { globalHoldout: true } }))).toMatchObject({
+      inputs: { scope: 'workspace' },
+    })
+  })
+
+  test('how the budget stood', () => {
+    const verdict = budget.check(factsWith({ campaign: { spentMicros: 500 }, spec: { budgetMicros: 600 } }))
+    expect(verdict).toMatchObject({ inputs: { spentMicros: 500, costMicros: 1000, budgetMicros: 600 } })
+  })
+})
