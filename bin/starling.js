@@ -17,10 +17,14 @@ if (major >= 24) {
 } else {
   const node = ownNode()
   if (node === null) {
-    console.error(`starling needs Node 24 or newer; this is ${process.versions.node}. Run npm ci in ${join(here, '..')} first.`)
+    console.error(
+      `starling needs Node 24 or newer; this is ${process.versions.node}. Run npm ci in ${join(here, '..')} first.`,
+    )
     process.exit(70)
   }
-  const child = spawnSync(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' })
+  const child = spawnSync(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+    stdio: 'inherit',
+  })
   process.exit(child.status ?? 70)
 }
 

@@ -12,11 +12,17 @@ async function up(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
   const table = (name: string, columns: Record<string, ReturnType<typeof sql>>, key: string[]) => {
     let builder = db.schema.createTable(name)
     for (const [column, type] of Object.entries(columns)) {
-      builder = builder.addColumn(column, type as never, (c) => (nullable.has(`${name}.${column}`) ? c : c.notNull()))
+      builder = builder.addColumn(column, type as never, (c) =>
+        nullable.has(`${name}.${column}`) ? c : c.notNull(),
+      )
     }
     return builder
       .addPrimaryKeyConstraint(`${name}_key`, key as never[])
-      .$call((b) => (types.dialect === 'sqlite' ? b.modifyEnd(rowidTables.has(name) ? sql`strict` : sql`strict, without rowid`) : b))
+      .$call((b) =>
+        types.dialect === 'sqlite'
+          ? b.modifyEnd(rowidTables.has(name) ? sql`strict` : sql`strict, without rowid`)
+          : b,
+      )
       .execute()
   }
   const index = (name: string, on: string, columns: string[]) =>
@@ -25,14 +31,25 @@ async function up(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
   await table(
     'workspaces',
     {
-      workspace: text, name: text, send_mode: text, allowlist_json: json, kill_switch: int,
-      reporting_currency: text, zone: text, created_at: int,
+      workspace: text,
+      name: text,
+      send_mode: text,
+      allowlist_json: json,
+      kill_switch: int,
+      reporting_currency: text,
+      zone: text,
+      created_at: int,
     },
     ['workspace'],
   )
-  await table('api_keys', { key_hash: text, workspace: text, kind: text, name: text, created_at: int }, ['key_hash'])
+  await table('api_keys', { key_hash: text, workspace: text, kind: text, name: text, created_at: int }, [
+    'key_hash',
+  ])
   await table('system_settings', { name: text, value: text }, ['name'])
-  await table('log_offsets', { group_name: text, partition_number: int, next_offset: int }, ['group_name', 'partition_number'])
+  await table('log_offsets', { group_name: text, partition_number: int, next_offset: int }, [
+    'group_name',
+    'partition_number',
+  ])
 
   await table(
     'identities',
@@ -42,7 +59,14 @@ async function up(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
   await index('identities_customer', 'identities', ['workspace', 'customer_id'])
   await table(
     'customers',
-    { workspace: text, customer_id: text, version: int, merged_into: text, profile_json: json, updated_at: int },
+    {
+      workspace: text,
+      customer_id: text,
+      version: int,
+      merged_into: text,
+      profile_json: json,
+      updated_at: int,
+    },
     ['workspace', 'customer_id'],
   )
   await table(
@@ -55,26 +79,51 @@ async function up(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
     { workspace: text, channel: text, address: text, reason: text, detail: text, created_at: int },
     ['workspace', 'channel', 'address'],
   )
+  await index('suppressions_address', 'suppressions', ['workspace', 'address'])
   await table(
     'events',
     {
-      workspace: text, day_utc: int, event_id: text, customer_id: text, kind: text, name: text,
-      occurred_at: int, received_at: int, payload_json: json,
+      workspace: text,
+      day_utc: int,
+      event_id: text,
+      customer_id: text,
+      kind: text,
+      name: text,
+      occurred_at: int,
+      received_at: int,
+      payload_json: json,
     },
     ['workspace', 'day_utc', 'event_id'],
   )
   await index('events_customer', 'events', ['workspace', 'customer_id', 'occurred_at'])
-  await table('event_dedupe', { workspace: text, event_id: text, received_at: int }, ['workspace', 'event_id'])
+  await table('event_dedupe', { workspace: text, event_id: text, received_at: int }, [
+    'workspace',
+    'event_id',
+  ])
 
   await table(
     'documents',
-    { workspace: text, kind: text, document_id: text, version: int, body_json: json, actor: text, created_at: int },
+    {
+      workspace: text,
+      kind: text,
+      document_id: text,
+      version: int,
+      body_json: json,
+      actor: text,
+      created_at: int,
+    },
     ['workspace', 'kind', 'document_id', 'version'],
   )
   await table(
     'campaign_versions',
     {
-      workspace: text, campaign_id: text, version: int, state: text, body_json: json, actor: text, note: text,
+      workspace: text,
+      campaign_id: text,
+      version: int,
+      state: text,
+      body_json: json,
+      actor: text,
+      note: text,
       created_at: int,
     },
     ['workspace', 'campaign_id', 'version'],
@@ -82,8 +131,14 @@ async function up(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
   await table(
     'assignments',
     {
-      workspace: text, campaign_id: text, customer_id: text, campaign_version: int, held_out: int, arm: text,
-      entered_at: int, decision_id: text,
+      workspace: text,
+      campaign_id: text,
+      customer_id: text,
+      campaign_version: int,
+      held_out: int,
+      arm: text,
+      entered_at: int,
+      decision_id: text,
     },
     ['workspace', 'campaign_id', 'customer_id'],
   )
@@ -92,9 +147,22 @@ async function up(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
   await table(
     'decisions',
     {
-      workspace: text, day_utc: int, decision_id: text, customer_id: text, trigger_kind: text, trigger_id: text,
-      decided_at: int, outcome: text, campaign_id: text, campaign_version: int, treatment_id: text,
-      variant_id: text, propensity: real, snapshot_id: text, excluded_json: json, record: blob,
+      workspace: text,
+      day_utc: int,
+      decision_id: text,
+      customer_id: text,
+      trigger_kind: text,
+      trigger_id: text,
+      decided_at: int,
+      outcome: text,
+      campaign_id: text,
+      campaign_version: int,
+      treatment_id: text,
+      variant_id: text,
+      propensity: real,
+      snapshot_id: text,
+      excluded_json: json,
+      record: blob,
     },
     ['workspace', 'day_utc', 'decision_id'],
   )
@@ -104,10 +172,29 @@ async function up(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
   await table(
     'messages',
     {
-      workspace: text, message_id: text, decision_id: text, decision_day_utc: int, customer_id: text,
-      campaign_id: text, campaign_version: int, treatment_id: text, variant_id: text, channel: text, address: text,
-      state: text, reason: text, transactional: int, cost_micros: int, created_at: int, due_at: int,
-      expires_at: int, sending_at: int, state_at: int, attempts: int, context_json: json, lease_owner: text,
+      workspace: text,
+      message_id: text,
+      decision_id: text,
+      decision_day_utc: int,
+      customer_id: text,
+      campaign_id: text,
+      campaign_version: int,
+      treatment_id: text,
+      variant_id: text,
+      channel: text,
+      address: text,
+      state: text,
+      reason: text,
+      transactional: int,
+      cost_micros: int,
+      created_at: int,
+      due_at: int,
+      expires_at: int,
+      sending_at: int,
+      state_at: int,
+      attempts: int,
+      context_json: json,
+      lease_owner: text,
       lease_until: int,
     },
     ['workspace', 'message_id'],
@@ -123,16 +210,32 @@ async function up(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
   await table(
     'attempts',
     {
-      workspace: text, message_id: text, attempt: int, provider: text, started_at: int, ended_at: int, result: text,
-      reason: text, provider_message_id: text,
+      workspace: text,
+      message_id: text,
+      attempt: int,
+      provider: text,
+      started_at: int,
+      ended_at: int,
+      result: text,
+      reason: text,
+      provider_message_id: text,
     },
     ['workspace', 'message_id', 'attempt'],
   )
   await table(
     'outbox',
     {
-      workspace: text, message_id: text, customer_id: text, channel: text, address: text, sender: text,
-      subject: text, html: text, text, headers_json: json, created_at: int,
+      workspace: text,
+      message_id: text,
+      customer_id: text,
+      channel: text,
+      address: text,
+      sender: text,
+      subject: text,
+      html: text,
+      text,
+      headers_json: json,
+      created_at: int,
     },
     ['workspace', 'message_id'],
   )
@@ -141,8 +244,17 @@ async function up(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
   await table(
     'outcomes',
     {
-      workspace: text, day_utc: int, outcome_id: text, customer_id: text, kind: text, campaign_id: text,
-      goal_id: text, event_id: text, message_id: text, value_micros: int, occurred_at: int,
+      workspace: text,
+      day_utc: int,
+      outcome_id: text,
+      customer_id: text,
+      kind: text,
+      campaign_id: text,
+      goal_id: text,
+      event_id: text,
+      message_id: text,
+      value_micros: int,
+      occurred_at: int,
     },
     ['workspace', 'day_utc', 'outcome_id'],
   )
@@ -151,8 +263,16 @@ async function up(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
   await table(
     'exposures',
     {
-      workspace: text, decision_id: text, campaign_id: text, customer_id: text, goal_id: text, head: text,
-      decision_day_utc: int, exposed_at: int, window_ends_at: int, state: text,
+      workspace: text,
+      decision_id: text,
+      campaign_id: text,
+      customer_id: text,
+      goal_id: text,
+      head: text,
+      decision_day_utc: int,
+      exposed_at: int,
+      window_ends_at: int,
+      state: text,
     },
     ['workspace', 'decision_id', 'campaign_id'],
   )
@@ -160,7 +280,9 @@ async function up(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
   await index('exposures_closing', 'exposures', ['workspace', 'state', 'window_ends_at'])
   await db.schema
     .createTable('rewards')
-    .addColumn('sequence', types.autoIncrement as never, (c) => (types.dialect === 'sqlite' ? c.primaryKey().autoIncrement() : c.primaryKey()))
+    .addColumn('sequence', types.autoIncrement as never, (c) =>
+      types.dialect === 'sqlite' ? c.primaryKey().autoIncrement() : c.primaryKey(),
+    )
     .addColumn('workspace', text as never, (c) => c.notNull())
     .addColumn('decision_id', text as never, (c) => c.notNull())
     .addColumn('campaign_id', text as never, (c) => c.notNull())
@@ -175,8 +297,15 @@ async function up(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
   await table(
     'snapshots',
     {
-      workspace: text, snapshot_id: text, sequence: int, parent_id: text, published_at: int, t: real,
-      bound_micros: real, manifest_json: json, weights: blob,
+      workspace: text,
+      snapshot_id: text,
+      sequence: int,
+      parent_id: text,
+      published_at: int,
+      t: real,
+      bound_micros: real,
+      manifest_json: json,
+      weights: blob,
     },
     ['workspace', 'snapshot_id'],
   )
@@ -186,7 +315,12 @@ async function up(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
   await table(
     'timers',
     {
-      workspace: text, timer_id: text, customer_id: text, kind: text, due_at: int, lease_owner: text,
+      workspace: text,
+      timer_id: text,
+      customer_id: text,
+      kind: text,
+      due_at: int,
+      lease_owner: text,
       lease_until: int,
     },
     ['workspace', 'timer_id'],
@@ -196,7 +330,13 @@ async function up(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
   await table(
     'rejected_events',
     {
-      workspace: text, rejected_id: text, received_at: int, code: text, field: text, detail: text, body: text,
+      workspace: text,
+      rejected_id: text,
+      received_at: int,
+      code: text,
+      field: text,
+      detail: text,
+      body: text,
       replayed_at: int,
     },
     ['workspace', 'rejected_id'],
@@ -218,7 +358,24 @@ const nullable = new Set([
 ])
 
 /**
- * SQLite keeps a table WITHOUT ROWID in its key's order: one look-up instead of two. Rows above some
- * 200 bytes make that tree shallow in fan-out, so wide tables keep the rowid.
+ * SQLite keeps a table WITHOUT ROWID in its key's order: one look-up instead of two. Tables with a second
+ * index keep the rowid, since without statistics SQLite prefers the clustered key with a bare
+ * `workspace = ?` (the whole tenant) over the index; so do wide ones, whose tree would be deep.
  */
-const rowidTables = new Set(['events', 'decisions', 'messages', 'outbox', 'snapshots', 'learner_states', 'customers'])
+const rowidTables = new Set([
+  'events',
+  'decisions',
+  'messages',
+  'outbox',
+  'snapshots',
+  'learner_states',
+  'customers',
+  'exposures',
+  'assignments',
+  'outcomes',
+  'identities',
+  'timers',
+  'suppressions',
+  'rejected_events',
+  'audit',
+])

@@ -10,11 +10,15 @@ import { join } from 'node:path'
  */
 const project = join(import.meta.dirname, '..')
 const folder = join(project, 'test/mutants')
-const patches = readdirSync(folder).filter((name) => name.endsWith('.patch')).sort()
+const patches = readdirSync(folder)
+  .filter((name) => name.endsWith('.patch'))
+  .sort()
 const outcomes = patches.map((name) => ({ name, ...tryMutant(join(folder, name)) }))
 const survived = outcomes.filter((outcome) => outcome.caughtBy === null)
 for (const { name, caughtBy, detail } of outcomes) {
-  console.log(`${caughtBy === null ? 'SURVIVED' : 'caught  '}  ${name.replace('.patch', '')}  ${caughtBy ?? detail}`)
+  console.log(
+    `${caughtBy === null ? 'SURVIVED' : 'caught  '}  ${name.replace('.patch', '')}  ${caughtBy ?? detail}`,
+  )
 }
 console.log(JSON.stringify({ mutants: outcomes.length, survived: survived.length }))
 process.exit(outcomes.length > 0 && survived.length === 0 ? 0 : 1)
@@ -24,14 +28,26 @@ function tryMutant(patch: string): { caughtBy: string | null; detail: string } {
   if (tests === undefined) return { caughtBy: null, detail: 'names no test in a line "# test: path"' }
   const copy = mkdtempSync(join(tmpdir(), 'starling-mutant-'))
   try {
-    for (const part of ['src', 'test', 'migrations', 'bench', 'package.json', 'tsconfig.json', 'vitest.config.ts']) {
+    for (const part of [
+      'src',
+      'test',
+      'migrations',
+      'bench',
+      'package.json',
+      'tsconfig.json',
+      'vitest.config.ts',
+    ]) {
       cpSync(join(project, part), join(copy, part), { recursive: true })
     }
     symlinkSync(join(project, 'node_modules'), join(copy, 'node_modules'))
     const applied = spawnSync('git', ['apply', '-p1', '-C1', patch], { cwd: copy, encoding: 'utf8' })
-    if (applied.status !== 0) return { caughtBy: null, detail: `does not apply: ${applied.stdout}${applied.stderr}` }
+    if (applied.status !== 0)
+      return { caughtBy: null, detail: `does not apply: ${applied.stdout}${applied.stderr}` }
     const vitest = join(project, 'node_modules/vitest/vitest.mjs')
-    const run = spawnSync(process.execPath, [vitest, 'run', '--reporter=json', ...tests], { cwd: copy, encoding: 'utf8' })
+    const run = spawnSync(process.execPath, [vitest, 'run', '--reporter=json', ...tests], {
+      cwd: copy,
+      encoding: 'utf8',
+    })
     return failedTest(run.stdout, run.status)
   } finally {
     rmSync(copy, { recursive: true, force: true })
@@ -40,7 +56,12 @@ function tryMutant(patch: string): { caughtBy: string | null; detail: string } {
 
 interface VitestReport {
   numTotalTests: number
-  testResults: { name: string; status: string; message?: string; assertionResults: { status: string; fullName: string }[] }[]
+  testResults: {
+    name: string
+    status: string
+    message?: string
+    assertionResults: { status: string; fullName: string }[]
+  }[]
 }
 
 function failedTest(output: string, status: number | null): { caughtBy: string | null; detail: string } {
@@ -48,7 +69,9 @@ function failedTest(output: string, status: number | null): { caughtBy: string |
   if (start < 0) return { caughtBy: null, detail: `the tests did not run (exit ${status})` }
   const report = JSON.parse(output.slice(start, output.lastIndexOf('}') + 1)) as VitestReport
   if (report.numTotalTests === 0) return { caughtBy: null, detail: 'no test ran' }
-  const failed = report.testResults.flatMap((file) => file.assertionResults).find((test) => test.status === 'failed')
+  const failed = report.testResults
+    .flatMap((file) => file.assertionResults)
+    .find((test) => test.status === 'failed')
   return failed === undefined
     ? { caughtBy: null, detail: `${report.numTotalTests} tests passed` }
     : { caughtBy: failed.fullName, detail: '' }

@@ -17,28 +17,115 @@ export const configSchema = z.strictObject({
   dataDir: z.string().min(1).default('starling-data').describe('Folder of the store and the log.'),
   host: z.string().min(1).default('127.0.0.1').describe('Address the server listens on.'),
   port: z.coerce.number().int().min(0).max(65_535).default(8420).describe('Port; 0 takes a free one.'),
-  publicUrl: z.url().exactOptional().describe('How customers reach this server, for links in messages. Default: where it listens.'),
-  workspace: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/).default('main').describe('Name of the workspace made at the first start.'),
-  writeKey: z.string().min(8).max(256).exactOptional().describe('Write key of that workspace. Default: a random one, printed once.'),
-  adminKey: z.string().min(8).max(256).exactOptional().describe('Admin key of that workspace. Default: a random one, printed once.'),
+  publicUrl: z
+    .url()
+    .exactOptional()
+    .describe('How customers reach this server, for links in messages. Default: where it listens.'),
+  workspace: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,62}$/)
+    .default('main')
+    .describe('Name of the workspace made at the first start.'),
+  writeKey: z
+    .string()
+    .min(8)
+    .max(256)
+    .exactOptional()
+    .describe('Write key of that workspace. Default: a random one, printed once.'),
+  adminKey: z
+    .string()
+    .min(8)
+    .max(256)
+    .exactOptional()
+    .describe('Admin key of that workspace. Default: a random one, printed once.'),
   roles: z
-    .preprocess((value) => (typeof value === 'string' ? value.split(',').map((role) => role.trim()) : value), z.array(z.enum(roleNames)).min(1))
+    .preprocess(
+      (value) => (typeof value === 'string' ? value.split(',').map((role) => role.trim()) : value),
+      z.array(z.enum(roleNames)).min(1),
+    )
     .default([...roleNames])
     .describe('Which roles this process plays, separated by commas.'),
-  databaseUrl: z.string().min(1).exactOptional().describe('PostgreSQL instead of the embedded store: `postgres://…`. In the environment: DATABASE_URL.'),
-  sendMode: z.enum(['outbox', 'allowlist', 'live']).default('outbox').describe('Send mode of a new workspace. `outbox`: nothing leaves.'),
-  smtpUrl: z.string().regex(/^smtps?:\/\//, 'must start with smtp:// or smtps://').exactOptional().describe('Mail server: `smtp://user:password@host:port`. Without it mail stays in the outbox.'),
-  mailFrom: z.string().min(3).default('Starling <hello@starling.localhost>').describe('Sender of mail whose template names none.'),
-  zone: z.string().min(1).default('UTC').describe('IANA zone of customers whose own is unknown, for a new workspace.'),
-  reportingCurrency: z.string().regex(/^[A-Z]{3}$/).default('EUR').describe('ISO 4217 code that values are reported in, for a new workspace.'),
-  logPartitions: z.coerce.number().int().min(1).max(256).default(8).describe('Partitions of the event log; fixed when the log is made.'),
-  logRetentionMs: z.coerce.number().int().min(hour).max(30 * 24 * hour).default(7 * 24 * hour).describe('How long the log keeps what every consumer has, in milliseconds.'),
-  logBytesMax: z.coerce.number().int().min(16 * mebibyte).default(4096 * mebibyte).describe('How large the log may grow before it drops what every consumer has, in bytes.'),
-  logBacklogBytesMax: z.coerce.number().int().min(mebibyte).default(1024 * mebibyte).describe('Unprocessed bytes at which the door answers 429.'),
-  triggerMaxAgeMs: z.coerce.number().int().min(0).default(hour).describe('An event older than this changes the profile and triggers nothing, in milliseconds.'),
-  batchRecordsMax: z.coerce.number().int().min(1).max(10_000).default(500).describe('Most records the worker applies in one transaction.'),
-  batchMaxMs: z.coerce.number().min(1).max(1000).default(5).describe('How long a transaction of the worker may last while another writer waits, in milliseconds.'),
-  sendsInFlightMax: z.coerce.number().int().min(1).max(32).default(32).describe('Most messages in state `sending` at once.'),
+  databaseUrl: z
+    .string()
+    .min(1)
+    .exactOptional()
+    .describe('PostgreSQL instead of the embedded store: `postgres://…`. In the environment: DATABASE_URL.'),
+  sendMode: z
+    .enum(['outbox', 'allowlist', 'live'])
+    .default('outbox')
+    .describe('Send mode of a new workspace. `outbox`: nothing leaves.'),
+  smtpUrl: z
+    .string()
+    .regex(/^smtps?:\/\//, 'must start with smtp:// or smtps://')
+    .exactOptional()
+    .describe('Mail server: `smtp://user:password@host:port`. Without it mail stays in the outbox.'),
+  mailFrom: z
+    .string()
+    .min(3)
+    .default('Starling <hello@starling.localhost>')
+    .describe('Sender of mail whose template names none.'),
+  zone: z
+    .string()
+    .min(1)
+    .default('UTC')
+    .describe('IANA zone of customers whose own is unknown, for a new workspace.'),
+  reportingCurrency: z
+    .string()
+    .regex(/^[A-Z]{3}$/)
+    .default('EUR')
+    .describe('ISO 4217 code that values are reported in, for a new workspace.'),
+  logPartitions: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(256)
+    .default(8)
+    .describe('Partitions of the event log; fixed when the log is made.'),
+  logRetentionMs: z.coerce
+    .number()
+    .int()
+    .min(hour)
+    .max(30 * 24 * hour)
+    .default(7 * 24 * hour)
+    .describe('How long the log keeps what every consumer has, in milliseconds.'),
+  logBytesMax: z.coerce
+    .number()
+    .int()
+    .min(16 * mebibyte)
+    .default(4096 * mebibyte)
+    .describe('How large the log may grow before it drops what every consumer has, in bytes.'),
+  logBacklogBytesMax: z.coerce
+    .number()
+    .int()
+    .min(mebibyte)
+    .default(1024 * mebibyte)
+    .describe('Unprocessed bytes at which the door answers 429.'),
+  triggerMaxAgeMs: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(hour)
+    .describe('An event older than this changes the profile and triggers nothing, in milliseconds.'),
+  batchRecordsMax: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(500)
+    .describe('Most records the worker applies in one transaction.'),
+  batchMaxMs: z.coerce
+    .number()
+    .min(1)
+    .max(1000)
+    .default(5)
+    .describe('How long a transaction of the worker may last while another writer waits, in milliseconds.'),
+  sendsInFlightMax: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(32)
+    .default(32)
+    .describe('Most messages in state `sending` at once.'),
 })
 
 export type Config = Readonly<z.output<typeof configSchema>>
@@ -49,7 +136,8 @@ export type ConfigResult = { kind: 'config'; config: Config } | { kind: 'faults'
 export function readConfig(environment: Record<string, string | undefined>, folder: string): ConfigResult {
   const file = join(folder, 'starling.yaml')
   const fromFile = existsSync(file) ? (parseYaml(readFileSync(file, 'utf8')) ?? {}) : {}
-  if (typeof fromFile !== 'object' || Array.isArray(fromFile)) return { kind: 'faults', faults: [`${file} must hold a mapping`] }
+  if (typeof fromFile !== 'object' || Array.isArray(fromFile))
+    return { kind: 'faults', faults: [`${file} must hold a mapping`] }
   const fromEnvironment: Record<string, string> = {}
   for (const key of Object.keys(configSchema.shape)) {
     const value = environment[environmentName(key)]

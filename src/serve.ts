@@ -4,8 +4,8 @@ import { systemClock } from '#platform/clock/system-clock.ts'
 import { ownFolder } from '#platform/folder-owner.ts'
 import { createLogClient } from '#platform/log/log-client.ts'
 import { startLogThread } from '#platform/log/start-log-thread.ts'
-import { openStore, type StoreLocation } from '#platform/store/open-store.ts'
 import { createSeededRandom } from '#platform/random/seeded-random.ts'
+import { openStore, type StoreLocation } from '#platform/store/open-store.ts'
 import { createWriterTicket } from '#platform/store/writer-ticket.ts'
 import { createLogger } from '#platform/telemetry/logger.ts'
 import { startThread } from '#platform/threads/start-thread.ts'
@@ -24,7 +24,9 @@ export interface Server {
   close(): Promise<void>
 }
 
-export type Started = { kind: 'started'; server: Server } | { kind: 'refused'; reason: string; exitCode: number }
+export type Started =
+  | { kind: 'started'; server: Server }
+  | { kind: 'refused'; reason: string; exitCode: number }
 
 /** How CLI commands find the running server: its address and an admin key, in a file of mode 0600. */
 export const serverFileName = 'server.json'
@@ -51,7 +53,9 @@ export async function serve(config: Config): Promise<Started> {
     closers.push(() => logThread.close())
 
     const location: StoreLocation =
-      config.databaseUrl === undefined ? { file: join(config.dataDir, 'store.db') } : { url: config.databaseUrl }
+      config.databaseUrl === undefined
+        ? { file: join(config.dataDir, 'store.db') }
+        : { url: config.databaseUrl }
     const ticket = createWriterTicket()
     const wake = createWake()
     const store = await openStore({ ...location, ticket })
@@ -99,7 +103,9 @@ export async function serve(config: Config): Promise<Started> {
     }
     const serverFile = join(config.dataDir, serverFileName)
     if (url !== '') {
-      writeFileSync(serverFile, JSON.stringify({ url, adminKey: localKey, pid: process.pid }), { mode: 0o600 })
+      writeFileSync(serverFile, JSON.stringify({ url, adminKey: localKey, pid: process.pid }), {
+        mode: 0o600,
+      })
       closers.push(() => rmSync(serverFile, { force: true }))
     }
     return { kind: 'started', server: { url, greeting: greetingOf(config, url, made), close: closeAll } }
@@ -124,7 +130,8 @@ function settingsOf(config: Config): EngineSettings {
 
 function greetingOf(config: Config, url: string, made: { writeKey?: string; adminKey?: string }): string {
   const lines = [`Starling is ready at ${url} (roles: ${config.roles.join(', ')}; data in ${config.dataDir})`]
-  if (made.writeKey !== undefined) lines.push(`  write key  ${made.writeKey}    for your product's event client`)
+  if (made.writeKey !== undefined)
+    lines.push(`  write key  ${made.writeKey}    for your product's event client`)
   if (made.adminKey !== undefined) lines.push(`  admin key  ${made.adminKey}    shown this once: keep it`)
   lines.push(`  outbox     ${url}/outbox`, `  API        ${url}/docs`)
   return lines.join('\n')

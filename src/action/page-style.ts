@@ -1,5 +1,5 @@
 /** One sheet for the pages of this room: no external assets, light and dark, readable at any width. */
-export const pageStyle = `
+const pageStyle = `
 :root { color-scheme: light dark; --line: light-dark(#e3e5ea, #33363f); --soft: light-dark(#5c6370, #a2a8b4);
   --card: light-dark(#fff, #1b1d23); --ground: light-dark(#f5f6f8, #121318); --accent: light-dark(#2f5bd0, #8fb0ff); }
 * { box-sizing: border-box; }

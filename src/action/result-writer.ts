@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { FinishedAttempt } from './write-results.ts'
 
 export interface ResultWriter {
@@ -15,6 +16,8 @@ export function createResultWriter(write: (finished: FinishedAttempt[]) => Promi
   let writing = false
   const drain = async (): Promise<void> => {
     writing = true
+    // Calls that end in the same turn are written together, the first of them too.
+    await setImmediate()
     while (waiting.length > 0) {
       const batch = waiting.splice(0, batchMax)
       try {

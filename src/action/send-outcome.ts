@@ -3,7 +3,7 @@ import type { MessageState, SendResult } from '#contracts/message.ts'
 import type { Random } from '#contracts/random.ts'
 
 /** After so many transient results a message has failed. Being throttled does not count: that is waiting. */
-export const transientTriesMax = 8
+const transientTriesMax = 8
 const backoffFirstMs = 30_000
 const backoffMostMs = 30 * 60_000
 /** Even a jitter near 0 leaves the provider a moment. */

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { GuardrailFacts } from '#contracts/guardrail.ts'
 import type { Logger } from '#contracts/logger.ts'
 import type { ContentFault, OutgoingMessage, RenderedContent, SendResult } from '#contracts/message.ts'
@@ -93,7 +94,11 @@ export function createSender<F extends GuardrailFacts>(parts: SenderParts<F>): S
 
   return {
     async step() {
-      if (inFlight.size >= inFlightMax) await Promise.race(inFlight.values())
+      if (inFlight.size >= inFlightMax) {
+        await Promise.race(inFlight.values())
+        // Results are written in groups: let the others of this one leave too, so that one claim fills all slots.
+        await setImmediate()
+      }
       const all = await workspaces.list()
       let taken = 0
       for (let i = 0; i < all.length && inFlight.size < inFlightMax; i++) {

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock } from '#contracts/clock.ts'
 import { sendFault } from './problem.ts'
 
-export type KeyKind = 'write' | 'admin'
+type KeyKind = 'write' | 'admin'
 
 /** Whom a key stands for. The credential carries the workspace; no argument does. */
 export interface Principal {

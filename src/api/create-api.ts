@@ -63,6 +63,11 @@ export async function createApi(parts: ApiParts): Promise<ApiApp> {
   app.addHook('preClose', async () => {
     stopping = true
   })
+  // A connection that stays open would hold the close until its keep-alive ends, 72 s later.
+  app.addHook('onSend', (_request, reply, payload, done) => {
+    if (stopping) reply.header('connection', 'close')
+    done(null, payload)
+  })
   const notReady = (): string | null => (stopping ? 'the server is stopping' : parts.notReady())
   app.decorateRequest('principal', null)
 

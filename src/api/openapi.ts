@@ -4,7 +4,7 @@ import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-pro
 import type { ApiApp } from './api-app.ts'
 
 /** Groups of paths in the documentation, in order. A route names its own in `schema.tags`. */
-export const apiTags = [
+const apiTags = [
   { name: 'events', description: 'What product apps send. The paths are those of the clients.' },
   { name: 'campaigns', description: 'Campaigns and their versions, lifecycle and reports.' },
   { name: 'customers', description: 'Profiles, consent and suppressions.' },

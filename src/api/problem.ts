@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { type ApiErrorCode, type ApiFault, apiErrors } from '#contracts/errors.ts'
 
 /** RFC 9457, with `code` and `message` beside its members: some event clients retry whatever lacks them. */
-export const problemSchema = z
+const problemSchema = z
   .object({
     type: z.string().describe('The heading of this fault in docs/errors.md.'),
     title: z.string(),

@@ -2,7 +2,9 @@ import { z } from 'zod'
 import { conditionSchema } from './condition.ts'
 
 /** Ids people choose: used in keys, links and file names. */
-export const idSchema = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'lower-case letters, digits and hyphens, at most 63')
+export const idSchema = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'lower-case letters, digits and hyphens, at most 63')
 
 /** An amount in the workspace's reporting currency unless a currency is named: 12.5 is 12 units and a half. */
 const amount = z.number().min(0).max(1_000_000_000)
@@ -23,7 +25,10 @@ export const goalSchema = z.strictObject({
       z.strictObject({ amount }),
     ])
     .exactOptional(),
-  windowHours: z.number().positive().max(24 * 400),
+  windowHours: z
+    .number()
+    .positive()
+    .max(24 * 400),
 })
 export type Goal = z.infer<typeof goalSchema>
 
@@ -55,14 +60,27 @@ export const templateSchema = z.strictObject({
 })
 export type Template = z.infer<typeof templateSchema>
 
-export const segmentSchema = z.strictObject({ id: idSchema, name: z.string().min(1), condition: conditionSchema })
+export const segmentSchema = z.strictObject({
+  id: idSchema,
+  name: z.string().min(1),
+  condition: conditionSchema,
+})
 export type Segment = z.infer<typeof segmentSchema>
 
 /** At most `sendsMax` sends in any sliding window, or per local calendar day of the customer. */
 export const frequencyCapSchema = z.strictObject({
-  sendsMax: z.number().int().min(1, 'a cap of 0 would stop everything: pause the campaign instead').max(10_000),
+  sendsMax: z
+    .number()
+    .int()
+    .min(1, 'a cap of 0 would stop everything: pause the campaign instead')
+    .max(10_000),
   window: z.union([
-    z.strictObject({ hours: z.number().positive().max(24 * 366) }),
+    z.strictObject({
+      hours: z
+        .number()
+        .positive()
+        .max(24 * 366),
+    }),
     z.strictObject({ localDays: z.number().int().min(1).max(366) }),
   ]),
   /** Only sends in this channel count; default all. */
@@ -124,7 +142,10 @@ export const treatmentSchema = z.strictObject({
   cost: amount.default(0),
   /** The marketer's bounded push: multiplies the value. */
   lever: z.number().min(0.1).max(10).default(1),
-  variants: z.array(z.strictObject({ id: idSchema, template: idSchema, weight: z.number().positive().default(1) })).min(1).max(20),
+  variants: z
+    .array(z.strictObject({ id: idSchema, template: idSchema, weight: z.number().positive().default(1) }))
+    .min(1)
+    .max(20),
 })
 
 /** A campaign as people write it: it refers to goals, offers, templates and an experiment by id. */
@@ -149,7 +170,11 @@ export const campaignSchema = z.strictObject({
   /** Most that the campaign may spend on sends. */
   budget: amount.exactOptional(),
   /** A queued message that could not be sent by then lapses. */
-  expiresAfterHours: z.number().positive().max(24 * 30).default(24),
+  expiresAfterHours: z
+    .number()
+    .positive()
+    .max(24 * 30)
+    .default(24),
   /** Traits that enter the feature vector, as categories. */
   features: z.array(z.string().min(1)).max(16).default([]),
 })

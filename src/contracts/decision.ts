@@ -100,7 +100,13 @@ export interface DecodedDecision {
   boundMicros: number
   /** Hex of the 64-bit seed. */
   seed: string
-  campaigns: { campaignId: string; version: number; heldOut: boolean; arm: string; policy: 'inverse-gap' | 'fixed-split' }[]
+  campaigns: {
+    campaignId: string
+    version: number
+    heldOut: boolean
+    arm: string
+    policy: 'inverse-gap' | 'fixed-split'
+  }[]
   candidates: DecodedCandidate[]
   /** Probability of drawing nothing at the treatment stage; 0 when there was no draw. */
   nothingProbability: number

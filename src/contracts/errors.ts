@@ -13,7 +13,10 @@ export const apiErrors = {
   method_not_allowed: { status: 405, title: 'This path does not take that method' },
   conflict: { status: 409, title: 'The state of the thing does not allow it' },
   campaign_not_approved: { status: 409, title: 'The campaign must be approved before it goes live' },
-  invalid_definition: { status: 422, title: 'The definition contradicts itself or names what does not exist' },
+  invalid_definition: {
+    status: 422,
+    title: 'The definition contradicts itself or names what does not exist',
+  },
   invalid_link: { status: 400, title: 'The link is damaged or not ours' },
   overloaded: { status: 429, title: 'The log cannot take more now; try again after the given time' },
   unavailable: { status: 503, title: 'The server is starting, stopping or cannot write' },

@@ -3,9 +3,9 @@ import { hasValue } from './helpers.ts'
 import type { Argument, ShapeNode, ValuePath } from './template-shape.ts'
 
 /** Most passes of one loop; the rest of a longer list is left out. */
-export const loopPassesMax = 100
+const loopPassesMax = 100
 /** Most passes of all loops together, nested ones multiplied. */
-export const loopPassesTotalMax = 10_000
+const loopPassesTotalMax = 10_000
 
 export interface PrintedValues {
   /** Paths that would print as nothing, as written from the root (`event.properties.items.0.name`). */

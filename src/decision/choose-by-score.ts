@@ -1,4 +1,4 @@
-import type { DecisionChoice, DecisionInput } from '#contracts/decision.ts'
+import type { Candidate, DecisionChoice, DecisionInput } from '#contracts/decision.ts'
 import type { Random } from '#contracts/random.ts'
 import { type CampaignHeads, campaignHeads, nothingPlace, treatmentPlace } from './campaign-heads.ts'
 import { chooseVariant, draw } from './choose-variant.ts'
@@ -23,14 +23,14 @@ const floorShare = 0.02
 
 /** All usable candidates of inverse-gap campaigns and "nothing", which is worth 0 and stands last. */
 export function chooseByScore(input: DecisionInput, random: Random, space: WorkingSpace): DecisionChoice {
-  collectDrawn(input, space)
+  scoreUsable(input, space)
   const { drawn, drawnCount, probabilities, factors } = space
   if (drawnCount === 0) {
     const heldOut = input.candidates.some((candidate) => isHeldOut(input, candidate))
     return { kind: heldOut ? 'held-out' : 'none-eligible' }
   }
-  scoreDrawn(input, space)
   const count = drawnCount + 1
+  space.scores[drawnCount] = 0
   inverseGapInto(probabilities, space.scores, count, space.gamma, floorShare)
   for (let place = 0; place < drawnCount; place += 1) {
     factors[place * factorsPerPlace + probabilityFactor] = probabilities[place]!
@@ -41,78 +41,100 @@ export function chooseByScore(input: DecisionInput, random: Random, space: Worki
   return chooseVariant(input, drawn[place]!, probabilities[place]!, random, space)
 }
 
-function collectDrawn(input: DecisionInput, space: WorkingSpace): void {
-  const { candidates, campaigns } = input
-  for (let i = 0; i < candidates.length; i += 1) {
-    const candidate = candidates[i]!
-    if (!isUsable(input, candidate)) continue
-    if (campaigns[candidate.campaignIndex]!.spec.policy.kind !== 'inverse-gap') continue
-    space.drawn[space.drawnCount] = i
-    space.drawnCount += 1
-  }
-}
-
-/** `max(0, P − fatigue − P₀) × value × lever − cost` of each, in micros, and in units of the bound. */
-function scoreDrawn(input: DecisionInput, space: WorkingSpace): void {
+/** Takes the usable candidates into the draw, in order, and scores each. */
+function scoreUsable(input: DecisionInput, space: WorkingSpace): void {
   const { features, snapshot, candidates, campaigns } = input
-  const { factors, scores, drawn, drawnCount } = space
+  findPresent(features, space)
   let heads: CampaignHeads | undefined
   let headsOf = -1
-  let from = 0
-  let reserved = 0
-  for (let place = 0; place < drawnCount; place += 1) {
-    const { campaignIndex, treatmentIndex, fatigue } = candidates[drawn[place]!]!
+  let place = 0
+  for (let index = 0; index < candidates.length; index += 1) {
+    const candidate = candidates[index]!
+    if (!isUsable(input, candidate)) continue
+    const { campaignIndex } = candidate
     if (headsOf !== campaignIndex || heads === undefined) {
-      heads = campaignHeads(snapshot, campaigns[campaignIndex]!.spec, features.length)
+      const { spec } = campaigns[campaignIndex]!
+      if (spec.policy.kind !== 'inverse-gap') continue
+      heads = campaignHeads(snapshot, spec, features.length)
       headsOf = campaignIndex
-      from = space.responsesAt[campaignIndex]!
-      if (from < 0) {
-        from = reserveResponses(space, campaignIndex, reserved, heads.count)
-        reserved += heads.count
-      }
+      if (space.responsesAt[campaignIndex]! < 0) reserveResponses(space, campaignIndex, heads.count)
     }
-    const p0 = responseOf(heads, features, nothingPlace, space.responses, from)
-    const p = responseOf(heads, features, treatmentPlace(treatmentIndex), space.responses, from)
-    const valueMicros = heads.values[treatmentIndex]!
-    const lever = heads.levers[treatmentIndex]!
-    const costMicros = heads.costs[treatmentIndex]!
-    const score = Math.max(0, p - fatigue - p0) * valueMicros * lever - costMicros
-    const at = place * factorsPerPlace
-    factors[at + responseFactor] = p
-    factors[at + unpromptedFactor] = p0
-    factors[at + fatigueFactor] = fatigue
-    factors[at + valueFactor] = valueMicros
-    factors[at + leverFactor] = lever
-    factors[at + costFactor] = costMicros
-    factors[at + scoreFactor] = score
-    scores[place] = score / snapshot.boundMicros
+    space.drawn[place] = index
+    scoreCandidate(candidate, heads, features, space, place, snapshot.boundMicros)
+    place += 1
   }
-  scores[drawnCount] = 0
+  space.drawnCount = place
 }
 
-/** The campaign's part of `responses`, NaN until asked for. */
-function reserveResponses(space: WorkingSpace, campaignIndex: number, from: number, count: number): number {
-  if (space.responses.length < from + count) {
-    const grown = new Float64Array((from + count) * 2)
+/**
+ * `max(0, P − fatigue − P₀) × value × lever − cost`, in micros. Results go through the arrays of the space:
+ * a double returned from a function that is not inlined is a heap allocation, twice per candidate.
+ */
+function scoreCandidate(
+  candidate: Candidate,
+  heads: CampaignHeads,
+  features: Float64Array,
+  space: WorkingSpace,
+  place: number,
+  boundMicros: number,
+): void {
+  const { factors, responses } = space
+  const { treatmentIndex, fatigue } = candidate
+  const from = space.responsesAt[candidate.campaignIndex]!
+  const nothing = from + nothingPlace
+  const treatment = from + treatmentPlace(treatmentIndex)
+  if (Number.isNaN(responses[nothing]!)) respond(heads, features, space, from, nothing)
+  if (Number.isNaN(responses[treatment]!)) respond(heads, features, space, from, treatment)
+  const p0 = responses[nothing]!
+  const p = responses[treatment]!
+  const valueMicros = heads.values[treatmentIndex]!
+  const lever = heads.levers[treatmentIndex]!
+  const costMicros = heads.costs[treatmentIndex]!
+  const score = Math.max(0, p - fatigue - p0) * valueMicros * lever - costMicros
+  const at = place * factorsPerPlace
+  factors[at + responseFactor] = p
+  factors[at + unpromptedFactor] = p0
+  factors[at + fatigueFactor] = fatigue
+  factors[at + valueFactor] = valueMicros
+  factors[at + leverFactor] = lever
+  factors[at + costFactor] = costMicros
+  factors[at + scoreFactor] = score
+  space.scores[place] = score / boundMicros
+}
+
+/** Four heads are worked out together: of a campaign's many treatments only the groups that are asked for. */
+function respond(
+  heads: CampaignHeads,
+  features: Float64Array,
+  { present, presentCount, responses }: WorkingSpace,
+  from: number,
+  wanted: number,
+): void {
+  const group = (wanted - from) >> 2
+  responseProbabilities(heads, features, present, presentCount, group, responses, from + group * 4)
+}
+
+/** Most of the 48 trait slots are empty. */
+function findPresent(features: Float64Array, space: WorkingSpace): void {
+  if (space.present.length < features.length) space.present = new Int32Array(features.length)
+  const { present } = space
+  let count = 0
+  for (let i = 0; i < features.length; i += 1) {
+    present[count] = i
+    count += features[i] === 0 ? 0 : 1
+  }
+  space.presentCount = count
+}
+
+/** Gives the campaign its part of `responses`, NaN until asked for. */
+function reserveResponses(space: WorkingSpace, campaignIndex: number, count: number): void {
+  const from = space.responsesCount
+  space.responsesCount += count
+  if (space.responses.length < space.responsesCount) {
+    const grown = new Float64Array(space.responsesCount * 2)
     grown.set(space.responses)
     space.responses = grown
   }
   for (let i = from; i < from + count; i += 1) space.responses[i] = Number.NaN
   space.responsesAt[campaignIndex] = from
-  return from
-}
-
-/** Four heads are worked out together: of a campaign's many treatments only the groups that are asked for. */
-function responseOf(
-  heads: CampaignHeads,
-  features: Float64Array,
-  place: number,
-  responses: Float64Array,
-  from: number,
-): number {
-  const known = responses[from + place]!
-  if (!Number.isNaN(known)) return known
-  const group = place >> 2
-  responseProbabilities(heads, features, group, responses, from + group * 4)
-  return responses[from + place]!
 }

@@ -82,33 +82,41 @@ function encodeCampaign({ campaignId, version, spec, heldOut, arm }: DecisionCam
 
 function encodeCandidates(input: DecisionInput, space: WorkingSpace): void {
   const { candidates } = input
+  const { drawn, drawnCount } = space
   writer.varint(candidates.length)
   let place = 0
   for (let index = 0; index < candidates.length; index += 1) {
-    const isDrawn = place < space.drawnCount && space.drawn[place] === index
+    const isDrawn = place < drawnCount && drawn[place] === index
     if (isDrawn) place += 1
-    encodeCandidate(candidates[index]!, isDrawn, index, space)
+    const { campaignIndex, treatmentIndex, guardrails, missingVariables } = candidates[index]!
+    const code = outcomes.codeOf(guardrails)
+    const isPlain = code === 0 && missingVariables.length === 0 && !space.isExperiment
+    if (isPlain && (campaignIndex | treatmentIndex) >>> 7 === 0) {
+      writer.small4(campaignIndex, treatmentIndex, isDrawn ? candidateFlag.scored : 0, code)
+    } else {
+      encodeCandidate(candidates[index]!, isDrawn, index, code, space)
+    }
   }
-  writer.f64s(space.factors, space.drawnCount * factorsPerPlace)
+  writer.f64s(space.factors, drawnCount * factorsPerPlace)
 }
 
-function encodeCandidate(candidate: Candidate, isDrawn: boolean, index: number, space: WorkingSpace): void {
-  const { campaignIndex, treatmentIndex, guardrails, missingVariables } = candidate
+function encodeCandidate(
+  { campaignIndex, treatmentIndex, guardrails, missingVariables }: Candidate,
+  isDrawn: boolean,
+  index: number,
+  outcomeCode: number,
+  space: WorkingSpace,
+): void {
   const armShare = space.isExperiment ? space.armShare[index]! : 0
   let flags = isDrawn ? candidateFlag.scored : 0
   if (missingVariables.length > 0) flags |= candidateFlag.missing
   if (space.isExperiment) flags |= space.experimentReason[index]! << experimentShift
   if (armShare !== 0) flags |= candidateFlag.probability
-  const code = outcomes.codeOf(guardrails)
-  if ((campaignIndex | treatmentIndex | code) >>> 7 === 0) {
-    writer.small4(campaignIndex, treatmentIndex, flags, code)
-  } else {
-    writer.varint(campaignIndex)
-    writer.varint(treatmentIndex)
-    writer.u8(flags)
-    writer.varint(code)
-  }
-  if (code === newOutcomeCode) outcomes.write(guardrails)
+  writer.varint(campaignIndex)
+  writer.varint(treatmentIndex)
+  writer.u8(flags)
+  writer.varint(outcomeCode)
+  if (outcomeCode === newOutcomeCode) outcomes.write(guardrails)
   if (armShare !== 0) writer.f64(armShare)
   if (missingVariables.length > 0) {
     writer.varint(missingVariables.length)

@@ -39,6 +39,10 @@ export interface WorkingSpace {
   /** By campaign: where its response probabilities begin, −1 before they are asked for. */
   responsesAt: Int32Array
   responses: Float64Array
+  responsesCount: number
+  /** Indices of the features that are not 0. */
+  present: Int32Array
+  presentCount: number
   nothingProbability: number
   /** Of the variants of the chosen treatment. */
   variantProbabilities: Float64Array
@@ -57,6 +61,9 @@ export function createWorkingSpace(): WorkingSpace {
     variantProbabilities: new Float64Array(20),
     responsesAt: new Int32Array(64),
     responses: new Float64Array(256),
+    responsesCount: 0,
+    present: new Int32Array(64),
+    presentCount: 0,
     ...candidateArrays(64),
   }
 }
@@ -66,6 +73,7 @@ export function resetWorkingSpace(space: WorkingSpace, candidates: number, campa
   if (space.responsesAt.length < campaigns) space.responsesAt = new Int32Array(campaigns * 2)
   for (let i = 0; i < campaigns; i += 1) space.responsesAt[i] = -1
   space.drawnCount = 0
+  space.responsesCount = 0
   space.nothingProbability = 0
   space.variantCount = 0
   space.isExperiment = false

@@ -1,7 +1,7 @@
 import type { InstantMs } from '#contracts/clock.ts'
 
 /** Ids as a client gave them; at least one is there. */
-export interface ExternalIds {
+interface ExternalIds {
   userId?: string
   anonymousId?: string
 }

@@ -10,7 +10,7 @@ import { rawBatchEvents } from './raw-events.ts'
 import { eventRecord, rejectedRecord } from './to-log-records.ts'
 import { surroundingsOf, type ValidEvent, validateEvent } from './validate-event.ts'
 
-export interface RejectedEvent {
+interface RejectedEvent {
   /** Place in the batch. */
   index: number
   code: EventErrorCode

@@ -38,7 +38,7 @@ export async function closeWindows(
   // looking through all that is left of a backlog.
   const closed = await db
     .updateTable('exposures')
-    .set({ state: 'open' })
+    .set({ state: 'closed' })
     .where('exposures.state', '=', 'open')
     .where('exposures.window_ends_at', '<=', last.window_ends_at)
     .where('exposures.decision_id', 'in', [...new Set(ended.map((row) => row.decision_id))])

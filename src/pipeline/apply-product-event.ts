@@ -1,6 +1,6 @@
+import type { DecisionTrigger } from '#contracts/decision.ts'
 import type { CustomerEvent } from '#contracts/event.ts'
 import type { Customer } from '#contracts/profile.ts'
-import type { DecisionTrigger } from '#contracts/decision.ts'
 import { applyEvent } from '../profile/apply-event.ts'
 import { newProfile } from '../profile/profile.ts'
 import { nextSegmentChangeAt, updateSegments } from '../profile/segments.ts'
@@ -34,7 +34,14 @@ export function applyProductEvent(
   )
   const decide = (campaigns: RunningCampaign[], trigger: DecisionTrigger): void => {
     if (campaigns.length === 0) return
-    decideForTrigger(parts.decision, rows, { customer, campaigns, trigger, now, receivedAt: event.receivedAt, event: named })
+    decideForTrigger(parts.decision, rows, {
+      customer,
+      campaigns,
+      trigger,
+      now,
+      receivedAt: event.receivedAt,
+      event: named,
+    })
     decisions += 1
   }
   decide(triggered, { kind: 'event', triggerId: event.eventId, step: 0 })

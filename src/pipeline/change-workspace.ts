@@ -1,15 +1,16 @@
-import type { ApiFault } from '#contracts/errors.ts'
 import type { CampaignVersion, WorkspaceFile } from '#contracts/campaign.ts'
 import type { Clock } from '#contracts/clock.ts'
+import type { ApiFault } from '#contracts/errors.ts'
 import { stableId } from '#platform/ids/ids.ts'
 import type { Store, StoreTransaction } from '#platform/store/store.ts'
-import { applyPlan, type ApplyPlan, planApply } from '../campaign/apply.ts'
+import { type ApplyPlan, applyPlan, planApply } from '../campaign/apply.ts'
+import { loadSegments } from '../campaign/document-rows.ts'
 import { type CampaignAction, transition } from '../campaign/lifecycle.ts'
+import { loadWorkspace, updateWorkspace, type WorkspacePatch } from '../campaign/workspaces.ts'
 import { compileTemplate } from '../creative/compile-template.ts'
 import { ensureSnapshotFor } from '../learning/snapshot-rows.ts'
-import { loadWorkspace, updateWorkspace, type WorkspacePatch } from '../campaign/workspaces.ts'
 import { compileSegments } from '../profile/segments.ts'
-import { loadSegments } from '../campaign/document-rows.ts'
+import { addressedChannels } from './customer-facts.ts'
 import { touchWorkspace } from './workspace-context.ts'
 
 export interface ChangeParts {
@@ -33,13 +34,15 @@ export async function applyWorkspaceFile(
     const db = tx.workspace(change.workspace)
     const settings = await loadWorkspace(tx, change.workspace)
     if (settings === null) throw new Error(`no workspace ${change.workspace}`)
-    const plan = await planApply(db, change.file, settings)
+    const plan = await planApply(db, change.file, settings, addressedChannels)
     plan.faults.push(...templateFaults(change.file), ...segmentFaults(change.file, await loadSegments(db)))
     if (plan.faults.length > 0 || change.dryRun) return plan
     const now = clock.now()
     await applyPlan(db, plan, change.actor, now)
     await touchWorkspace(tx, change.workspace)
-    const targets = plan.changes.filter((own) => own.change !== 'unchanged').map((own) => `${own.kind}/${own.id}`)
+    const targets = plan.changes
+      .filter((own) => own.change !== 'unchanged')
+      .map((own) => `${own.kind}/${own.id}`)
     if (targets.length > 0) await audit(tx, change, now, 'apply', targets.join(' '))
     return plan
   })
@@ -64,7 +67,10 @@ export async function moveCampaign(
 }
 
 /** Changes send mode, kill switch and the like: in force for every claim that commits after this. */
-export async function changeSettings(parts: ChangeParts, change: Change & { patch: WorkspacePatch }): Promise<void> {
+export async function changeSettings(
+  parts: ChangeParts,
+  change: Change & { patch: WorkspacePatch },
+): Promise<void> {
   await parts.store.transaction(async (tx) => {
     await updateWorkspace(tx, change.workspace, change.patch)
     await touchWorkspace(tx, change.workspace)
@@ -82,7 +88,9 @@ export async function audit(
   note = '',
 ): Promise<void> {
   const row = { audit_id: stableId(action, target, actor, String(at)), at, actor, action, target }
-  await tx.workspace(workspace).bulkInsert('audit', [{ ...row, detail_json: JSON.stringify({ note }) }], 'ignore')
+  await tx
+    .workspace(workspace)
+    .bulkInsert('audit', [{ ...row, detail_json: JSON.stringify({ note }) }], 'ignore')
 }
 
 function templateFaults(file: WorkspaceFile): { field: string; detail: string }[] {

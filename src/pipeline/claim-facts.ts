@@ -35,7 +35,8 @@ export function createClaimFacts(contexts: WorkspaceContexts): ClaimFacts<SendFa
       const db = scope.workspace(workspace)
       const rows = await loadRows(db, context, messages, now)
       const facts = new Map<string, SendFacts | { gone: string }>()
-      for (const message of messages) facts.set(message.message_id, await factsOf(db, context, rows, message, now))
+      for (const message of messages)
+        facts.set(message.message_id, await factsOf(db, context, rows, message, now))
       return facts
     },
   }

@@ -10,6 +10,9 @@ export const globalHoldoutId = '*'
 /** Slots older than this bind no cap: the longest window the schema allows is 366 days. */
 export const contactsKeptMs = 367 * 86_400_000
 
+/** Channels for which a profile holds an address: campaigns may use these. */
+export const addressedChannels: readonly ChannelName[] = ['email', 'sms']
+
 /** Where a channel reaches a customer; null where it does not. */
 export function addressFor(channel: ChannelName, profile: Profile): string | null {
   if (channel === 'email') return profile.email ?? null

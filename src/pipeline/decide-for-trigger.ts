@@ -10,8 +10,8 @@ import type { CustomerFacts, GuardrailFacts, GuardrailOutcome } from '#contracts
 import type { JsonObject } from '#contracts/json.ts'
 import type { Customer } from '#contracts/profile.ts'
 import { dayUtcOf, decisionIdOf, messageIdOf } from '#platform/ids/ids.ts'
-import type { AssignmentRow } from '../campaign/assignment-rows.ts'
 import { assign } from '../campaign/assignment.ts'
+import type { AssignmentRow } from '../campaign/assignment-rows.ts'
 import { templateContext } from '../creative/context.ts'
 import { missingVariables } from '../creative/render.ts'
 import { decide } from '../decision/decide.ts'
@@ -39,10 +39,21 @@ export interface TriggeredDecision {
 }
 
 /** Objections that keep a customer out of a campaign's population, in both arms alike. */
-const populationGuardrails = new Set(['consent', 'suppression', 'send-address', 'campaign-state', 'offer-valid', 'budget'])
+const populationGuardrails = new Set([
+  'consent',
+  'suppression',
+  'send-address',
+  'campaign-state',
+  'offer-valid',
+  'budget',
+])
 
 /** Candidates → guardrails → decision → message, for one trigger. Everything it changes is in `rows`. */
-export function decideForTrigger(parts: DecisionParts, rows: WorkspaceBatch, triggered: TriggeredDecision): void {
+export function decideForTrigger(
+  parts: DecisionParts,
+  rows: WorkspaceBatch,
+  triggered: TriggeredDecision,
+): void {
   const { customer, trigger, now } = triggered
   const { workspace } = rows.context.settings
   const decisionId = decisionIdOf(workspace, customer.customerId, trigger)
@@ -93,7 +104,11 @@ function customerFacts(rows: WorkspaceBatch, customer: Customer): CustomerFacts 
 }
 
 /** The stored assignment, else the one the stable hash gives. */
-function joinCampaign(rows: WorkspaceBatch, running: RunningCampaign, facts: CustomerFacts): DecisionCampaign {
+function joinCampaign(
+  rows: WorkspaceBatch,
+  running: RunningCampaign,
+  facts: CustomerFacts,
+): DecisionCampaign {
   const { campaignId, version, spec } = running.version
   const stored = rows.assignments.get(assignmentKey(campaignId, facts.customerId))
   const fresh = stored === undefined ? assign(spec, rows.context.settings.workspace, facts.customerId) : null
@@ -162,7 +177,9 @@ function missingOf(running: RunningCampaign, treatmentIndex: number, triggered: 
     // Any address will do: the real one is made with the message.
     unsubscribeUrl: 'https://unsubscribe.invalid/',
   })
-  const missing = (running.templates[treatmentIndex] ?? []).flatMap((template) => missingVariables(template, context))
+  const missing = (running.templates[treatmentIndex] ?? []).flatMap((template) =>
+    missingVariables(template, context),
+  )
   return missing.length === 0 ? missing : [...new Set(missing)]
 }
 
@@ -207,15 +224,23 @@ function enrol(
 }
 
 /** What a choice brings about: a queued message, or a window in which we see what happens unprompted. */
-function follow(rows: WorkspaceBatch, triggered: TriggeredDecision, input: DecisionInput, { choice }: Decision): void {
-  if (choice.kind === 'nothing') exposeNothing(rows, triggered, input, (candidate) => isUsable(input, candidate))
-  if (choice.kind === 'held-out') exposeNothing(rows, triggered, input, (candidate) => isHeldOut(input, candidate))
+function follow(
+  rows: WorkspaceBatch,
+  triggered: TriggeredDecision,
+  input: DecisionInput,
+  { choice }: Decision,
+): void {
+  if (choice.kind === 'nothing')
+    exposeNothing(rows, triggered, input, (candidate) => isUsable(input, candidate))
+  if (choice.kind === 'held-out')
+    exposeNothing(rows, triggered, input, (candidate) => isHeldOut(input, candidate))
   if (choice.kind !== 'treatment') return
   const chosen = input.candidates[choice.candidateIndex]
   const campaign = chosen && input.campaigns[chosen.campaignIndex]
   const treatment = chosen && campaign?.spec.treatments[chosen.treatmentIndex]
   const variant = treatment?.variants[choice.variantIndex]
-  if (!campaign || !treatment || !variant) throw new Error(`decision ${input.decisionId} chose what it was not offered`)
+  if (!campaign || !treatment || !variant)
+    throw new Error(`decision ${input.decisionId} chose what it was not offered`)
   queue(rows, triggered, input.decisionId, campaign, treatment, variant.variantId, choice.dueAt)
 }
 
@@ -273,7 +298,8 @@ function exposeNothing(
 ): void {
   for (const [index, campaign] of input.campaigns.entries()) {
     if (campaign.spec.policy.kind !== 'inverse-gap') continue
-    if (!input.candidates.some((candidate) => candidate.campaignIndex === index && couldSpeak(candidate))) continue
+    if (!input.candidates.some((candidate) => candidate.campaignIndex === index && couldSpeak(candidate)))
+      continue
     const { goal } = campaign.spec
     const row = {
       decision_id: input.decisionId,

@@ -22,7 +22,12 @@ export async function fireTimers(parts: BatchParts, store: Store, workspace: str
     const db = tx.workspace(workspace)
     const timers = await dueTimers(db, now, timersPerTransaction)
     const ids = timers.map((timer) => timer.customer_id)
-    const rows = await openWorkspaceBatch(db, context, { eventIds: [], customerIds: ids, engagedCustomerIds: ids }, now)
+    const rows = await openWorkspaceBatch(
+      db,
+      context,
+      { eventIds: [], customerIds: ids, engagedCustomerIds: ids },
+      now,
+    )
     for (const timer of timers) {
       // Removed unless the look below sets it again.
       rows.written.timers.push({ customerId: timer.customer_id, kind: 'segments', dueAt: null })

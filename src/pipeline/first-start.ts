@@ -46,7 +46,11 @@ export async function firstStart(store: Store, options: FirstStartOptions): Prom
     if (adminKey !== undefined) await addKey(tx, workspace, 'admin', adminKey, now)
     if (isNew && writeKey !== undefined) made.writeKey = writeKey
     if (isNew && adminKey !== undefined) made.adminKey = adminKey
-    await tx.system.deleteFrom('api_keys').where('workspace', '=', workspace).where('name', '=', localKeyName).execute()
+    await tx.system
+      .deleteFrom('api_keys')
+      .where('workspace', '=', workspace)
+      .where('name', '=', localKeyName)
+      .execute()
     const localKey = randomKey('l')
     await addKey(tx, workspace, 'admin', localKey, now, localKeyName)
     return { made, localKey }
@@ -57,10 +61,18 @@ export async function firstStart(store: Store, options: FirstStartOptions): Prom
 export async function linkSecret(store: Store): Promise<string> {
   return store.transaction(async (tx) => {
     const read = () =>
-      tx.system.selectFrom('system_settings').select('value').where('name', '=', 'link-secret').executeTakeFirst()
+      tx.system
+        .selectFrom('system_settings')
+        .select('value')
+        .where('name', '=', 'link-secret')
+        .executeTakeFirst()
     const known = await read()
     if (known !== undefined) return known.value
-    await tx.systemBulk('system_settings', [{ name: 'link-secret', value: randomBytes(32).toString('hex') }], 'ignore')
+    await tx.systemBulk(
+      'system_settings',
+      [{ name: 'link-secret', value: randomBytes(32).toString('hex') }],
+      'ignore',
+    )
     const made = await read()
     if (made === undefined) throw new Error('the link secret was written and cannot be read')
     return made.value

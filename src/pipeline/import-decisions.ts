@@ -44,7 +44,9 @@ export async function importDecisions(
 ): Promise<ImportReport> {
   return store.transaction(async (tx) => {
     const db = tx.workspace(workspace)
-    const campaigns = new Map((await loadRunningCampaigns(db)).map((version) => [version.campaignId, version]))
+    const campaigns = new Map(
+      (await loadRunningCampaigns(db)).map((version) => [version.campaignId, version]),
+    )
     const snapshot = (await latestSnapshot(db)) ?? emptySnapshot
     const ids = lines.map((line) => customerIdOf(workspace, 'user', line.userId))
     const customers = await loadCustomers(db, ids)
@@ -55,7 +57,11 @@ export async function importDecisions(
       const version = campaigns.get(line.campaign)
       const fault = faultOf(line, version)
       if (fault !== null || version === undefined) {
-        report.refused.push({ line: firstLine + index, field: fault?.field ?? 'campaign', detail: fault?.detail ?? '' })
+        report.refused.push({
+          line: firstLine + index,
+          field: fault?.field ?? 'campaign',
+          detail: fault?.detail ?? '',
+        })
         continue
       }
       const known = customers.get(ids[index] as string)
@@ -115,7 +121,10 @@ function faultOf(
   if (version === undefined) return { field: 'campaign', detail: `no campaign ${line.campaign} is live` }
   const { policy } = version.spec
   if (policy.kind !== 'fixed-split') {
-    return { field: 'campaign', detail: `${line.campaign} is no fixed split: recorded history needs an experiment` }
+    return {
+      field: 'campaign',
+      detail: `${line.campaign} is no fixed split: recorded history needs an experiment`,
+    }
   }
   const arm = policy.experiment.arms.find((own) => own.id === line.arm)
   if (arm === undefined) return { field: 'arm', detail: `${policy.experiment.id} has no arm ${line.arm}` }

@@ -24,11 +24,17 @@ export async function openInThreadEngine(options: {
   dataDir: string
   clock: Clock
   seed: number
+  /** One owner has no use for several; each costs a transaction. Default 1. */
+  partitions?: number
   logger: Logger
   settings?: Partial<EngineSettings>
 }): Promise<InThreadEngine> {
   mkdirSync(options.dataDir, { recursive: true })
-  const log = createInThreadLog({ file: join(options.dataDir, 'log.db'), wallClock: systemClock })
+  const log = createInThreadLog({
+    file: join(options.dataDir, 'log.db'),
+    partitions: options.partitions ?? 1,
+    wallClock: systemClock,
+  })
   const store = await openStore({ file: join(options.dataDir, 'store.db') })
   const parts: EngineParts = {
     store,

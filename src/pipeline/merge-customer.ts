@@ -4,6 +4,7 @@ import { mergeAssignments } from '../campaign/assignment-rows.ts'
 import { moveDecisions } from '../decision/decision-rows.ts'
 import { moveExposures } from '../learning/exposure-rows.ts'
 import { moveOutcomes } from '../learning/outcome-rows.ts'
+import { canonicalCustomerId } from '../profile/canonical-customer.ts'
 import { mergeCustomerRows } from '../profile/customer-rows.ts'
 
 /**
@@ -14,9 +15,11 @@ import { mergeCustomerRows } from '../profile/customer-rows.ts'
 export async function mergeCustomer(
   db: WorkspaceDb,
   fromId: string,
-  intoId: string,
+  towardsId: string,
   now: number,
 ): Promise<void> {
+  // The one merged into may itself have been merged away since the record was written.
+  const intoId = await canonicalCustomerId(db, towardsId)
   if (fromId === intoId) return
   await mergeCustomerRows(db, fromId, intoId, now)
   await mergeAssignments(db, fromId, intoId)

@@ -3,7 +3,9 @@ import type { StoreTransaction } from '#platform/store/store.ts'
 /** Thrown when another owner has moved the offset: the batch rolls back and the partition is read again. */
 export class OffsetMovedError extends Error {
   constructor(group: string, partition: number, expected: number) {
-    super(`partition ${partition} of ${group} is no longer at offset ${expected}: another owner has committed`)
+    super(
+      `partition ${partition} of ${group} is no longer at offset ${expected}: another owner has committed`,
+    )
     this.name = 'OffsetMovedError'
   }
 }

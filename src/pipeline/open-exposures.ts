@@ -6,7 +6,11 @@ import { insertExposures } from '../learning/exposure-rows.ts'
  * A message counts as seen when it is `sent`: in the transaction that says so, the learner's window opens
  * for the treatment that was drawn.
  */
-export async function openExposures(db: WorkspaceDb, messages: RowOf<'messages'>[], now: number): Promise<void> {
+export async function openExposures(
+  db: WorkspaceDb,
+  messages: RowOf<'messages'>[],
+  now: number,
+): Promise<void> {
   const decided = messages.filter((message) => message.transactional === 0)
   const rows = []
   for (const [campaignId, own] of Map.groupBy(decided, (message) => message.campaign_id)) {

@@ -1,13 +1,18 @@
 import type { Clock } from '#contracts/clock.ts'
-import type { LogAppend, LogBatch } from '#contracts/event-log.ts'
 import type { CustomerEvent, EngagementPayload, LogRecord } from '#contracts/event.ts'
+import type { LogAppend, LogBatch } from '#contracts/event-log.ts'
 import type { StoreTransaction } from '#platform/store/store.ts'
 import { applyEngagementRecord } from './apply-engagement.ts'
 import { applyProductEvent } from './apply-product-event.ts'
+import type { DecisionParts } from './decide-for-trigger.ts'
 import { mergeCustomer } from './merge-customer.ts'
 import { rejectedRow } from './rejected-event-rows.ts'
-import type { DecisionParts } from './decide-for-trigger.ts'
-import { type BatchNeeds, openWorkspaceBatch, type WorkspaceBatch, writeWorkspaceBatch } from './workspace-batch.ts'
+import {
+  type BatchNeeds,
+  openWorkspaceBatch,
+  type WorkspaceBatch,
+  writeWorkspaceBatch,
+} from './workspace-batch.ts'
 import type { WorkspaceContext, WorkspaceContexts } from './workspace-context.ts'
 
 export interface BatchParts {
@@ -35,7 +40,11 @@ export interface BatchResult {
  * for `batchMaxMs`, and before a record that merges customers, so that a merge always comes first in its
  * batch and sees rows that are all written.
  */
-export async function processBatch(parts: BatchParts, tx: StoreTransaction, batch: LogBatch): Promise<BatchResult> {
+export async function processBatch(
+  parts: BatchParts,
+  tx: StoreTransaction,
+  batch: LogBatch,
+): Promise<BatchResult> {
   const startedMs = parts.steadyNowMs()
   const now = parts.clock.now()
   const result: BatchResult = { taken: 0, decisions: 0, forwards: [] }
@@ -127,7 +136,10 @@ async function openBatches(
     const context = await parts.contexts.load(tx, workspace)
     // A record of a workspace that was deleted: nobody is left to tell.
     if (context === null) continue
-    batches.set(workspace, await openWorkspaceBatch(tx.workspace(workspace), context, needsOf(own, context), now))
+    batches.set(
+      workspace,
+      await openWorkspaceBatch(tx.workspace(workspace), context, needsOf(own, context), now),
+    )
   }
   return batches
 }

@@ -2,13 +2,24 @@ import type { LogRecord, RejectedPayload } from '#contracts/event.ts'
 import type { RowOf, WorkspaceDb, WorkspaceRowOf } from '#platform/store/store.ts'
 
 /** Events that ingest refused, kept with their reason until an operator has looked at them. */
-export async function insertRejected(db: WorkspaceDb, rows: WorkspaceRowOf<'rejected_events'>[]): Promise<void> {
+export async function insertRejected(
+  db: WorkspaceDb,
+  rows: WorkspaceRowOf<'rejected_events'>[],
+): Promise<void> {
   await db.bulkInsert('rejected_events', rows, 'ignore')
 }
 
 export function rejectedRow(record: LogRecord): WorkspaceRowOf<'rejected_events'> {
   const { code, field, detail, body } = record.payload as RejectedPayload
-  return { rejected_id: record.eventId, received_at: record.receivedAt, code, field, detail, body, replayed_at: null }
+  return {
+    rejected_id: record.eventId,
+    received_at: record.receivedAt,
+    code,
+    field,
+    detail,
+    body,
+    replayed_at: null,
+  }
 }
 
 /** Newest first; `before` is the `received_at` and id of the last row seen. */
@@ -36,7 +47,10 @@ export async function listRejected(
     .execute()
 }
 
-export async function loadRejected(db: WorkspaceDb, rejectedId: string): Promise<RowOf<'rejected_events'> | null> {
+export async function loadRejected(
+  db: WorkspaceDb,
+  rejectedId: string,
+): Promise<RowOf<'rejected_events'> | null> {
   const row = await db
     .selectFrom('rejected_events')
     .selectAll()

@@ -8,7 +8,9 @@ import type { SendFacts } from './claim-facts.ts'
 export function createRenderPort(templates: TemplateCache): RenderPort<SendFacts> {
   return {
     render({ message, facts, unsubscribeUrl, htmlTransform }) {
-      const treatment = facts.decidedBy.spec.treatments.find((own) => own.treatmentId === message.treatment_id)
+      const treatment = facts.decidedBy.spec.treatments.find(
+        (own) => own.treatmentId === message.treatment_id,
+      )
       const variant = treatment?.variants.find((own) => own.variantId === message.variant_id)
       if (variant === undefined) return fault(`no variant ${message.variant_id} of ${message.treatment_id}`)
       const compiled = templates.compile(variant.template)

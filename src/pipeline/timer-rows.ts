@@ -12,7 +12,9 @@ export interface TimerSetting {
 export async function setTimers(db: WorkspaceDb, settings: TimerSetting[]): Promise<void> {
   const latest = new Map(settings.map((setting) => [timerId(setting), setting]))
   const set = [...latest].flatMap(([timer_id, { customerId, kind, dueAt }]) =>
-    dueAt === null ? [] : [{ timer_id, customer_id: customerId, kind, due_at: dueAt, lease_owner: '', lease_until: 0 }],
+    dueAt === null
+      ? []
+      : [{ timer_id, customer_id: customerId, kind, due_at: dueAt, lease_owner: '', lease_until: 0 }],
   )
   const removed = [...latest].filter(([, { dueAt }]) => dueAt === null).map(([id]) => id)
   if (set.length > 0) {

@@ -15,10 +15,10 @@ import { loadCustomers, saveCustomers } from '../profile/customer-rows.ts'
 import { insertEvents, seenEventIds } from '../profile/event-rows.ts'
 import { newProfile } from '../profile/profile.ts'
 import { loadSuppressions } from '../profile/suppression-rows.ts'
-import type { WorkspaceContext } from './workspace-context.ts'
 import { addressesOf, contactsKeptMs } from './customer-facts.ts'
 import { insertRejected } from './rejected-event-rows.ts'
 import { setTimers, type TimerSetting } from './timer-rows.ts'
+import type { WorkspaceContext } from './workspace-context.ts'
 
 /**
  * The rows of one workspace that a batch reads and changes, in memory: read in bulk once, written in bulk

@@ -1,15 +1,15 @@
-import { createReportingCurrency, type ReportingCurrency } from '#platform/money/reporting-currency.ts'
-import type { StoreScope, StoreTransaction } from '#platform/store/store.ts'
-import { compileCondition, type ConditionContext } from '../profile/condition.ts'
-import { compileSegments, type CompiledSegments } from '../profile/segments.ts'
-import { loadRunningCampaigns } from '../campaign/campaign-rows.ts'
-import { loadCurrencyRates, loadGuardrailSettings, loadSegments } from '../campaign/document-rows.ts'
-import { loadWorkspace } from '../campaign/workspaces.ts'
-import { latestSnapshot } from '../learning/snapshot-rows.ts'
-import { type CompiledTemplate, compileTemplate } from '../creative/compile-template.ts'
 import type { CampaignVersion, Goal, GuardrailSettings, Template } from '#contracts/campaign.ts'
 import type { PolicySnapshot } from '#contracts/decision.ts'
 import type { WorkspaceSettings } from '#contracts/workspace.ts'
+import { createReportingCurrency, type ReportingCurrency } from '#platform/money/reporting-currency.ts'
+import type { StoreScope, StoreTransaction } from '#platform/store/store.ts'
+import { loadRunningCampaigns } from '../campaign/campaign-rows.ts'
+import { loadCurrencyRates, loadGuardrailSettings, loadSegments } from '../campaign/document-rows.ts'
+import { loadWorkspace } from '../campaign/workspaces.ts'
+import { type CompiledTemplate, compileTemplate } from '../creative/compile-template.ts'
+import { latestSnapshot } from '../learning/snapshot-rows.ts'
+import { type ConditionContext, compileCondition } from '../profile/condition.ts'
+import { type CompiledSegments, compileSegments } from '../profile/segments.ts'
 
 type Predicate = (context: ConditionContext) => boolean
 
@@ -106,13 +106,17 @@ async function readContext(scope: StoreScope, workspace: string): Promise<Worksp
     currency: createReportingCurrency(settings.reportingCurrency, rates),
     segments: compiled.segments,
     campaigns,
-    byTriggerEvent: groupBy(live, ({ version: { spec } }) => ('event' in spec.trigger ? [spec.trigger.event] : [])),
+    byTriggerEvent: groupBy(live, ({ version: { spec } }) =>
+      'event' in spec.trigger ? [spec.trigger.event] : [],
+    ),
     bySegmentEntered: groupBy(live, ({ version: { spec } }) =>
       'segmentEntered' in spec.trigger ? [spec.trigger.segmentEntered] : [],
     ),
     byGoalEvent: groupBy(all, ({ goals }) => goals.map(({ goal }) => goal.event)),
     hasLiveCampaigns: live.length > 0,
-    budgetedCampaigns: live.flatMap(({ version }) => (version.spec.budgetMicros === undefined ? [] : [version.campaignId])),
+    budgetedCampaigns: live.flatMap(({ version }) =>
+      version.spec.budgetMicros === undefined ? [] : [version.campaignId],
+    ),
     snapshot: snapshot ?? emptySnapshot,
   }
 }

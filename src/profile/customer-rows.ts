@@ -3,6 +3,7 @@ import type { Customer, Profile } from '#contracts/profile.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 import { canonicalCustomerId } from './canonical-customer.ts'
 import { mergeConsents } from './consent-rows.ts'
+import { readIdentitiesOf, writeIdentities } from './identity-rows.ts'
 import { mergeProfiles } from './merge-profiles.ts'
 import { newProfile } from './profile.ts'
 
@@ -68,11 +69,11 @@ export async function mergeCustomerRows(
       .where('events.customer_id', '=', fromId)
       .execute()
   }
-  await db
-    .updateTable('identities')
-    .set({ customer_id: targetId })
-    .where('identities.customer_id', '=', fromId)
-    .execute()
+  const ids = await readIdentitiesOf(db, fromId)
+  await writeIdentities(
+    db,
+    ids.map((row) => ({ ...row, customer_id: targetId })),
+  )
   await leavePointer(db, fromId, targetId, (from?.version ?? 0) + 1, now)
   return 'merged'
 }

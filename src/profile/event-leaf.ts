@@ -48,17 +48,11 @@ function amountLeaf({ event, measure, op, value, withinDays }: EventLeafSpec): E
     changesAt(profile, now) {
       if (withinDays === undefined) return null
       const from = dayUtcOf(now) - withinDays + 1
-      const byDay = new Map<number, number>()
-      eachCounts(profile, event, ({ days }) => {
-        for (const day of days) {
-          if (day[0] >= from) byDay.set(day[0], (byDay.get(day[0]) ?? 0) + amountOf(day))
-        }
-      })
       let left = amount(profile, now)
       const holdsNow = compare(left)
-      for (const [day, own] of [...byDay].sort((a, b) => a[0] - b[0])) {
-        left -= own
-        if (compare(left) !== holdsNow) return (day + withinDays) * dayMs
+      for (const day of daysFrom(from, profile, event)) {
+        left -= amountOf(day)
+        if (compare(left) !== holdsNow) return (day[0] + withinDays) * dayMs
       }
       return null
     },
@@ -87,6 +81,19 @@ function ageLeaf({ event, op, value, withinDays }: EventLeafSpec): EventLeaf {
       return changes.length === 0 ? null : Math.min(...changes)
     },
   }
+}
+
+/** Days from the given one on, ascending; those of all names are added up, since they leave together. */
+function daysFrom(from: number, profile: Profile, event: string): EventCounts['days'] {
+  const byDay = new Map<number, EventCounts['days'][number]>()
+  eachCounts(profile, event, ({ days }) => {
+    for (let i = days.length - 1; i >= 0 && days[i]![0] >= from; i -= 1) {
+      const [day, count, micros] = days[i]!
+      const sum = byDay.get(day)
+      byDay.set(day, [day, count + (sum?.[1] ?? 0), micros + (sum?.[2] ?? 0)])
+    }
+  })
+  return [...byDay.values()].sort((a, b) => a[0] - b[0])
 }
 
 function lastAtOf(profile: Profile, event: string): number {

@@ -1,15 +1,16 @@
 import type { InstantMs } from '#contracts/clock.ts'
 import { customerIdOf } from '#platform/ids/ids.ts'
-import type { RowOf, Store, WorkspaceDb } from '#platform/store/store.ts'
+import type { Store, WorkspaceDb } from '#platform/store/store.ts'
 import { createIdentityCache, type IdentityKind } from './identity-cache.ts'
+import { type Identity, readIdentities, readIdentitiesOf, writeIdentities } from './identity-rows.ts'
 
 /** Ids as a client gave them; at least one is there. The user's wins. */
-export interface ExternalIds {
+interface ExternalIds {
   userId?: string
   anonymousId?: string
 }
 
-export interface Linked {
+interface Linked {
   customerId: string
   /** Customers whose rows belong to `customerId` by this link, however old it is: moving them twice is a no-op. */
   mergeFrom: string[]
@@ -110,8 +111,6 @@ export function createIdentities(
   }
 }
 
-type Identity = Pick<RowOf<'identities'>, 'kind' | 'external_id' | 'customer_id' | 'linked_at'>
-
 interface Pair {
   user?: Identity
   anonymous?: Identity
@@ -158,40 +157,29 @@ async function aliasRows(
   const mergeFrom = new Set<string>()
   const rows: Identity[] = []
   for (const kind of readAs) {
+    const own = customerIdOf(workspace, kind, previousId)
     const row = rowOf(kind, previousId)
     if (row === undefined) {
       rows.push({ kind, external_id: previousId, customer_id: customerId, linked_at: now })
-    } else if (row.customer_id === customerId) {
-      for (const id of await absorbedWith(db, row)) mergeFrom.add(id)
-    } else {
+    } else if (row.customer_id !== customerId) {
       mergeFrom.add(row.customer_id)
-      rows.push(...(await moveRows(db, row.customer_id, customerId, now)))
+      rows.push(...(await moved(db, row.customer_id, customerId, now)))
+    } else if (own !== customerId) {
+      for (const id of await absorbedWith(db, row)) mergeFrom.add(id)
     }
-    mergeFrom.add(customerIdOf(workspace, kind, previousId))
+    mergeFrom.add(own)
   }
   mergeFrom.delete(customerId)
   if (rows.length > 0 && rowOf('user', userId) === undefined) {
     rows.push({ kind: 'user', external_id: userId, customer_id: customerId, linked_at: now })
   }
-  await db.bulkInsert('identities', rows, {
-    key: ['workspace', 'kind', 'external_id'],
-    update: ['customer_id', 'linked_at'],
-  })
+  await writeIdentities(db, rows)
   return { rows, linked: { customerId, mergeFrom: [...mergeFrom] } }
 }
 
 /** The ids of a customer who is absorbed, as they will be. */
-async function moveRows(
-  db: WorkspaceDb,
-  fromId: string,
-  intoId: string,
-  now: InstantMs,
-): Promise<Identity[]> {
-  const rows = await db
-    .selectFrom('identities')
-    .select(identityColumns)
-    .where('identities.customer_id', '=', fromId)
-    .execute()
+async function moved(db: WorkspaceDb, fromId: string, intoId: string, now: InstantMs): Promise<Identity[]> {
+  const rows = await readIdentitiesOf(db, fromId)
   return rows.map((row) => ({ ...row, customer_id: intoId, linked_at: now }))
 }
 
@@ -200,14 +188,10 @@ async function moveRows(
  * row was moved at the same instant. (Others of that instant may be among them: moved twice, no harm.)
  */
 async function absorbedWith(db: WorkspaceDb, row: Identity): Promise<string[]> {
-  const users = await db
-    .selectFrom('identities')
-    .select('identities.external_id')
-    .where('identities.customer_id', '=', row.customer_id)
-    .where('identities.kind', '=', 'user')
-    .where('identities.linked_at', '=', row.linked_at)
-    .execute()
-  return users.map(({ external_id }) => customerIdOf(db.workspace, 'user', external_id))
+  const rows = await readIdentitiesOf(db, row.customer_id)
+  return rows
+    .filter(({ kind, linked_at }) => kind === 'user' && linked_at === row.linked_at)
+    .map(({ external_id }) => customerIdOf(db.workspace, 'user', external_id))
 }
 
 async function readPair(
@@ -219,24 +203,6 @@ async function readPair(
   const anonymous = rows.find((row) => row.kind === 'anonymous' && row.external_id === anonymousId)
   return { ...(user && { user }), ...(anonymous && { anonymous }) }
 }
-
-function readIdentities(db: WorkspaceDb, externalIds: string[]): Promise<Identity[]> {
-  return (
-    db
-      .selectByKeys('identities', 'external_id', externalIds)
-      // The key's second column: with both kinds named, each id is two look-ups in the key.
-      .where('identities.kind', 'in', ['user', 'anonymous'])
-      .select(identityColumns)
-      .execute()
-  )
-}
-
-const identityColumns = [
-  'identities.kind',
-  'identities.external_id',
-  'identities.customer_id',
-  'identities.linked_at',
-] as const
 
 function keyOf({ userId, anonymousId }: ExternalIds): { kind: IdentityKind; externalId: string } {
   if (userId !== undefined) return { kind: 'user', externalId: userId }

@@ -3,7 +3,7 @@ import type { RowOf } from '#platform/store/store.ts'
 export type IdentityKind = RowOf<'identities'>['kind']
 
 /** What is known of an id: its customer, and whether a row says so or its absence. */
-export interface KnownIdentity {
+interface KnownIdentity {
   customerId: string
   linked: boolean
 }

@@ -1,5 +1,5 @@
 import { escapeHtml } from './escape-html.ts'
-import { axisOf, comparisonTitle, formatted, lackOf, type MeasureRow, measureTitle } from './measure-rows.ts'
+import { axisOf, comparisonTitle, lackOf, type MeasureRow, measureTitle, writerOf } from './measure-rows.ts'
 import { signed } from './number-format.ts'
 
 const WIDTH = 880
@@ -11,28 +11,31 @@ const ROW_HEIGHT = 46
 const TOP = 14
 const AXIS_HEIGHT = 34
 
+type Write = (value: number) => string
+
 /**
  * Differences of one measure drawn on one axis with its zero line: the thin line is the anytime-valid
  * interval, the thick one the fixed-horizon interval. `rows` are of the same goal and measure.
  */
 export function forestPlot(rows: MeasureRow[], currency: string, id: string): string {
+  const write = (value: number) => signed(writerOf(rows)(value))
   const ticks = ticksOf(axisOf(rows))
   const first = ticks[0] ?? 0
   const span = (ticks.at(-1) ?? 1) - first || 1
   const x = (value: number) => round(PLOT_START + ((value - first) / span) * (PLOT_END - PLOT_START))
   const bottom = TOP + rows.length * ROW_HEIGHT
-  const title = rows[0] === undefined ? '' : measureTitle(rows[0])
-  const described = rows.map((row) => describe(row, currency)).join(' ')
+  const title = rows[0] === undefined ? '' : measureTitle(rows[0], currency)
+  const described = rows.map((row) => describe(row, write)).join(' ')
   return `<svg class="forest" role="img" viewBox="0 0 ${WIDTH} ${bottom + AXIS_HEIGHT}" aria-labelledby="${id}-t ${id}-d">
 <title id="${id}-t">${escapeHtml(`Differences in ${title}`)}</title>
 <desc id="${id}-d">${escapeHtml(described)}</desc>
-${ticks.map((tick) => tickMark(tick, x(tick), bottom, rows[0], currency)).join('\n')}
+${ticks.map((tick) => tickMark(tick === 0 ? '0' : write(tick), x(tick), bottom)).join('\n')}
 <line class="zero" x1="${x(0)}" x2="${x(0)}" y1="${TOP - 6}" y2="${bottom}"/>
-${rows.map((row, i) => plotRow(row, TOP + i * ROW_HEIGHT + ROW_HEIGHT / 2, x, currency)).join('\n')}
+${rows.map((row, i) => plotRow(row, TOP + i * ROW_HEIGHT + ROW_HEIGHT / 2, x, write)).join('\n')}
 </svg>`
 }
 
-function plotRow(row: MeasureRow, y: number, x: (value: number) => number, currency: string): string {
+function plotRow(row: MeasureRow, y: number, x: (value: number) => number, write: Write): string {
   const { comparison, measure } = row
   const { difference } = measure
   const label =
@@ -54,41 +57,28 @@ function plotRow(row: MeasureRow, y: number, x: (value: number) => number, curre
   parts.push(
     `<path class="fixed" d="M${x(fixed.lower)} ${y}H${x(fixed.upper)}"/>`,
     `<circle class="estimate" cx="${x(estimate)}" cy="${y}" r="5"/>`,
-    `<text class="number" x="${NUMBERS_START}" y="${y - 3}">${escapeHtml(signed(formatted(row, estimate, currency)))}</text>`,
-    `<text class="muted" x="${NUMBERS_START}" y="${y + 13}">${escapeHtml(anytime === null ? 'too early for anytime-valid' : interval(row, anytime, currency))}</text>`,
+    `<text class="number" x="${NUMBERS_START}" y="${y - 3}">${escapeHtml(write(estimate))}</text>`,
+    `<text class="muted" x="${NUMBERS_START}" y="${y + 13}">${escapeHtml(anytime === null ? 'too early for anytime-valid' : interval(anytime, write))}</text>`,
   )
   return parts.join('')
 }
 
-function tickMark(
-  value: number,
-  x: number,
-  bottom: number,
-  row: MeasureRow | undefined,
-  currency: string,
-): string {
-  const text = row === undefined ? '' : signed(formatted(row, value, currency))
-  return `<line class="tick" x1="${x}" x2="${x}" y1="${TOP - 6}" y2="${bottom}"/><text class="tick-label" x="${x}" y="${bottom + 18}">${escapeHtml(value === 0 ? '0' : text)}</text>`
+function tickMark(text: string, x: number, bottom: number): string {
+  return `<line class="tick" x1="${x}" x2="${x}" y1="${TOP - 6}" y2="${bottom}"/><text class="tick-label" x="${x}" y="${bottom + 18}">${escapeHtml(text)}</text>`
 }
 
 /** The drawing in words, for those who do not see it. */
-function describe(row: MeasureRow, currency: string): string {
+function describe(row: MeasureRow, write: Write): string {
   const { comparison, measure } = row
   const { difference } = measure
   if (difference === null) return `${comparisonTitle(comparison)}: ${lackOf(measure)}.`
   const anytime =
-    difference.anytime === null
-      ? lackOf(measure)
-      : `anytime-valid ${interval(row, difference.anytime, currency)}`
-  return `${comparisonTitle(comparison)}: ${signed(formatted(row, difference.estimate, currency))}, ${anytime}, fixed-horizon ${interval(row, difference.fixed, currency)}.`
+    difference.anytime === null ? lackOf(measure) : `anytime-valid ${interval(difference.anytime, write)}`
+  return `${comparisonTitle(comparison)}: ${write(difference.estimate)}, ${anytime}, fixed-horizon ${interval(difference.fixed, write)}.`
 }
 
-function interval(
-  row: MeasureRow,
-  { lower, upper }: { lower: number; upper: number },
-  currency: string,
-): string {
-  return `${signed(formatted(row, lower, currency))} to ${signed(formatted(row, upper, currency))}`
+function interval({ lower, upper }: { lower: number; upper: number }, write: Write): string {
+  return `${write(lower)} to ${write(upper)}`
 }
 
 /** Round numbers that span the axis, zero among them, at most 7: each step is 1, 2 or 5 times a power of ten. */

@@ -20,8 +20,9 @@ export function emptyFunnel(): Funnel {
 }
 
 /**
- * Adds what happened to the page's customers. The queries group by campaign instead of asking for one:
- * asked for one, SQLite would walk all of the campaign's messages again for every page.
+ * Adds what happened to the page's customers. Always from the customers to their rows: a cross join keeps
+ * SQLite to that order, and the queries group by campaign instead of asking for one. Otherwise it may walk
+ * the workspace's or the campaign's rows from end to end, for every page again.
  */
 export async function addToFunnel(
   funnel: Funnel,
@@ -42,12 +43,10 @@ async function addDecisions(
 ): Promise<void> {
   const rows = await db
     .selectFrom('assignments')
-    .innerJoin('decisions', (join) =>
-      join
-        .onRef('decisions.workspace', '=', 'assignments.workspace')
-        .onRef('decisions.customer_id', '=', 'assignments.customer_id')
-        .onRef('decisions.decided_at', '>=', 'assignments.entered_at'),
-    )
+    .crossJoin('decisions')
+    .whereRef('decisions.workspace', '=', 'assignments.workspace')
+    .whereRef('decisions.customer_id', '=', 'assignments.customer_id')
+    .whereRef('decisions.decided_at', '>=', 'assignments.entered_at')
     .select((eb) => [
       'decisions.outcome',
       'decisions.campaign_id',
@@ -77,11 +76,9 @@ async function addMessages(
 ): Promise<void> {
   const rows = await db
     .selectFrom('assignments')
-    .innerJoin('messages', (join) =>
-      join
-        .onRef('messages.workspace', '=', 'assignments.workspace')
-        .onRef('messages.customer_id', '=', 'assignments.customer_id'),
-    )
+    .crossJoin('messages')
+    .whereRef('messages.workspace', '=', 'assignments.workspace')
+    .whereRef('messages.customer_id', '=', 'assignments.customer_id')
     .select((eb) => [
       'messages.campaign_id',
       'messages.treatment_id',
@@ -109,19 +106,15 @@ async function addClicks(
 ): Promise<void> {
   const rows = await db
     .selectFrom('assignments')
-    .innerJoin('outcomes', (join) =>
-      join
-        .onRef('outcomes.workspace', '=', 'assignments.workspace')
-        .onRef('outcomes.customer_id', '=', 'assignments.customer_id')
-        // A click's row names its message alone; these two let it be found by customer.
-        .on('outcomes.campaign_id', '=', '')
-        .on('outcomes.goal_id', '=', ''),
-    )
-    .innerJoin('messages', (join) =>
-      join
-        .onRef('messages.workspace', '=', 'outcomes.workspace')
-        .onRef('messages.message_id', '=', 'outcomes.message_id'),
-    )
+    .crossJoin('outcomes')
+    .crossJoin('messages')
+    .whereRef('outcomes.workspace', '=', 'assignments.workspace')
+    .whereRef('outcomes.customer_id', '=', 'assignments.customer_id')
+    // The instant also leads SQLite to the index by customer: by equality alone it takes the primary key, and
+    // reads the whole workspace for each customer.
+    .whereRef('outcomes.occurred_at', '>=', 'assignments.entered_at')
+    .whereRef('messages.workspace', '=', 'outcomes.workspace')
+    .whereRef('messages.message_id', '=', 'outcomes.message_id')
     .select((eb) => [
       'messages.campaign_id',
       eb.fn.countAll().as('clicks'),
@@ -130,7 +123,6 @@ async function addClicks(
     .where('assignments.campaign_id', '=', campaignId)
     .where('outcomes.kind', '=', 'click')
     .where(onPage('assignments.customer_id', page))
-    .where(onPage('outcomes.customer_id', page))
     .groupBy('messages.campaign_id')
     .execute()
   for (const row of rows) {

@@ -1,4 +1,4 @@
-import { count, money, percent, pValue } from './number-format.ts'
+import { count, fixedDigits, money, percent, pValue } from './number-format.ts'
 import type { Comparison, GoalComparison, Measure, SampleRatio, UpliftReport } from './report-schema.ts'
 
 /** One line of a report for people: one measure of one goal of one comparison. */
@@ -33,26 +33,45 @@ export function measureRows(comparison: Comparison): MeasureRow[] {
 
 /** From the least to the greatest end of the rows' intervals, zero included, so that they can be drawn alike. */
 export function axisOf(rows: MeasureRow[]): { lower: number; upper: number } {
-  const ends = rows.flatMap(({ measure }) => {
-    const { difference } = measure
-    if (difference === null) return []
-    const { fixed, anytime } = difference
-    return [fixed.lower, fixed.upper, ...(anytime === null ? [] : [anytime.lower, anytime.upper])]
-  })
+  const ends = endsOf(rows)
   return { lower: Math.min(0, ...ends), upper: Math.max(0, ...ends) }
 }
 
-/** A rate or a difference of rates as per cent (points), a value as money per customer. */
-export function formatted({ what }: Pick<MeasureRow, 'what'>, value: number, currency: string): string {
-  return what === 'rate' ? percent(value) : money(value, currency)
+function endsOf(rows: MeasureRow[]): number[] {
+  return rows.flatMap(({ measure }) => {
+    const { fixed, anytime } = measure.difference ?? {}
+    return [fixed, anytime].flatMap((interval) => (interval ? [interval.lower, interval.upper] : []))
+  })
+}
+
+/**
+ * How numbers of rows of one goal and measure are written: per cent (points), or units of the currency, all
+ * with as many digits as show three of the farthest end of an interval and one of the nearest: an interval
+ * that leaves out zero shall not look as if it began there.
+ */
+export function writerOf(rows: MeasureRow[]): (value: number) => string {
+  const times = rows[0]?.what === 'rate' ? 100 : 1
+  const sizes = endsOf(rows)
+    .map((end) => Math.abs(end) * times)
+    .filter((size) => size > 0)
+  const firstDigit = (size: number) => -Math.floor(Math.log10(size))
+  const enough = sizes.length === 0 ? 2 : Math.max(2, 2 + firstDigit(Math.max(...sizes)))
+  const nearest = sizes.length === 0 ? 2 : firstDigit(Math.min(...sizes))
+  const digits = Math.min(8, Math.max(enough, Math.min(nearest, enough + 2)))
+  return (value) => fixedDigits(value * times, digits)
+}
+
+/** The rows that share an axis with this one. */
+export function alike(row: MeasureRow, rows: MeasureRow[]): MeasureRow[] {
+  return rows.filter(({ goal, what }) => goal.goalId === row.goal.goalId && what === row.what)
 }
 
 export function comparisonTitle({ kind, treatedId, controlId }: Comparison): string {
   return kind === 'holdout' ? 'The campaign against its holdout' : `Arm “${treatedId}” against “${controlId}”`
 }
 
-export function measureTitle({ goal, what }: MeasureRow): string {
-  return what === 'rate' ? `${goal.goalId}: share of customers` : `${goal.goalId}: value per customer`
+export function measureTitle({ goal, what }: MeasureRow, currency: string): string {
+  return `${goal.goalId}, ${what === 'rate' ? '% of customers' : `${currency} per customer`}`
 }
 
 /** Why there is no interval to show: `too early: holdout 3 of 20 conversions`. */

@@ -12,6 +12,12 @@ export function percent(share: number, digits = 2): string {
   return `${minus((share * 100).toFixed(digits))} %`
 }
 
+/** With as many digits as asked for; what rounds to zero has no sign. */
+export function fixedDigits(value: number, digits: number): string {
+  const format = new Intl.NumberFormat('en', { minimumFractionDigits: digits, maximumFractionDigits: digits })
+  return minus(format.format(value)).replace(/^−(?=[0.]*$)/, '')
+}
+
 /** .0765896 → 76.6 of 1,000 customers. */
 export function perThousand(share: number): string {
   return minus(decimals(share * 1000))

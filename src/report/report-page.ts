@@ -2,7 +2,6 @@ import { escapeHtml } from './escape-html.ts'
 import { forestPlot } from './forest-plot.ts'
 import {
   comparisonTitle,
-  formatted,
   funnelLines,
   lackOf,
   type MeasureRow,
@@ -11,8 +10,9 @@ import {
   populationLine,
   sampleRatioLine,
   shownLine,
+  writerOf,
 } from './measure-rows.ts'
-import { count, instant, percent, pValue, signed } from './number-format.ts'
+import { count, instant, money, percent, pValue, signed } from './number-format.ts'
 import type { UpliftReport } from './report-schema.ts'
 import { reportStyle } from './report-style.ts'
 
@@ -88,6 +88,7 @@ ${measures.map((own) => (own.length === 0 ? '' : measureBlock(report, own, id)))
 function measureBlock(report: UpliftReport, rows: MeasureRow[], sectionId: string): string {
   const first = rows[0]
   if (first === undefined) return ''
+  const number = writerOf(rows)
   const heads = [
     '',
     'treated',
@@ -104,20 +105,23 @@ function measureBlock(report: UpliftReport, rows: MeasureRow[], sectionId: strin
 <figcaption><span class="key key-anytime"></span>anytime-valid <span class="key key-fixed"></span>fixed-horizon <span class="key key-estimate"></span>estimate</figcaption>
 </figure>
 <div class="scroll"><table>
-<caption>${escapeHtml(measureTitle(first))}</caption>
+<caption>${escapeHtml(measureTitle(first, report.currency))}</caption>
 <thead><tr>${heads.map((head) => (head === '' ? '<td></td>' : `<th scope="col">${head}</th>`)).join('')}</tr></thead>
-<tbody>${rows.map((row) => measureCells(row, report)).join('\n')}</tbody>
+<tbody>${rows.map((row) => measureCells(row, report, number)).join('\n')}</tbody>
 </table></div>
 <ul class="verdicts">${rows.map(({ measure }) => `<li class="${measure.verdict.code}">${escapeHtml(measure.verdict.sentence)}</li>`).join('')}</ul>`
 }
 
-function measureCells(row: MeasureRow, { currency, shown }: UpliftReport): string {
+function measureCells(
+  row: MeasureRow,
+  { currency, shown }: UpliftReport,
+  number: (value: number) => string,
+): string {
   const { measure, treated, control, comparison, what } = row
   const { difference, relative, incremental, holmP } = measure
-  const number = (value: number) => formatted(row, value, currency)
   const interval = (own: { lower: number; upper: number } | null | undefined) =>
     own ? `${signed(number(own.lower))} to ${signed(number(own.upper))}` : lackOf(measure)
-  const whole = (value: number) => (what === 'rate' ? count(value) : number(value))
+  const whole = (value: number) => (what === 'rate' ? count(value) : money(value, currency))
   const total = incremental?.[shown]
   const cells: [text: string, shown: boolean][] = [
     [number(treated), false],
@@ -148,7 +152,7 @@ function groupsTable({ comparisons, currency }: UpliftReport): string {
   if (groups.size === 0) return ''
   const rows = [...groups.values()].map(({ goalId, group, hasValue }) => {
     const { lower, upper } = group.rateInterval
-    const value = (units: number) => (hasValue ? formatted(VALUE, units, currency) : '')
+    const value = (units: number) => (hasValue ? money(units, currency) : '')
     const cells = [
       count(group.customers),
       count(group.conversions),
@@ -163,8 +167,6 @@ function groupsTable({ comparisons, currency }: UpliftReport): string {
 <thead><tr><td></td>${['customers', 'conversions', 'rate', '95 % Wilson', 'value', 'value per customer'].map((head) => `<th scope="col">${head}</th>`).join('')}</tr></thead>
 <tbody>${rows.join('\n')}</tbody></table></div>`
 }
-
-const VALUE = { what: 'value' } as const
 
 function list(items: string[]): string {
   return items.length === 0 ? '' : `<ul>${items.map((item) => `<li>${escapeHtml(item)}</li>`).join('')}</ul>`

@@ -1,32 +1,34 @@
 import {
+  alike,
   axisOf,
   comparisonTitle,
-  formatted,
   funnelLines,
-  lackOf,
   type MeasureRow,
   measureRows,
   measureTitle,
   populationLine,
   sampleRatioLine,
   shownLine,
+  writerOf,
 } from './measure-rows.ts'
 import { instant, percent, signed } from './number-format.ts'
 import type { Effect, UpliftReport } from './report-schema.ts'
 
-const BAR_COLUMNS = 25
+const BAR_COLUMNS = 23
 const TEXT_COLUMNS = 100
 
 /** The report for a terminal: plain text of aligned columns, ends with a line break. */
 export function reportTable(report: UpliftReport): string {
   const { name, campaignId, version, state, generatedAt, headline, sampleRatios, notes } = report
   const lines = [
-    `${name} (${campaignId}) · version ${version} · ${state} · ${instant(generatedAt)}`,
+    `${name.replace(/\p{Cc}/gu, ' ')} (${campaignId}) · version ${version} · ${state} · ${instant(generatedAt)}`,
     populationLine(report.population),
     '',
     ...headline.sentences.flatMap((sentence) => wrap(sentence, headline.code === 'withheld' ? '!! ' : '=> ')),
     ...notes.flatMap((note) => wrap(note, ' ! ')),
-    ...sampleRatios.flatMap((ratio) => wrap(sampleRatioLine(ratio), '   ')),
+    ...sampleRatios
+      .filter(({ mismatch }) => !mismatch)
+      .flatMap((ratio) => wrap(sampleRatioLine(ratio), '   ')),
     '',
     ...comparisonLines(report),
     ...align(funnelLines(report).map(([label, number]) => [label, number])),
@@ -64,29 +66,28 @@ function comparisonLines(report: UpliftReport): string[] {
 
 /** The interval that is shown on the first line, the other one beneath. */
 function rowCells(row: MeasureRow, report: UpliftReport, all: MeasureRow[]): string[][] {
-  const { measure, goal, what } = row
+  const { measure } = row
   const { difference, relative } = measure
   const { currency, shown } = report
-  const number = (value: number) => formatted(row, value, currency)
+  const own = alike(row, all)
+  const number = writerOf(own)
   const interval = (kind: UpliftReport['shown']) => {
-    const own = difference?.[kind]
-    return own ? `${signed(number(own.lower))} to ${signed(number(own.upper))}` : lackOf(measure)
+    const ends = difference?.[kind]
+    return ends ? `${signed(number(ends.lower))} to ${signed(number(ends.upper))}` : 'too early'
   }
-  const axis = axisOf(all.filter((other) => other.goal.goalId === goal.goalId && other.what === what))
   const other = shown === 'anytime' ? 'fixed' : 'anytime'
-  const names = { anytime: 'anytime', fixed: 'fixed' }
   return [
     [
-      `  ${measureTitle(row)}`,
+      `  ${measureTitle(row, currency)}`,
       number(row.treated),
       number(row.control),
       difference === null ? '' : signed(number(difference.estimate)),
       interval(shown),
-      names[shown],
+      shown,
       relative === null ? '' : signed(percent(relative.estimate, 1)),
-      difference === null ? '' : bar(difference, axis),
+      difference === null ? '' : bar(difference, axisOf(own)),
     ],
-    ['', '', '', '', interval(other), names[other], '', ''],
+    ['', '', '', '', interval(other), other, '', ''],
   ]
 }
 

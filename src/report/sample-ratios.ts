@@ -31,12 +31,13 @@ export async function sampleRatios(
   const arms = createTable()
   for (const cell of cells) {
     const plan = plans.get(cell.campaignVersion) ?? planOf(spec)
-    holdout.count(cell.heldOut ? 'holdout' : 'treated', cell.customers)
     holdout.expect('treated', cell.customers * (1 - heldOutShare(plan)))
     holdout.expect('holdout', cell.customers * heldOutShare(plan))
+    holdout.count(cell.heldOut ? 'holdout' : 'treated', cell.customers)
     if (cell.heldOut || plan.arms === null) continue
-    arms.count(cell.arm, cell.customers)
+    // Planned ones first: the report lists them in the order of the experiment.
     for (const [arm, share] of plan.arms) arms.expect(arm, cell.customers * share)
+    arms.count(cell.arm, cell.customers)
   }
   return {
     holdout:

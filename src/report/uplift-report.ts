@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { CampaignSpec, CampaignState, Goal } from '#contracts/campaign.ts'
 import type { InstantMs } from '#contracts/clock.ts'
 import type { WorkspaceDb } from '#platform/store/store.ts'
@@ -100,6 +101,7 @@ async function countPopulation(
         addConverter(tally, valueMicros)
       }
     }
+    await setImmediate()
     await addToFunnel(funnel, db, spec.campaignId, page)
   }
   return { cells, tallies, funnel }

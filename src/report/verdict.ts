@@ -34,7 +34,7 @@ export function measureVerdict(input: VerdictInput): ReportVerdict {
   if (mismatch)
     return {
       code: 'withheld',
-      sentence: `${subject(input)}: no verdict, the groups' sizes are not as planned.`,
+      sentence: `${onGoal(input)} no verdict on ${subject(input)}: the groups are not the sizes that were planned.`,
     }
   const { difference, guard } = measure
   // Newcombe's interval is right for the smallest counts, Welch's is not: an ended campaign answers for its
@@ -98,65 +98,72 @@ function mismatchSentence({ kind, groups, decidedBy, sequentialP, chiSquare }: S
 }
 
 function notEnough(input: VerdictInput): ReportVerdict {
-  const { measure, shown, goalId, treatedId, controlId } = input
-  const ended = shown === 'fixed'
+  const { measure, shown, treatedId, controlId } = input
   const lack = measure.guard.missing
     .map(
       ({ groupId, what, has, needs }) =>
         `${groupName(groupId)} has ${count(has)} of the ${needs} ${what} it takes`,
     )
     .join(', ')
-  const why =
-    lack !== '' ? lack : `nobody differs from anybody in ${groupName(treatedId)} and ${groupName(controlId)}`
+  const why = lack !== '' ? lack : `${groupName(treatedId)} and ${groupName(controlId)} show no spread`
+  const ended = shown === 'fixed'
   return {
     code: ended ? 'too-few' : 'too-early',
-    sentence: `${subject(input)}: ${ended ? 'it ended with too little data to judge' : 'too early to judge'} ${measured(input)} of “${goalId}”: ${why}.`,
+    sentence: `${onGoal(input)} ${ended ? 'it ended with too little data' : 'it is too early'} to judge what ${subject(input)} does to ${measured(input)}: ${why}.`,
   }
 }
 
 function noDifference(input: VerdictInput, difference: Effect): ReportVerdict {
-  const { lower, upper } = difference[input.shown] ?? difference.fixed
   const yet = input.shown === 'anytime' ? ' yet' : ''
   return {
     code: 'no-difference-shown',
     sentence:
-      `${subject(input)}: no difference shown${yet} in ${measured(input)} of “${input.goalId}”; the data allow from ` +
-      `${moreOrFewer(input, lower)} to ${moreOrFewer(input, upper)} per 1,000 customers than in ${groupName(input.controlId)}.`,
+      `${onGoal(input)} ${subject(input)} shows no difference in ${measured(input)}${yet}: the data allow from ` +
+      `${range(input, difference)} per 1,000 customers than in ${groupName(input.controlId)}.`,
   }
 }
 
 function notAfterCorrection(input: VerdictInput, difference: Effect): ReportVerdict {
-  const { lower, upper } = difference[input.shown] ?? difference.fixed
+  const { holmP, compared } = input
   return {
     code: 'not-after-correction',
     sentence:
-      `${subject(input)}: by itself the interval for ${measured(input)} of “${input.goalId}” leaves out zero ` +
-      `(${moreOrFewer(input, lower)} to ${moreOrFewer(input, upper)} per 1,000 customers), but with ${input.compared} ` +
-      `comparisons looked at together that may be chance (Holm ${pValue(input.holmP ?? 1)}).`,
+      `${onGoal(input)} the interval of ${subject(input)} for ${measured(input)} by itself leaves out zero (from ` +
+      `${range(input, difference)} per 1,000 customers), but among ${compared} comparisons looked at together that may ` +
+      `be chance (Holm ${pValue(holmP ?? 1)}).`,
   }
 }
 
 function found(input: VerdictInput, difference: Effect): ReportVerdict {
-  const { shown, treatedCustomers, goalId, controlId } = input
-  const { lower, upper } = difference[shown] ?? difference.fixed
+  const { treatedCustomers, controlId, what, measure } = input
+  const { lower, upper } = shownInterval(input, difference)
   const adds = lower > 0
   const [least, most] = adds ? [lower, upper] : [-upper, -lower]
-  const lift =
-    input.measure.relative === null
-      ? ''
-      : `, ${percent(Math.abs(input.measure.relative.estimate), 0)} ${adds ? 'more' : 'less'}`
-  const inAll = [least, most].map((each) => total(input, each * treatedCustomers))
+  const lift = measure.relative?.estimate ?? null
+  const relative = lift === null ? '' : ` (${percent(Math.abs(lift), 0)} ${adds ? 'more' : 'less'})`
   return {
     code: adds ? 'adds' : 'takes-away',
     sentence:
-      `${subject(input)} ${adds ? 'adds' : 'takes away'} between ${amount(input, least)} and ${amount(input, most)} ` +
-      `${input.what === 'rate' ? `“${goalId}” conversions` : `of “${goalId}” value`} per 1,000 customers ` +
-      `against ${groupName(controlId)}${lift}: ${inAll[0]} to ${inAll[1]} among ${count(treatedCustomers)} customers.`,
+      `${onGoal(input)} ${subject(input)} ${adds ? 'adds' : 'takes away'} between ${amount(input, least)} and ` +
+      `${amount(input, most)}${what === 'rate' ? ' conversions' : ''} per 1,000 customers against ${groupName(controlId)}` +
+      `${relative}: ${total(input, least * treatedCustomers)} to ${total(input, most * treatedCustomers)} among ` +
+      `${count(treatedCustomers)} customers.`,
   }
 }
 
+function shownInterval(
+  { shown }: VerdictInput,
+  { anytime, fixed }: Effect,
+): { lower: number; upper: number } {
+  return (shown === 'anytime' ? anytime : null) ?? fixed
+}
+
+function onGoal({ goalId }: VerdictInput): string {
+  return `On “${goalId}”,`
+}
+
 function subject({ kind, treatedId }: VerdictInput): string {
-  return kind === 'holdout' ? 'The campaign' : `Arm “${treatedId}”`
+  return kind === 'holdout' ? 'the campaign' : `arm “${treatedId}”`
 }
 
 function groupName(groupId: string): string {
@@ -173,9 +180,13 @@ function amount({ what, currency }: VerdictInput, perCustomer: number): string {
   return what === 'rate' ? perThousand(perCustomer) : money(perCustomer * 1000, currency)
 }
 
-function moreOrFewer(input: VerdictInput, perCustomer: number): string {
+/** `27.1 fewer to 6.02 more`. */
+function range(input: VerdictInput, difference: Effect): string {
   const fewer = input.what === 'rate' ? 'fewer' : 'less'
-  return `${amount(input, Math.abs(perCustomer))} ${perCustomer < 0 ? fewer : 'more'}`
+  const { lower, upper } = shownInterval(input, difference)
+  const end = (perCustomer: number) =>
+    `${amount(input, Math.abs(perCustomer))} ${perCustomer < 0 ? fewer : 'more'}`
+  return `${end(lower)} to ${end(upper)}`
 }
 
 function total({ what, currency }: VerdictInput, units: number): string {

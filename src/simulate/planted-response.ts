@@ -15,7 +15,7 @@ interface StylePlan {
   /** Share of the customers. */
   share: number
   visitsPerDay: number
-  /** Probability that a visit ends in a purchase nobody prompted. */
+  /** Probability that a filled cart is bought without anybody prompting. */
   buysUnprompted: number
   offers: Record<ShopOffer, number>
   channels: Record<ShopChannel, number>
@@ -25,28 +25,28 @@ export const planted: Record<Style, StylePlan> = {
   bargain: {
     share: 0.3,
     visitsPerDay: 0.28,
-    buysUnprompted: 0.05,
+    buysUnprompted: 0.12,
     offers: { 'free-shipping': 0.05, 'ten-percent': 0.2, bundle: 0.04, 'early-access': 0.01 },
     channels: { email: 1, sms: 0.45 },
   },
   loyal: {
     share: 0.25,
     visitsPerDay: 0.34,
-    buysUnprompted: 0.12,
+    buysUnprompted: 0.25,
     offers: { 'free-shipping': 0.04, 'ten-percent': 0.02, bundle: 0.05, 'early-access': 0.19 },
     channels: { email: 0.5, sms: 1 },
   },
   browser: {
     share: 0.25,
     visitsPerDay: 0.3,
-    buysUnprompted: 0.03,
+    buysUnprompted: 0.08,
     offers: { 'free-shipping': 0.18, 'ten-percent': 0.05, bundle: 0.02, 'early-access': 0.02 },
     channels: { email: 1, sms: 0.5 },
   },
   lapsing: {
     share: 0.2,
     visitsPerDay: 0.2,
-    buysUnprompted: 0.02,
+    buysUnprompted: 0.06,
     offers: { 'free-shipping': 0.03, 'ten-percent': 0.04, bundle: 0.17, 'early-access': 0.01 },
     channels: { email: 0.55, sms: 1 },
   },
@@ -59,7 +59,12 @@ export function hourFactor(localHour: number): number {
 }
 
 /** Probability that a message adds a purchase. */
-export function addedPurchase(style: Style, offer: ShopOffer, channel: ShopChannel, localHour: number): number {
+export function addedPurchase(
+  style: Style,
+  offer: ShopOffer,
+  channel: ShopChannel,
+  localHour: number,
+): number {
   const plan = planted[style]
   return plan.offers[offer] * plan.channels[channel] * hourFactor(localHour)
 }
@@ -68,7 +73,9 @@ export function addedPurchase(style: Style, offer: ShopOffer, channel: ShopChann
 export function bestTreatment(style: Style): `${ShopOffer}/${ShopChannel}` {
   const all = shopOffers.flatMap((offer) => shopChannels.map((channel) => ({ offer, channel })))
   const best = all.reduce((top, next) =>
-    addedPurchase(style, next.offer, next.channel, 18) > addedPurchase(style, top.offer, top.channel, 18) ? next : top,
+    addedPurchase(style, next.offer, next.channel, 18) > addedPurchase(style, top.offer, top.channel, 18)
+      ? next
+      : top,
   )
   return `${best.offer}/${best.channel}`
 }

@@ -37,10 +37,14 @@ export function shopTruth(shop: Shop, assignments: ShopAssignment[], windowMs: n
 }
 
 /** Everybody who ever got a message against everybody else: what a shop without a holdout would look at. */
-export function sentAgainstUnsent(shop: Shop): { sent: { n: number; conversions: number }; unsent: { n: number; conversions: number } } {
+export function sentAgainstUnsent(shop: Shop): {
+  sent: { n: number; conversions: number }
+  unsent: { n: number; conversions: number }
+} {
   const tally = (customers: ShopCustomer[]) => ({
     n: customers.length,
-    conversions: customers.filter((customer) => customer.prompted.length + customer.unprompted.length > 0).length,
+    conversions: customers.filter((customer) => customer.prompted.length + customer.unprompted.length > 0)
+      .length,
   })
   return {
     sent: tally(shop.customers.filter((customer) => customer.messages > 0)),

@@ -18,10 +18,26 @@ test('rooms import contracts, statistics and platform, never each other', async 
 })
 
 test.each([
-  ['a room that imports another by path', 'decision/planted.ts', "import { applyEvent } from '../profile/apply-event.ts'\nexport const planted = applyEvent\n"],
-  ['a room that imports another by subpath', 'action/planted.ts', "import { decide } from '#decision/decide.ts'\nexport const planted = decide\n"],
-  ['a type import', 'report/planted.ts', "import type { Sender } from '../action/sender.ts'\nexport type Planted = Sender\n"],
-  ['a leaf that imports a room', 'contracts/planted.ts', "import { decide } from '../decision/decide.ts'\nexport const planted = decide\n"],
+  [
+    'a room that imports another by path',
+    'decision/planted.ts',
+    "import { applyEvent } from '../profile/apply-event.ts'\nexport const planted = applyEvent\n",
+  ],
+  [
+    'a room that imports another by subpath',
+    'action/planted.ts',
+    "import { decide } from '#decision/decide.ts'\nexport const planted = decide\n",
+  ],
+  [
+    'a type import',
+    'report/planted.ts',
+    "import type { Sender } from '../action/sender.ts'\nexport type Planted = Sender\n",
+  ],
+  [
+    'a leaf that imports a room',
+    'contracts/planted.ts',
+    "import { decide } from '../decision/decide.ts'\nexport const planted = decide\n",
+  ],
 ])('a planted violation is caught: %s', async (_, file, text) => {
   const copy = mkdtempSync(join(tmpdir(), 'starling-imports-'))
   folders.push(copy)

@@ -5,7 +5,18 @@ import { cruise, type ICruiseResult, type IForbiddenRuleType } from 'dependency-
  * the doors join rooms. `contracts ← statistics, platform ← rooms ← pipeline ← doors`.
  */
 const leaves = ['contracts', 'statistics', 'platform']
-const rooms = ['ingest', 'profile', 'campaign', 'decision', 'guardrails', 'creative', 'action', 'learning', 'report', 'simulate']
+const rooms = [
+  'ingest',
+  'profile',
+  'campaign',
+  'decision',
+  'guardrails',
+  'creative',
+  'action',
+  'learning',
+  'report',
+  'simulate',
+]
 const doors = ['api', 'cli']
 
 function onlyMayImport(name: string, allowed: string[]): IForbiddenRuleType {
@@ -28,7 +39,12 @@ const rules: IForbiddenRuleType[] = [
     from: { path: '^src/pipeline/' },
     to: { path: doors.map((door) => `^src/${door}/`) },
   },
-  { name: 'no-cycles-between-rooms', severity: 'error', from: { path: '^src/(api|cli)/' }, to: { path: '^src/(api|cli)/', pathNot: '^src/$1/' } },
+  {
+    name: 'no-cycles-between-rooms',
+    severity: 'error',
+    from: { path: '^src/(api|cli)/' },
+    to: { path: '^src/(api|cli)/', pathNot: '^src/$1/' },
+  },
 ]
 
 export interface ImportReport {
@@ -38,22 +54,25 @@ export interface ImportReport {
 
 /** Looks at every import below `folder` of the project (or of a planted copy of it). */
 export async function checkImports(baseDir: string): Promise<ImportReport> {
-  const { output } = await cruise(
-    ['src'],
-    {
-      baseDir,
-      parser: 'swc',
-      ruleSet: { forbidden: rules },
-      validate: true,
-      doNotFollow: { path: 'node_modules' },
-      exclude: { path: 'node_modules' },
-      tsPreCompilationDeps: true,
-      enhancedResolveOptions: { extensions: ['.ts', '.js'], conditionNames: ['import', 'node', 'default'], exportsFields: ['exports'] },
+  const { output } = await cruise(['src'], {
+    baseDir,
+    parser: 'swc',
+    ruleSet: { forbidden: rules },
+    validate: true,
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.js'],
+      conditionNames: ['import', 'node', 'default'],
+      exportsFields: ['exports'],
     },
-  )
+  })
   const { summary, modules } = output as ICruiseResult
   return {
     modules: modules.filter((module) => module.source.startsWith('src/')).length,
-    violations: summary.violations.map((violation) => `${violation.rule.name}: ${violation.from} → ${violation.to}`),
+    violations: summary.violations.map(
+      (violation) => `${violation.rule.name}: ${violation.from} → ${violation.to}`,
+    ),
   }
 }

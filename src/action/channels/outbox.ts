@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { ChannelName } from '#contracts/campaign.ts'
 import type { Channel, OutgoingMessage, SendResult } from '#contracts/message.ts'
 import type { ChannelFile, ChannelSettings } from '../channel-file.ts'
@@ -50,6 +51,8 @@ function createWriter({ store, clock }: ChannelSettings): Write {
   let writing = false
   const drain = async (): Promise<void> => {
     writing = true
+    // All messages of one claim are written together, the first of them too.
+    await setImmediate()
     while (waiting.length > 0) {
       const batch = waiting.splice(0, 256)
       try {

@@ -13,7 +13,7 @@ export interface SmtpSettings {
   answerTimeoutMs: number
 }
 
-export const smtpDefaults = { connectionsMax: 10, connectTimeoutMs: 15_000, answerTimeoutMs: 60_000 } as const
+const smtpDefaults = { connectionsMax: 10, connectTimeoutMs: 15_000, answerTimeoutMs: 60_000 } as const
 
 /** Reads `smtp://user:password@host:587` (or `smtps://` for TLS from the start). Throws when it is not one. */
 export function smtpSettingsOf(url: string): SmtpSettings {

@@ -20,15 +20,12 @@ interface IngestDoor {
 /** The paths of Segment's clients: batches, and one event a request under its name or first letter. */
 export function ingestRoutes(door: IngestDoor): ApiRoutes {
   return async (app) => {
-    // The content type says nothing reliable: browsers send text/plain, one server client a form.
     app.removeAllContentTypeParsers()
-    for (const contentType of ['application/json', '*']) {
-      app.addContentTypeParser(
-        contentType,
-        { parseAs: 'buffer', bodyLimit: door.ingest.limits.bodyBytesMax },
-        (_request, body, done) => done(null, body),
-      )
-    }
+    app.addContentTypeParser(
+      bodyType,
+      { parseAs: 'buffer', bodyLimit: door.ingest.limits.bodyBytesMax },
+      (_request, body, done) => done(null, body),
+    )
     app.addHook('onRequest', onIngestRequest(door))
     for (const [path, shape] of Object.entries(paths)) {
       const schema = path.length === '/v1/t'.length ? { hide: true } : documentationOf(shape)
@@ -37,6 +34,12 @@ export function ingestRoutes(door: IngestDoor): ApiRoutes {
     }
   }
 }
+
+/**
+ * Whatever a client calls its body: browsers send text/plain to avoid a preflight, one server client a form,
+ * some nothing at all.
+ */
+const bodyType = 'application/json'
 
 const paths: Record<string, RequestShape> = {
   '/v1/batch': 'batch',
@@ -62,6 +65,7 @@ function onIngestRequest({ auth, notReady }: IngestDoor) {
       reply.header('access-control-allow-origin', '*').header('access-control-expose-headers', 'Retry-After')
     }
     if (request.method === 'OPTIONS') return undefined
+    request.raw.headers['content-type'] = bodyType
     const reason = notReady()
     if (reason !== null) return sendFault(reply, { code: 'unavailable', detail: reason })
     const key = writeKeyOfHeaders(request.headers)

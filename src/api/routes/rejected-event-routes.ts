@@ -6,7 +6,7 @@ import { decodeCursor, encodeCursor } from '../cursor.ts'
 import { sendFault } from '../problem.ts'
 
 /** An event that ingest refused, as an operator sees it. Instants are milliseconds UTC. */
-export const rejectedEventSchema = z
+const rejectedEventSchema = z
   .object({
     id: z.string(),
     receivedAt: z.int(),

@@ -1,6 +1,6 @@
 import { listWorkspaces } from '../../campaign/workspaces.ts'
-import { decodeDecision } from '../../decision/record.ts'
 import { loadRecords } from '../../decision/decision-rows.ts'
+import { decodeDecision } from '../../decision/record.ts'
 import { closeWindows } from '../../learning/close-windows.ts'
 import { createLearner } from '../../learning/learner.ts'
 import type { EngineParts } from '../engine-parts.ts'
@@ -28,7 +28,11 @@ export function assembleStrategist(parts: EngineParts): Strategist {
       let handled = 0
       for (const { workspace } of await listWorkspaces(parts.store.read)) {
         handled += await parts.store.transaction((tx) =>
-          closeWindows(tx.workspace(workspace), { now: parts.clock.now(), closeGraceMs, limit: windowsPerStep }),
+          closeWindows(tx.workspace(workspace), {
+            now: parts.clock.now(),
+            closeGraceMs,
+            limit: windowsPerStep,
+          }),
         )
         handled += (await learner.step(workspace)).rewards
       }
@@ -39,7 +43,11 @@ export function assembleStrategist(parts: EngineParts): Strategist {
 
 const idleMs = 1000
 
-export async function runStrategist(parts: EngineParts, strategist: Strategist, stop: AbortSignal): Promise<void> {
+export async function runStrategist(
+  parts: EngineParts,
+  strategist: Strategist,
+  stop: AbortSignal,
+): Promise<void> {
   while (!stop.aborted) {
     const seen = parts.wake.version('rewards')
     if ((await strategist.step()) === 0) await parts.wake.changed('rewards', seen, idleMs)

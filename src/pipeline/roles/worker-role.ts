@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { listWorkspaces } from '../../campaign/workspaces.ts'
-import { loadGuardrails } from '../../guardrails/run/load-guardrails.ts'
 import { createGuardrailRunner } from '../../guardrails/run/evaluate.ts'
+import { loadGuardrails } from '../../guardrails/run/load-guardrails.ts'
 import type { EngineParts } from '../engine-parts.ts'
 import { createWorker, type Worker } from '../worker.ts'
 import { createWorkspaceContexts } from '../workspace-context.ts'

@@ -96,7 +96,7 @@ test('a request of 4,000,000 bytes is taken, a larger one is 413, and so is one 
   const events = Array.from({ length: 8000 }, (_, i) => ({
     ...event,
     messageId: `m${i}`,
-    properties: { x: 'x'.repeat(400) },
+    properties: { x: 'x'.repeat(415) },
   }))
   const large = JSON.stringify({ batch: events, writeKey })
   expect(large.length).toBeGreaterThan(3_900_000)

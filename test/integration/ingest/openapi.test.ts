@@ -14,7 +14,7 @@ beforeEach(async () => {
 afterEach(() => world.close())
 
 test('the document is OpenAPI 3.1 of every public path, with its faults and keys', async () => {
-  const document = (await buildOpenApi(world.app)) as Record<string, never>
+  const document = (await buildOpenApi(world.app)) as { paths: object }
   expect(document).toMatchObject({
     openapi: '3.1.0',
     paths: {
@@ -36,7 +36,7 @@ test('the document is OpenAPI 3.1 of every public path, with its faults and keys
     },
     components: { schemas: { Problem: { properties: { code: {}, message: {} } }, RejectedEvent: {} } },
   })
-  expect(Object.keys(document.paths as object)).not.toContain('/v1/t')
+  expect(Object.keys(document.paths)).not.toContain('/v1/t')
 })
 
 test('it is served as JSON and readable at /docs', async () => {

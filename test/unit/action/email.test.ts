@@ -132,7 +132,17 @@ describe('over a real SMTP server', () => {
     expect(server.received).toHaveLength(1)
   })
 
-  test('a connection that the server closed while idle is replaced without anybody noticing', async () => {
+  test('a session that the server ends between two messages is replaced without anybody noticing', async () => {
+    const server = await startScriptedServer({ mailsMax: 1 })
+    const channel = open(server.settings)
+    const results = [await channel.send(outgoing()), await channel.send(outgoing())]
+    await channel.close()
+    await server.close()
+    expect(results.map((result) => result.kind)).toEqual(['sent', 'sent'])
+    expect(server.commands.filter((command) => command === '.')).toHaveLength(2)
+  })
+
+  test('a connection that the server closed while idle is not used again', async () => {
     const server = await startScriptedServer({})
     const channel = open(server.settings)
     expect((await channel.send(outgoing())).kind).toBe('sent')

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { SendResult } from '#contracts/message.ts'
 import { loadMessage } from '../../../src/action/message-rows.ts'
 import { crashReason } from '../../../src/action/recover.ts'
+import { writeResults } from '../../../src/action/write-results.ts'
 import {
   acme,
   calmWorld,
@@ -234,6 +235,22 @@ describe('after a crash', () => {
       release(sent)
       await dying.sender.drain()
       expect((await loadMessage(acme(store), 'm1'))!.message.state).toBe('sent')
+    })
+  })
+
+  test('the result of an attempt that is not the last changes nothing', async () => {
+    await withStore(async (store) => {
+      const { channel } = scriptedChannel(() => ({ kind: 'transient', reason: 'busy' }))
+      const { sender, clock, parts } = await createBench(store, channel, calmWorld())
+      await queue(store, [newMessage({ messageId: 'm1' })])
+      await settle(sender)
+      const first = (await loadMessage(acme(store), 'm1'))!.message
+      const waiting = new Promise<SendResult>(() => {})
+      const slow = await createBench(store, scriptedChannel(() => waiting).channel, calmWorld(), { clock })
+      clock.stepTo(first.due_at)
+      await slow.sender.step()
+      await writeResults(store, [{ message: first, provider: 'scripted', result: sent }], parts)
+      expect((await loadMessage(acme(store), 'm1'))!.message).toMatchObject({ state: 'sending', attempts: 2 })
     })
   })
 

@@ -43,6 +43,8 @@ export interface Script {
   data?: string
   /** After the final dot. */
   end?: string
+  /** Drops the connection at the next MAIL after so many. */
+  mailsMax?: number
 }
 
 /** A server that behaves as real ones do on bad days. */
@@ -58,6 +60,7 @@ export async function startScriptedServer(script: Script) {
       else if (answer !== 'silence') socket.write(`${answer}\r\n`)
     }
     let inText = false
+    let mails = 0
     let pending = ''
     say(script.greeting ?? '220 test ESMTP')
     socket.on('data', (chunk) => {
@@ -75,7 +78,8 @@ export async function startScriptedServer(script: Script) {
         const verb = line.slice(0, 4).toUpperCase()
         commands.push(verb)
         if (verb === 'EHLO' || verb === 'HELO') say(script.ehlo ?? '250 test')
-        else if (verb === 'MAIL') say(script.mail ?? '250 ok')
+        else if (verb === 'MAIL')
+          say(++mails > (script.mailsMax ?? 1000) ? 'drop' : (script.mail ?? '250 ok'))
         else if (verb === 'RCPT') say(script.rcpt ?? '250 ok')
         else if (verb === 'DATA') {
           const answer = script.data ?? '354 go on'

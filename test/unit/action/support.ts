@@ -109,7 +109,8 @@ export interface Facts extends GuardrailFacts {
 /** Contacts, consents and suppressions come from the store; the rest from the world. */
 export function factsPort(world: World): ClaimFacts<Facts> {
   return {
-    async load(db, messages, now) {
+    async load(tx, workspace, messages, now) {
+      const db = tx.workspace(workspace)
       const ids = [...new Set(messages.map((message) => message.customer_id))]
       const contacts = await loadContacts(db, ids, now - 60 * day)
       const consents = await db.selectByKeys('consents', 'customer_id', ids).selectAll('consents').execute()

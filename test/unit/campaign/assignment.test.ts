@@ -156,6 +156,7 @@ describe('assignment rows', () => {
       { arm: 'y', enteredAt: 100 },
     ],
     ['at the same instant the one held out', row('anon', { heldOut: true }), row('ada'), { heldOut: true }],
+    ['whichever of the two that is', row('anon'), row('ada', { heldOut: true }), { heldOut: true }],
     ['without one it moves', row('anon'), undefined, { decisionId: 'decision-anon' }],
   ])('of two merged customers %s', async (_, from, into, expected) => {
     const store = await emptyStore()

@@ -69,7 +69,7 @@ describe('exactly once', () => {
 
   test('a transaction that fails leaves nothing behind, in the store or in memory', async () => {
     const [store, records] = [await openTestStore(), createRecords()]
-    await addRewards(store, records, { count: 300, seed: 4, corrections })
+    await addRewards(store, records, { count: 500, seed: 4, corrections })
     let failing = true
     const learner = testLearner(store, records, {
       onPublished: async () => {
@@ -80,8 +80,14 @@ describe('exactly once', () => {
     expect(await stateRow(store)).toBeUndefined()
     expect(await latestSnapshot(store.read.workspace(workspace))).toBeNull()
     failing = false
-    expect(await learnAll(learner)).toEqual(['s0000000001'])
-    expect(await stateRow(store)).toEqual(await uninterrupted(300))
+    expect((await learner.step(workspace)).published).toBe('s0000000001')
+    const committed = await stateRow(store)
+    failing = true
+    await expect(learner.step(workspace)).rejects.toThrow('power cut')
+    expect(await stateRow(store)).toEqual(committed)
+    failing = false
+    expect(await learnAll(learner)).toEqual(['s0000000002'])
+    expect(await stateRow(store)).toEqual(await uninterrupted(500))
   })
 
   test('two learners side by side never learn a reward twice', async () => {

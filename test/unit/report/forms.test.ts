@@ -22,18 +22,25 @@ beforeAll(async () => {
 describe('the table', () => {
   it('shows numbers, intervals and a bar, aligned', () => {
     const lines = reportTable(hillstrom).split('\n')
-    const visits = lines.find((line) => line.startsWith('  visit: share of customers')) ?? ''
-    expect(visits).toMatch(/18\.28 % {2,}10\.62 % {2,}\+7\.66 % {2}\+6\.57 % to \+8\.75 %/)
+    const visits = lines.find((line) => line.startsWith('  visit, % of customers')) ?? ''
+    expect(visits).toMatch(/18\.28 {2,}10\.62 {2,}\+7\.66 {2}\+6\.57 to \+8\.75/)
     expect(visits).toMatch(/\+72\.1 %/)
     expect(visits).toMatch(/\| +\(-*\[=*o=*\]-*\)/)
     const bars = lines.filter((line) => line.includes('[='))
     expect(new Set(bars.map((line) => line.indexOf('|'))).size).toBe(1)
-    expect(lines.some((line) => line.includes('USD 1.42') && line.includes('+0.77'))).toBe(true)
+    expect(lines.some((line) => /^ {2}spend, USD per customer +1\.423 +0\.653 +\+0\.770 /.test(line))).toBe(
+      true,
+    )
+  })
+
+  it('keeps an interval that leaves out zero away from it in print', () => {
+    // Women's e-mail, spend: from 0.00465 on.
+    expect(reportTable(hillstrom)).toContain('+0.005 to +0.844')
   })
 
   it('says why there is no interval yet, and works without customers', () => {
-    expect(reportTable(early)).toContain(
-      'too early: treated 3 of 20 conversions, holdout 1 of 20 conversions',
+    expect(reportTable(early).replaceAll('\n   ', ' ')).toContain(
+      'the treated group has 3 of the 20 conversions it takes',
     )
     expect(reportTable(empty)).toContain('No customer has entered the campaign yet.')
   })
@@ -75,7 +82,7 @@ describe('the page', () => {
       }
       expect(drawing.closest('figure')?.nextElementSibling?.querySelector('table')).toBeTruthy()
     }
-    expect(document.body.textContent).toContain('+6.57 % to +8.75 %')
+    expect(document.body.textContent).toContain('+6.57 to +8.75')
     expect(document.body.textContent).toContain('adds between 65.7 and 87.5')
   })
 
@@ -89,7 +96,7 @@ describe('the page', () => {
       return Number(label?.getAttribute('x'))
     }
     expect(x('0')).toBe(Number(drawing.querySelector('.zero')?.getAttribute('x1')))
-    const perPoint = (x('+2.00 %') - x('0')) / 2
+    const perPoint = (x('+2.00') - x('0')) / 2
     const mens = Number(drawing.querySelector('.estimate')?.getAttribute('cx'))
     expect((mens - x('0')) / perPoint).toBeCloseTo(7.65896, 1)
   })

@@ -90,7 +90,7 @@ describe('Hillstrom, 64,000 customers in three arms', () => {
   it('says that both e-mails add visits, and that nobody was held out', () => {
     expect(built.headline.code).toBe('adds')
     expect(built.headline.sentences[0]).toBe(
-      'Arm “mens” adds between 65.7 and 87.5 “visit” conversions per 1,000 customers against “none”, 72 % more: ' +
+      'On “visit”, arm “mens” adds between 65.7 and 87.5 conversions per 1,000 customers against “none” (72 % more): ' +
         '1,400 to 1,864 among 21,307 customers.',
     )
     expect(built.headline.sentences[2]).toContain('No customer is held out')
@@ -194,7 +194,7 @@ describe('what counts', () => {
   })
 
   it('is the same however the customers fall on pages', async () => {
-    // 12,000 customers are three pages; what each page adds is counted here by hand.
+    // 12,000 customers are six pages; what each page adds is counted here by hand.
     const rows = twoGroups({ n: 6000, buyers: 700 }, { n: 6000, buyers: 500 })
     const built = await reportOn(rows, campaign())
     expect(built.comparisons[0]?.goals[0]).toMatchObject({

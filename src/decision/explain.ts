@@ -1,0 +1,207 @@
+import type { CampaignSpec, TreatmentSpec } from '#contracts/campaign.ts'
+import type {
+  DecisionCampaign,
+  DecisionChoice,
+  DecodedCandidate,
+  DecodedDecision,
+} from '#contracts/decision.ts'
+import type { GuardrailOutcome } from '#contracts/guardrail.ts'
+import { featureNamesV1, featureSchemaV1 } from './features.ts'
+
+/** A decision as people read it: who was in, who fell out and why, what each was worth, who was drawn. */
+export interface DecisionExplanation {
+  decisionId: string
+  customerId: string
+  workspace: string
+  trigger: DecodedDecision['trigger']
+  decidedAt: number
+  engineVersion: string
+  snapshotId: string
+  t: number
+  gamma: number
+  /** Units of the reporting currency that a score is divided by. */
+  bound: number
+  seed: string
+  funnel: { candidates: number; excluded: number; drawn: number; chosen: 0 | 1 }
+  campaigns: DecodedDecision['campaigns']
+  excluded: ExcludedCandidate[]
+  /** Those that took part in the draw, the most probable first. */
+  drawn: DrawnCandidate[]
+  /** What "nothing" had of the draw; it is always worth 0. */
+  nothing: { probability: number; isChosen: boolean }
+  /** Features that are not 0. */
+  features: { name: string; value: number }[]
+  choice: DecisionChoice
+  /** One sentence. */
+  verdict: string
+}
+
+interface NamedTreatment {
+  campaignId: string
+  treatmentId: string
+  offerName: string
+  channel: string
+}
+
+export interface ExcludedCandidate extends NamedTreatment {
+  /** The deciding guardrail, `missing-variable`, or `not-in-arm`. */
+  by: string
+  reason: string
+  objections: GuardrailOutcome['objections']
+  missingVariables: string[]
+}
+
+export interface DrawnCandidate extends NamedTreatment {
+  /** Null in a fixed split, which scores nothing. Money in units of the reporting currency. */
+  score: {
+    responseProbability: number
+    unpromptedProbability: number
+    fatigue: number
+    value: number
+    lever: number
+    cost: number
+    score: number
+  } | null
+  /** At the treatment stage. */
+  probability: number
+  /** When it would be sent, where a guardrail deferred it. */
+  deferred: { untilMs: number; by: string; reason: string } | null
+  isChosen: boolean
+  /** Only of the chosen one. */
+  variants: { variantId: string; probability: number; isChosen: boolean }[]
+}
+
+/** @param campaigns the campaign versions that the record names, in its order */
+export function explainDecision(
+  decoded: DecodedDecision,
+  campaigns: readonly Pick<DecisionCampaign, 'spec'>[],
+): DecisionExplanation {
+  const { choice } = decoded
+  const excluded: ExcludedCandidate[] = []
+  const drawn: (DrawnCandidate & Named)[] = []
+  decoded.candidates.forEach((candidate, index) => {
+    const named = namedTreatment(candidate, campaigns)
+    if (candidate.probability > 0) drawn.push(drawnCandidate(candidate, named, index, choice))
+    else excluded.push(excludedCandidate(candidate, named))
+  })
+  drawn.sort((a, b) => b.probability - a.probability)
+  const { candidates, features, boundMicros, nothingProbability, featureSchema, ...facts } = decoded
+  return {
+    ...facts,
+    bound: unitsOf(boundMicros),
+    funnel: {
+      candidates: candidates.length,
+      excluded: excluded.length,
+      drawn: drawn.length,
+      chosen: choice.kind === 'treatment' ? 1 : 0,
+    },
+    excluded,
+    drawn: drawn.map(({ treatment: _, ...shown }) => shown),
+    nothing: { probability: nothingProbability, isChosen: choice.kind === 'nothing' },
+    features: namedFeatures(features, featureSchema),
+    verdict: verdictOf(choice, drawn, candidates.length),
+  }
+}
+
+interface Named extends NamedTreatment {
+  treatment: TreatmentSpec
+}
+
+function namedTreatment(
+  candidate: DecodedCandidate,
+  campaigns: readonly Pick<DecisionCampaign, 'spec'>[],
+): Named {
+  const spec: CampaignSpec | undefined = campaigns[candidate.campaignIndex]?.spec
+  const treatment = spec?.treatments[candidate.treatmentIndex]
+  if (spec === undefined || treatment === undefined) {
+    throw new RangeError(
+      `no treatment ${candidate.treatmentIndex} in campaign ${candidate.campaignIndex} of the record`,
+    )
+  }
+  const { treatmentId, offer, channel } = treatment
+  return { campaignId: spec.campaignId, treatmentId, offerName: offer.name, channel, treatment }
+}
+
+function excludedCandidate(
+  candidate: DecodedCandidate,
+  { treatment: _, ...named }: Named,
+): ExcludedCandidate {
+  const { guardrails, missingVariables } = candidate
+  const { objections, verdict } = guardrails
+  if (verdict.kind === 'suppress') {
+    return { ...named, by: guardrails.by, reason: verdict.reason, objections, missingVariables }
+  }
+  if (missingVariables.length > 0) {
+    return {
+      ...named,
+      by: 'missing-variable',
+      reason: missingVariables.join(', '),
+      objections,
+      missingVariables,
+    }
+  }
+  return { ...named, by: 'not-in-arm', reason: 'another_arm_decides', objections, missingVariables }
+}
+
+function drawnCandidate(candidate: DecodedCandidate, named: Named, index: number, choice: DecisionChoice) {
+  const { guardrails, probability } = candidate
+  const { verdict } = guardrails
+  const isChosen = choice.kind === 'treatment' && choice.candidateIndex === index
+  return {
+    ...named,
+    score: scoreOf(candidate),
+    probability,
+    deferred:
+      verdict.kind === 'defer'
+        ? { untilMs: verdict.untilMs, by: guardrails.by, reason: verdict.reason }
+        : null,
+    isChosen,
+    variants: candidate.variantProbabilities.map((variantProbability, variantIndex) => ({
+      variantId: named.treatment.variants[variantIndex]?.variantId ?? '',
+      probability: variantProbability,
+      isChosen: isChosen && choice.variantIndex === variantIndex,
+    })),
+  }
+}
+
+function scoreOf(candidate: DecodedCandidate): DrawnCandidate['score'] {
+  if (Number.isNaN(candidate.scoreMicros)) return null
+  const { responseProbability, unpromptedProbability, fatigue, lever } = candidate
+  return {
+    responseProbability,
+    unpromptedProbability,
+    fatigue,
+    value: unitsOf(candidate.valueMicros),
+    lever,
+    cost: unitsOf(candidate.costMicros),
+    score: unitsOf(candidate.scoreMicros),
+  }
+}
+
+function verdictOf(choice: DecisionChoice, drawn: (DrawnCandidate & Named)[], candidates: number): string {
+  const percent = (p: number) => `${(p * 100).toFixed(1)} %`
+  if (choice.kind === 'held-out')
+    return 'Held out: the customer shows what happens without us, so nothing was drawn.'
+  if (choice.kind === 'none-eligible') {
+    return candidates === 0
+      ? 'No campaign had anything to propose.'
+      : 'Guardrails or missing variables left nothing to choose from, so nothing was drawn.'
+  }
+  if (choice.kind === 'nothing')
+    return `To do nothing was drawn, with probability ${percent(choice.propensity)}.`
+  const chosen = drawn.find(({ isChosen }) => isChosen)
+  const variant = chosen?.variants.find(({ isChosen }) => isChosen)?.variantId ?? ''
+  const what = chosen === undefined ? 'A treatment' : `${chosen.treatmentId} of ${chosen.campaignId}`
+  return `${what}, variant ${variant}, was drawn, with probability ${percent(choice.propensity)}.`
+}
+
+function namedFeatures(features: Float64Array, schema: string): DecisionExplanation['features'] {
+  const names = schema === featureSchemaV1 ? featureNamesV1 : []
+  return Array.from(features, (value, i) => ({ name: names[i] ?? `feature ${i}`, value })).filter(
+    ({ value }) => value !== 0,
+  )
+}
+
+function unitsOf(micros: number): number {
+  return micros / 1_000_000
+}

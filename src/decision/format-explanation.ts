@@ -1,0 +1,79 @@
+import type { DecisionExplanation, DrawnCandidate, ExcludedCandidate } from './explain.ts'
+
+/** The explanation as text for a terminal. `currency` is the workspace's, ISO 4217. */
+export function formatExplanation(explanation: DecisionExplanation, currency: string): string {
+  const { funnel, trigger } = explanation
+  return [
+    `Decision ${explanation.decisionId} for customer ${explanation.customerId}`,
+    `  ${new Date(explanation.decidedAt).toISOString()}, ${trigger.kind} ${trigger.triggerId}`,
+    `  snapshot ${explanation.snapshotId}, engine ${explanation.engineVersion}`,
+    '',
+    explanation.verdict,
+    '',
+    `Funnel: ${funnel.candidates} candidates, ${funnel.excluded} excluded, ${funnel.drawn} in the draw, ${funnel.chosen} chosen`,
+    ...section('Excluded', explanation.excluded.map(formatExcluded)),
+    ...section(`In the draw (money in ${currency})`, [
+      ...explanation.drawn.map(formatDrawn),
+      ...formatNothing(explanation),
+    ]),
+    ...section('How', [formatHow(explanation, currency)]),
+    ...section(
+      'Features',
+      explanation.features.map(({ name, value }) => `${name}: ${rounded(value)}`),
+    ),
+    '',
+  ].join('\n')
+}
+
+function section(title: string, lines: string[]): string[] {
+  return lines.length === 0 ? [] : ['', title, ...lines.map((line) => `  ${line}`)]
+}
+
+function formatExcluded({ campaignId, treatmentId, by, reason, objections }: ExcludedCandidate): string {
+  const why = objections.map(({ guardrail, verdict }) => {
+    const inputs = Object.entries(verdict.inputs).map(([name, value]) => `${name}=${value}`)
+    const judged = verdict.kind === 'suppress' ? 'suppresses' : 'defers'
+    return `${guardrail} ${judged}: ${verdict.reason}${inputs.length > 0 ? ` (${inputs.join(', ')})` : ''}`
+  })
+  if (!objections.some(({ guardrail }) => guardrail === by)) why.unshift(`${by}: ${reason}`)
+  return `${campaignId} ${treatmentId}: ${why.join('; ')}`
+}
+
+function formatDrawn(candidate: DrawnCandidate): string {
+  const { campaignId, treatmentId, probability, score, deferred, isChosen } = candidate
+  const parts = [`${isChosen ? '→' : ' '} ${campaignId} ${treatmentId}: probability ${rounded(probability)}`]
+  if (score !== null) {
+    parts.push(
+      `score ${rounded(score.score)} = max(0, ${rounded(score.responseProbability)} − ${rounded(score.fatigue)} − ` +
+        `${rounded(score.unpromptedProbability)}) × ${rounded(score.value)} × ${rounded(score.lever)} − ${rounded(score.cost)}`,
+    )
+  }
+  if (deferred !== null) {
+    parts.push(
+      `deferred to ${new Date(deferred.untilMs).toISOString()} by ${deferred.by} (${deferred.reason})`,
+    )
+  }
+  for (const { variantId, probability: share, isChosen: isDrawn } of candidate.variants) {
+    parts.push(`${isDrawn ? '→ ' : ''}variant ${variantId} ${rounded(share)}`)
+  }
+  return parts.join(', ')
+}
+
+function formatNothing({ nothing }: DecisionExplanation): string[] {
+  if (nothing.probability === 0) return []
+  return [`${nothing.isChosen ? '→' : ' '} nothing: probability ${rounded(nothing.probability)}, score 0`]
+}
+
+function formatHow(explanation: DecisionExplanation, currency: string): string {
+  const { gamma, t, bound, seed, campaigns } = explanation
+  const held = campaigns.map(
+    ({ campaignId, version, policy, heldOut, arm }) =>
+      `${campaignId} v${version} ${policy}${arm === '' ? '' : `, arm ${arm}`}${heldOut ? ', held out' : ''}`,
+  )
+  return `γ ${rounded(gamma)} (t ${rounded(t)}), bound ${rounded(bound)} ${currency}, seed ${seed}; ${held.join('; ')}`
+}
+
+/** Four significant digits: 0.6682, 5, 0.0075. */
+function rounded(value: number): string {
+  return String(Number(value.toPrecision(4)))
+}
