@@ -30,8 +30,8 @@ import { createSeededRandom } from '#platform/random/seeded-random.ts'
  * arithmetic alone over the same vectors, in alternating rounds: a busy machine slows both. The other lines
  * show what becomes of it without a single feature that is 0, and with the candidates in 10 campaigns.
  */
-const rounds = 41
-const warmUpRounds = 10
+const rounds = 60
+const warmUpRounds = 20
 const decisionsPerRound = 2_000
 const ratioMin = 0.25
 

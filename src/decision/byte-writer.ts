@@ -10,8 +10,8 @@ export interface ByteWriter {
   f64s(values: Float64Array, count: number): void
   /** Four varints at once, each below 128. */
   small4(a: number, b: number, c: number, d: number): void
-  /** By eights: a byte that says which are not +0, and those. */
-  sparse(values: Float64Array): void
+  /** A bit for each, set for those whose indices are in `present`; then those. */
+  sparse(values: Float64Array, present: Int32Array, presentCount: number): void
   bytes(values: Uint8Array): void
   /** UTF-8, its length in bytes before it. */
   text(value: string): void
@@ -113,24 +113,19 @@ export function createByteWriter(): ByteWriter {
       out[at + 3] = d
       at += 4
     },
-    sparse(values) {
-      const { length } = values
-      need(length * 9 + 8)
-      const out = view
-      let next = at
-      for (let from = 0; from < length; from += 8) {
-        const mask = next++
-        const until = Math.min(from + 8, length)
-        let bits = 0
-        for (let i = from; i < until; i += 1) {
-          const value = values[i]!
-          // All but +0: −0 is another pattern of bits.
-          if (value === 0 && 1 / value > 0) continue
-          bits |= 1 << (i - from)
-          out.setFloat64(next, value, true)
-          next += 8
-        }
-        out.setUint8(mask, bits)
+    sparse(values, present, presentCount) {
+      const bitsLength = (values.length + 7) >> 3
+      need(bitsLength + presentCount * 8)
+      const out = bytes
+      const doubles = view
+      const start = at
+      let next = start + bitsLength
+      for (let i = start; i < next; i += 1) out[i] = 0
+      for (let n = 0; n < presentCount; n += 1) {
+        const index = present[n]!
+        out[start + (index >> 3)]! |= 1 << (index & 7)
+        doubles.setFloat64(next, values[index]!, true)
+        next += 8
       }
       at = next
     },

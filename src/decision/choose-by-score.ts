@@ -1,4 +1,4 @@
-import type { Candidate, DecisionChoice, DecisionInput } from '#contracts/decision.ts'
+import type { DecisionChoice, DecisionInput } from '#contracts/decision.ts'
 import type { Random } from '#contracts/random.ts'
 import { type CampaignHeads, campaignHeads, nothingPlace, treatmentPlace } from './campaign-heads.ts'
 import { chooseVariant, draw } from './choose-variant.ts'
@@ -41,65 +41,55 @@ export function chooseByScore(input: DecisionInput, random: Random, space: Worki
   return chooseVariant(input, drawn[place]!, probabilities[place]!, random, space)
 }
 
-/** Takes the usable candidates into the draw, in order, and scores each. */
+/**
+ * Takes the usable candidates into the draw, in order, and scores each:
+ * `max(0, P − fatigue − P₀) × value × lever − cost`, in micros. One long loop over typed arrays: a double that
+ * a function returns without being inlined is a heap allocation, and this runs for every candidate.
+ */
 function scoreUsable(input: DecisionInput, space: WorkingSpace): void {
   const { features, snapshot, candidates, campaigns } = input
-  findPresent(features, space)
+  const { factors, scores, drawn } = space
+  const { boundMicros } = snapshot
   let heads: CampaignHeads | undefined
   let headsOf = -1
+  let from = 0
   let place = 0
   for (let index = 0; index < candidates.length; index += 1) {
     const candidate = candidates[index]!
     if (!isUsable(input, candidate)) continue
-    const { campaignIndex } = candidate
+    const { campaignIndex, treatmentIndex, fatigue } = candidate
     if (headsOf !== campaignIndex || heads === undefined) {
       const { spec } = campaigns[campaignIndex]!
       if (spec.policy.kind !== 'inverse-gap') continue
       heads = campaignHeads(snapshot, spec, features.length)
       headsOf = campaignIndex
       if (space.responsesAt[campaignIndex]! < 0) reserveResponses(space, campaignIndex, heads.count)
+      from = space.responsesAt[campaignIndex]!
+      if (Number.isNaN(space.responses[from + nothingPlace]))
+        respond(heads, features, space, from, nothingPlace)
     }
-    space.drawn[place] = index
-    scoreCandidate(candidate, heads, features, space, place, snapshot.boundMicros)
+    const { responses } = space
+    const treatment = treatmentPlace(treatmentIndex)
+    if (Number.isNaN(responses[from + treatment])) respond(heads, features, space, from, treatment)
+    const p = responses[from + treatment]!
+    const p0 = responses[from + nothingPlace]!
+    const valueMicros = heads.values[treatmentIndex]!
+    const lever = heads.levers[treatmentIndex]!
+    const costMicros = heads.costs[treatmentIndex]!
+    const score = Math.max(0, p - fatigue - p0) * valueMicros * lever - costMicros
+    const at = place * factorsPerPlace
+    factors[at + responseFactor] = p
+    factors[at + unpromptedFactor] = p0
+    factors[at + fatigueFactor] = fatigue
+    factors[at + valueFactor] = valueMicros
+    factors[at + leverFactor] = lever
+    factors[at + costFactor] = costMicros
+    factors[at + scoreFactor] = score
+    scores[place] = score / boundMicros
+    drawn[place] = index
     place += 1
   }
   space.drawnCount = place
-}
-
-/**
- * `max(0, P − fatigue − P₀) × value × lever − cost`, in micros. Results go through the arrays of the space:
- * a double returned from a function that is not inlined is a heap allocation, twice per candidate.
- */
-function scoreCandidate(
-  candidate: Candidate,
-  heads: CampaignHeads,
-  features: Float64Array,
-  space: WorkingSpace,
-  place: number,
-  boundMicros: number,
-): void {
-  const { factors, responses } = space
-  const { treatmentIndex, fatigue } = candidate
-  const from = space.responsesAt[candidate.campaignIndex]!
-  const nothing = from + nothingPlace
-  const treatment = from + treatmentPlace(treatmentIndex)
-  if (Number.isNaN(responses[nothing]!)) respond(heads, features, space, from, nothing)
-  if (Number.isNaN(responses[treatment]!)) respond(heads, features, space, from, treatment)
-  const p0 = responses[nothing]!
-  const p = responses[treatment]!
-  const valueMicros = heads.values[treatmentIndex]!
-  const lever = heads.levers[treatmentIndex]!
-  const costMicros = heads.costs[treatmentIndex]!
-  const score = Math.max(0, p - fatigue - p0) * valueMicros * lever - costMicros
-  const at = place * factorsPerPlace
-  factors[at + responseFactor] = p
-  factors[at + unpromptedFactor] = p0
-  factors[at + fatigueFactor] = fatigue
-  factors[at + valueFactor] = valueMicros
-  factors[at + leverFactor] = lever
-  factors[at + costFactor] = costMicros
-  factors[at + scoreFactor] = score
-  space.scores[place] = score / boundMicros
 }
 
 /** Four heads are worked out together: of a campaign's many treatments only the groups that are asked for. */
@@ -108,22 +98,10 @@ function respond(
   features: Float64Array,
   { present, presentCount, responses }: WorkingSpace,
   from: number,
-  wanted: number,
+  place: number,
 ): void {
-  const group = (wanted - from) >> 2
+  const group = place >> 2
   responseProbabilities(heads, features, present, presentCount, group, responses, from + group * 4)
-}
-
-/** Most of the 48 trait slots are empty. */
-function findPresent(features: Float64Array, space: WorkingSpace): void {
-  if (space.present.length < features.length) space.present = new Int32Array(features.length)
-  const { present } = space
-  let count = 0
-  for (let i = 0; i < features.length; i += 1) {
-    present[count] = i
-    count += features[i] === 0 ? 0 : 1
-  }
-  space.presentCount = count
 }
 
 /** Gives the campaign its part of `responses`, NaN until asked for. */

@@ -4,7 +4,7 @@ import { hexDigitOf } from './byte-writer.ts'
 import { chooseByArm, decidingExperiment } from './choose-by-arm.ts'
 import { chooseByScore } from './choose-by-score.ts'
 import { encodeRecord } from './encode-record.ts'
-import { createWorkingSpace, resetWorkingSpace } from './working-space.ts'
+import { createWorkingSpace, findPresent, resetWorkingSpace } from './working-space.ts'
 
 const space = createWorkingSpace()
 
@@ -26,6 +26,7 @@ const gammaScale = 1_000
 export function decide(input: DecisionInput): Decision {
   checkInput(input)
   resetWorkingSpace(space, input.candidates.length, input.campaigns.length)
+  findPresent(space, input.features)
   space.gamma = gammaScale * Math.sqrt(input.snapshot.t)
   space.seedHigh = hex32At(input.decisionId, 0)
   space.seedLow = hex32At(input.decisionId, 8)

@@ -5,6 +5,7 @@ import type {
   DecisionInput,
   PolicySnapshot,
 } from '#contracts/decision.ts'
+import type { GuardrailOutcome } from '#contracts/guardrail.ts'
 import { createByteWriter } from './byte-writer.ts'
 import { hourSlotProbability } from './choose-variant.ts'
 import { createOutcomeEncoder, newOutcomeCode } from './encode-outcome.ts'
@@ -29,7 +30,7 @@ export function encodeRecord(input: DecisionInput, space: WorkingSpace, choice: 
   encodeBeginning(input, space.gamma)
   encodeHead(input, space)
   writer.varint(input.features.length)
-  writer.sparse(input.features)
+  writer.sparse(input.features, space.present, space.presentCount)
   writer.varint(input.campaigns.length)
   for (const campaign of input.campaigns) encodeCampaign(campaign)
   encodeCandidates(input, space)
@@ -85,11 +86,18 @@ function encodeCandidates(input: DecisionInput, space: WorkingSpace): void {
   const { drawn, drawnCount } = space
   writer.varint(candidates.length)
   let place = 0
+  let last: GuardrailOutcome | null = null
+  let code = 0
   for (let index = 0; index < candidates.length; index += 1) {
     const isDrawn = place < drawnCount && drawn[place] === index
     if (isDrawn) place += 1
     const { campaignIndex, treatmentIndex, guardrails, missingVariables } = candidates[index]!
-    const code = outcomes.codeOf(guardrails)
+    if (guardrails !== last) {
+      last = guardrails
+      code = outcomes.codeOf(guardrails)
+    } else if (code === newOutcomeCode) {
+      code = outcomes.codeOf(guardrails)
+    }
     const isPlain = code === 0 && missingVariables.length === 0 && !space.isExperiment
     if (isPlain && (campaignIndex | treatmentIndex) >>> 7 === 0) {
       writer.small4(campaignIndex, treatmentIndex, isDrawn ? candidateFlag.scored : 0, code)

@@ -8,7 +8,7 @@ import type { DecisionTrigger } from '#contracts/decision.ts'
  *     u8 format version, text engine version
  *     text workspace, text feature schema, id snapshot, f64 t, f64 γ, f64 bound in micros
  *     id decision, id customer, u8 trigger kind, id trigger, n step, f64 decidedAt, u32 u32 seed
- *     n features, by eights: u8 with a bit for each that is not +0, f64 of those
+ *     n features, a bit for each that is not +0 (lowest first), f64 of those
  *     n campaigns: text id, n version, u8 flags (1 held out, 2 fixed split), text arm
  *     n candidates: n campaign, n treatment, u8 flags, outcome, [f64 share of its arms],
  *         [n missing variables: text]

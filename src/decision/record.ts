@@ -83,11 +83,9 @@ function decodeFeatures(reader: ByteReader): Float64Array {
   const length = reader.varint()
   if (length > reader.left() * 8)
     throw new RangeError(`the decision record is too short for ${length} features`)
+  const bits = Array.from({ length: Math.ceil(length / 8) }, () => reader.u8())
   const features = new Float64Array(length)
-  for (let from = 0; from < length; from += 8) {
-    const bits = reader.u8()
-    for (let i = 0; i < 8 && from + i < length; i += 1) if ((bits >> i) & 1) features[from + i] = reader.f64()
-  }
+  for (let i = 0; i < length; i += 1) if ((bits[i >> 3]! >> (i & 7)) & 1) features[i] = reader.f64()
   return features
 }
 

@@ -2,12 +2,12 @@ import type { CampaignHeads } from './campaign-heads.ts'
 
 /**
  * `σ(w·x)` of one group of four heads. Each dot product adds its terms one after the other in the order of
- * the features, those of features that are 0 left out: the order is part of the engine version, since a
+ * the features, those of features that are +0 left out: the order is part of the engine version, since a
  * replay must give the same bits. Four heads at once hide the latency of an addition and load each feature
  * once: 29 ns a head where none of 64 features is 0, 52 ns one by one.
  *
  * @param features x, shape (D)
- * @param present indices of the features that are not 0, ascending
+ * @param present indices of the features that are not +0, ascending
  * @param presentCount how many those are
  * @param group number of the group
  * @param into gets the four probabilities, from `at` on

@@ -40,7 +40,7 @@ export interface WorkingSpace {
   responsesAt: Int32Array
   responses: Float64Array
   responsesCount: number
-  /** Indices of the features that are not 0. */
+  /** Indices of the features that are not +0, ascending. */
   present: Int32Array
   presentCount: number
   nothingProbability: number
@@ -77,6 +77,19 @@ export function resetWorkingSpace(space: WorkingSpace, candidates: number, campa
   space.nothingProbability = 0
   space.variantCount = 0
   space.isExperiment = false
+}
+
+/** Most of the 48 trait slots are empty: neither the score nor the record touches them again. −0 is kept. */
+export function findPresent(space: WorkingSpace, features: Float64Array): void {
+  if (space.present.length < features.length) space.present = new Int32Array(features.length)
+  const { present } = space
+  let count = 0
+  for (let i = 0; i < features.length; i += 1) {
+    const feature = features[i]!
+    present[count] = i
+    if (feature !== 0 || Object.is(feature, -0)) count += 1
+  }
+  space.presentCount = count
 }
 
 function candidateArrays(candidates: number) {
