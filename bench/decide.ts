@@ -139,8 +139,7 @@ function runDecisions(scene: Scene, round: number): number {
 function inputOf(scene: Scene, { facts, features }: BenchCustomer, decisionId: string): DecisionInput {
   const { specs, snapshot } = scene
   const campaigns: DecisionCampaign[] = []
-  const candidates: Candidate[] = []
-  const toJudge: CandidateToJudge[] = []
+  const candidates: (Candidate & CandidateToJudge)[] = []
   for (let campaignIndex = 0; campaignIndex < specs.length; campaignIndex += 1) {
     const spec = specs[campaignIndex]!
     const { campaignId, treatments } = spec
@@ -149,7 +148,6 @@ function inputOf(scene: Scene, { facts, features }: BenchCustomer, decisionId: s
     for (let treatmentIndex = 0; treatmentIndex < treatments.length; treatmentIndex += 1) {
       const { channel, costMicros, offer } = treatments[treatmentIndex]!
       const address = channel === 'email' ? 'ada@example.com' : '+4915112345678'
-      toJudge.push({ campaign, candidate: { channel, costMicros, address, offer } })
       candidates.push({
         campaignIndex,
         treatmentIndex,
@@ -157,12 +155,14 @@ function inputOf(scene: Scene, { facts, features }: BenchCustomer, decisionId: s
         fatigue: 0,
         guardrails: unjudged,
         missingVariables: complete,
+        campaign,
+        candidate: { channel, costMicros, address, offer },
       })
     }
   }
   const stage = 'decision' as const
   const base = { stage, now, workspace, settings, customer: facts, transactional: false, messageId: '' }
-  const outcomes = runner.evaluateMany(base, toJudge)
+  const outcomes = runner.evaluateMany(base, candidates)
   for (let i = 0; i < candidates.length; i += 1) candidates[i]!.guardrails = outcomes[i]!
   return {
     workspace: 'bench',

@@ -25,7 +25,7 @@ export async function fireTimers(parts: BatchParts, store: Store, workspace: str
     const rows = await openWorkspaceBatch(
       db,
       context,
-      { eventIds: [], customerIds: ids, engagedCustomerIds: ids },
+      { eventIds: [], customerIds: ids, engagedCustomerIds: ids, earliestOccurredAt: now },
       now,
     )
     for (const timer of timers) {

@@ -148,13 +148,15 @@ function needsOf(records: LogRecord[], context: WorkspaceContext): BatchNeeds {
   const eventIds: string[] = []
   const customerIds = new Set<string>()
   const engaged = new Set<string>()
+  let earliestOccurredAt = Number.MAX_SAFE_INTEGER
   for (const record of records) {
     if (record.kind === 'rejected') continue
     eventIds.push(record.eventId)
     customerIds.add(record.customerId)
+    earliestOccurredAt = Math.min(earliestOccurredAt, record.occurredAt)
     if (mayEngage(record, context)) engaged.add(record.customerId)
   }
-  return { eventIds, customerIds: [...customerIds], engagedCustomerIds: [...engaged] }
+  return { eventIds, customerIds: [...customerIds], engagedCustomerIds: [...engaged], earliestOccurredAt }
 }
 
 /** Whether a record may decide or convert: only then are the customer's messages and assignments read. */

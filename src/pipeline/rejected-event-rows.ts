@@ -22,6 +22,19 @@ export function rejectedRow(record: LogRecord): WorkspaceRowOf<'rejected_events'
   }
 }
 
+/** An accepted event that the pipeline could not apply: kept whole, so that it can be replayed. */
+export function setAsideRow(record: LogRecord, detail: string): WorkspaceRowOf<'rejected_events'> {
+  return {
+    rejected_id: record.eventId,
+    received_at: record.receivedAt,
+    code: 'not_applied',
+    field: '',
+    detail,
+    body: JSON.stringify(record),
+    replayed_at: null,
+  }
+}
+
 /** Newest first; `before` is the `received_at` and id of the last row seen. */
 export async function listRejected(
   db: WorkspaceDb,

@@ -1,9 +1,10 @@
-import type { EventLog, LogConsumer } from '#contracts/event-log.ts'
+import type { EventLog, LogBatch, LogConsumer } from '#contracts/event-log.ts'
 import type { Logger } from '#contracts/logger.ts'
-import type { Store } from '#platform/store/store.ts'
+import type { Store, StoreTransaction } from '#platform/store/store.ts'
 import { fireTimers } from './fire-timers.ts'
 import { loadOffsets, moveOffset, OffsetMovedError } from './move-offset.ts'
-import { type BatchParts, processBatch } from './process-batch.ts'
+import { type BatchParts, type BatchResult, processBatch } from './process-batch.ts'
+import { insertRejected, setAsideRow } from './rejected-event-rows.ts'
 
 export const workerGroup = 'pipeline'
 
@@ -34,28 +35,32 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
   const { log, store } = options
   const consumer = log.consumer(workerGroup)
   await seekToStored(store, consumer)
+  const commit = async (batch: LogBatch, apply: ApplyBatch): Promise<number> => {
+    const taken = await store.transaction(async (tx) => {
+      const result = await apply(tx, batch)
+      await moveOffset(tx, workerGroup, batch.partition, batch.baseOffset, batch.baseOffset + result.taken)
+      // Forwarded records must be durable before the offset passes the ones they replace.
+      if (result.forwards.length > 0) await appendOrThrow(log, result.forwards)
+      return result.taken
+    })
+    const next = batch.baseOffset + taken
+    consumer.seek(batch.partition, next)
+    consumer.committed(batch.partition, next)
+    options.onQueued()
+    return taken
+  }
+  const process: ApplyBatch = (tx, batch) => processBatch(options, tx, batch)
   return {
     async step(waitMs) {
       const batch = await consumer.poll(options.recordsMax, waitMs)
       if (batch === null || batch.records.length === 0) return 0
       try {
-        const taken = await store.transaction(async (tx) => {
-          const result = await processBatch(options, tx, batch)
-          const next = batch.baseOffset + result.taken
-          await moveOffset(tx, workerGroup, batch.partition, batch.baseOffset, next)
-          // Forwarded records must be durable before the offset passes the ones they replace.
-          if (result.forwards.length > 0) await appendOrThrow(log, result.forwards)
-          return result.taken
-        })
-        const next = batch.baseOffset + taken
-        if (next < batch.nextOffset) consumer.seek(batch.partition, next)
-        consumer.committed(batch.partition, next)
-        options.onQueued()
-        return taken
+        return await commit(batch, process)
       } catch (error) {
         // Whatever went wrong, what was not committed is read again from the stored offset.
         await seekToStored(store, consumer)
-        if (!(error instanceof OffsetMovedError)) throw error
+        if (!(error instanceof OffsetMovedError))
+          return await takeFirst(batch, commit, process, options.logger)
         options.logger.warn('batch given up', { reason: error.message })
         return 0
       }
@@ -67,6 +72,39 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     },
     lag: () => consumer.lag(),
     close: () => consumer.close(),
+  }
+}
+
+type ApplyBatch = (tx: StoreTransaction, batch: LogBatch) => Promise<Pick<BatchResult, 'taken' | 'forwards'>>
+
+/**
+ * After a batch that failed: its first record alone. A record that fails by itself too is set aside among
+ * the refused events, so that one bad record does not stop its partition for ever. Where the store itself
+ * is at fault that fails as well, and the fault goes up.
+ */
+async function takeFirst(
+  batch: LogBatch,
+  commit: (batch: LogBatch, apply: ApplyBatch) => Promise<number>,
+  process: ApplyBatch,
+  logger: Logger,
+): Promise<number> {
+  const first: LogBatch = { ...batch, records: batch.records.slice(0, 1) }
+  try {
+    return await commit(first, process)
+  } catch (error) {
+    const record = first.records[0] ?? null
+    const detail = error instanceof Error ? error.message : String(error)
+    const taken = await commit(first, async (tx) => {
+      if (record !== null) await insertRejected(tx.workspace(record.workspace), [setAsideRow(record, detail)])
+      return { taken: 1, forwards: [] }
+    })
+    const at = { partition: batch.partition, offset: batch.baseOffset }
+    logger.error('an event could not be applied and was set aside', {
+      ...at,
+      eventId: record?.eventId,
+      detail,
+    })
+    return taken
   }
 }
 

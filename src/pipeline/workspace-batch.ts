@@ -56,6 +56,8 @@ export interface BatchNeeds {
   eventIds: string[]
   customerIds: string[]
   engagedCustomerIds: string[]
+  /** Conversions may have happened from here on. */
+  earliestOccurredAt: number
 }
 
 export async function openWorkspaceBatch(
@@ -68,7 +70,7 @@ export async function openWorkspaceBatch(
   const customers = await loadCustomers(db, needs.customerIds)
   const engaged = needs.engagedCustomerIds
   const assignments = engaged.length === 0 ? [] : await loadAssignments(db, engaged)
-  const exposures = engaged.length === 0 ? [] : await loadExposures(db, engaged)
+  const exposures = engaged.length === 0 ? [] : await loadExposures(db, engaged, needs.earliestOccurredAt)
   const decides = engaged.length > 0 && context.hasLiveCampaigns
   const addresses = decides
     ? engaged.flatMap((id) => Object.values(addressesOf(customers.get(id)?.profile ?? nobody)))

@@ -38,7 +38,10 @@ function send(client: Analytics, event: ShopEvent): void {
   }
 }
 
-function whoOf({ userId, anonymousId }: ShopEvent): { userId: string; anonymousId?: string } | { anonymousId: string } {
+function whoOf({
+  userId,
+  anonymousId,
+}: ShopEvent): { userId: string; anonymousId?: string } | { anonymousId: string } {
   if (userId !== undefined) return anonymousId === undefined ? { userId } : { userId, anonymousId }
   if (anonymousId !== undefined) return { anonymousId }
   throw new Error('an event is about somebody')

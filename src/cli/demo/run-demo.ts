@@ -15,7 +15,13 @@ import { shopTruth } from '../../simulate/shop-truth.ts'
 import { checkLedger } from './check-ledger.ts'
 import { openHttpDoor } from './http-door.ts'
 import { whatWasLearned } from './learned.ts'
-import { createShopLedger, installShop, readShopReport, shopCampaignId, shopGoalWindowMs } from './shop-installation.ts'
+import {
+  createShopLedger,
+  installShop,
+  readShopReport,
+  shopCampaignId,
+  shopGoalWindowMs,
+} from './shop-installation.ts'
 
 const hour = 3_600_000
 const days = 30
@@ -28,7 +34,13 @@ const learnedRatioMin = 1.5
  * Thirty days of a shop, ending now, through the real door: the unmodified Segment client sends, the
  * engine decides and sends to the outbox, customers respond as planted. Resolves to the exit code.
  */
-export async function runDemo({ seed, keepServing }: { seed: number; keepServing: boolean }): Promise<number> {
+export async function runDemo({
+  seed,
+  keepServing,
+}: {
+  seed: number
+  keepServing: boolean
+}): Promise<number> {
   const endsAt = Math.floor(systemClock.now() / hour) * hour
   const startsAt = endsAt - days * 24 * hour
   const clock = createSteppedClock(startsAt)
@@ -41,7 +53,10 @@ export async function runDemo({ seed, keepServing }: { seed: number; keepServing
   const shop = createShop({ seed, customers, startsAt, days })
   const ledger = createShopLedger(engine.parts, shop)
   const door = openHttpDoor({ url, writeKey: keys.writeKey })
-  const bar = new SingleBar({ format: '30 days {bar} day {day}  {events} events  {eta_formatted} left' }, Presets.shades_classic)
+  const bar = new SingleBar(
+    { format: '30 days {bar} day {day}  {events} events  {eta_formatted} left' },
+    Presets.shades_classic,
+  )
   if (process.stderr.isTTY) bar.start(days * 24, 0, { day: 0, events: 0 })
   let sent = 0
   const startedMs = performance.now()
@@ -78,7 +93,9 @@ export async function runDemo({ seed, keepServing }: { seed: number; keepServing
   console.log(summary({ truth: truth.addedConversionRate, learned, check, events, seconds }))
   console.log(`outbox  ${url}/outbox\nreport  ${url}/reports/${shopCampaignId}\nAPI     ${url}/docs`)
   const isRight =
-    learned.lastFiveDays >= learnedRatioMin * learned.firstFiveDays && check.toHeldOut === 0 && check.overCap === 0
+    learned.lastFiveDays >= learnedRatioMin * learned.firstFiveDays &&
+    check.toHeldOut === 0 &&
+    check.overCap === 0
   if (!keepServing || !isRight) return isRight ? 0 : 1
   console.log(`\nstill serving; write key ${keys.writeKey}, admin key ${keys.adminKey}. Ctrl-C ends it.`)
   void serveOn(engine)
@@ -86,7 +103,10 @@ export async function runDemo({ seed, keepServing }: { seed: number; keepServing
 }
 
 async function listen(engine: InThreadEngine, dataDir: string): Promise<string> {
-  const result = readConfig({ STARLING_DATA_DIR: dataDir, STARLING_PORT: process.env.STARLING_PORT ?? '0' }, dataDir)
+  const result = readConfig(
+    { STARLING_DATA_DIR: dataDir, STARLING_PORT: process.env.STARLING_PORT ?? '0' },
+    dataDir,
+  )
   if (result.kind === 'faults') throw new Error(result.faults.join('\n'))
   const { config } = result
   const api = await assembleApi(engine.parts, { config, location: { file: join(dataDir, 'store.db') } })
@@ -105,7 +125,10 @@ async function clickFirstLink(engine: InThreadEngine, messageId: string): Promis
     .executeTakeFirst()
   const link = /href="([^"]+\/c\/[^"]+)"/.exec(row?.html ?? '')?.[1]
   if (link === undefined) return
-  const answer = await fetch(link, { redirect: 'manual', headers: { 'user-agent': 'Mozilla/5.0 (demo shopper)' } })
+  const answer = await fetch(link, {
+    redirect: 'manual',
+    headers: { 'user-agent': 'Mozilla/5.0 (demo shopper)' },
+  })
   await answer.body?.cancel()
 }
 

@@ -17,7 +17,9 @@ const outcomeColumns = new Set(['segment', 'visit', 'conversion', 'spend'])
 /** Reads the file of the MineThatData e-mail challenge (2008); fields may be quoted. */
 export async function readChallenge(file: string): Promise<ChallengeRow[]> {
   const rows: ChallengeRow[] = []
-  const parser = createReadStream(file).pipe(parse({ columns: true, skip_empty_lines: true, trim: true, bom: true }))
+  const parser = createReadStream(file).pipe(
+    parse({ columns: true, skip_empty_lines: true, trim: true, bom: true }),
+  )
   for await (const line of parser as AsyncIterable<Record<string, string>>) {
     const { segment, visit, conversion, spend } = line
     if (segment === undefined || visit === undefined || conversion === undefined || spend === undefined) {

@@ -68,7 +68,14 @@ function identify({ userId, traits }: ChallengeRow, index: number): object {
 
 function outcomes({ userId, visited, converted, spend }: ChallengeRow, index: number): object[] {
   const event = (name: string, properties: object): object => {
-    return { type: 'track', event: name, messageId: `${name}-${index}`, userId, properties, timestamp: iso(decidedAt + day) }
+    return {
+      type: 'track',
+      event: name,
+      messageId: `${name}-${index}`,
+      userId,
+      properties,
+      timestamp: iso(decidedAt + day),
+    }
   }
   return [
     ...(visited ? [event('Visited', {})] : []),
@@ -88,7 +95,8 @@ async function importArms(all: ChallengeRow[]): Promise<void> {
       authorization: `Bearer ${keys.adminKey}`,
       'content-type': 'text/csv',
     })) as { imported: number; refused: { line: number; detail: string }[] }
-    if (answer.refused.length > 0) throw new Error(`line ${answer.refused[0]?.line}: ${answer.refused[0]?.detail}`)
+    if (answer.refused.length > 0)
+      throw new Error(`line ${answer.refused[0]?.line}: ${answer.refused[0]?.detail}`)
     bar.increment(lines.length)
   }
   bar.stop()
@@ -144,7 +152,10 @@ async function request(
 }
 
 function startBar(what: string, total: number): SingleBar {
-  const bar = new SingleBar({ format: `${what.padEnd(10)} {bar} {value}/{total}`, noTTYOutput: false }, Presets.shades_classic)
+  const bar = new SingleBar(
+    { format: `${what.padEnd(10)} {bar} {value}/{total}`, noTTYOutput: false },
+    Presets.shades_classic,
+  )
   bar.start(total, 0)
   return bar
 }

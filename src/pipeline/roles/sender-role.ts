@@ -13,6 +13,7 @@ import { linkSecret } from '../first-start.ts'
 import { openExposures } from '../open-exposures.ts'
 import { createRenderPort } from '../render-message.ts'
 import { createWorkspaceContexts } from '../workspace-context.ts'
+import { keepGoing } from './keep-going.ts'
 
 export interface SenderRole extends Sender {
   close(): Promise<void>
@@ -67,12 +68,12 @@ const recoverEveryMs = 30_000
 /** Sends until told to stop; what is in flight then gets its result first. */
 export async function runSender(parts: EngineParts, sender: SenderRole, stop: AbortSignal): Promise<void> {
   let recoverAt = parts.wallClock.now() + recoverEveryMs
-  while (!stop.aborted) {
+  await keepGoing(parts.logger, stop, async () => {
     const seen = parts.wake.version('messages')
     if ((await sender.step()) === 0) await parts.wake.changed('messages', seen, idleMs)
-    if (parts.wallClock.now() < recoverAt) continue
+    if (parts.wallClock.now() < recoverAt) return
     recoverAt = parts.wallClock.now() + recoverEveryMs
     await sender.recover('expired')
-  }
+  })
   await sender.close()
 }

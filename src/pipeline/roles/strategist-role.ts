@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import { listWorkspaces } from '../../campaign/workspaces.ts'
 import { loadRecords } from '../../decision/decision-rows.ts'
 import { decodeDecision } from '../../decision/record.ts'
@@ -5,6 +6,7 @@ import { closeWindows } from '../../learning/close-windows.ts'
 import { createLearner } from '../../learning/learner.ts'
 import type { EngineParts } from '../engine-parts.ts'
 import { touchWorkspace } from '../workspace-context.ts'
+import { keepGoing } from './keep-going.ts'
 
 export interface Strategist {
   /** Closes windows that ended and learns from what came in. Returns rows handled; 0 means nothing is left. */
@@ -48,8 +50,7 @@ export async function runStrategist(
   strategist: Strategist,
   stop: AbortSignal,
 ): Promise<void> {
-  while (!stop.aborted) {
-    const seen = parts.wake.version('rewards')
-    if ((await strategist.step()) === 0) await parts.wake.changed('rewards', seen, idleMs)
-  }
+  await keepGoing(parts.logger, stop, async () => {
+    if ((await strategist.step()) === 0) await wait(idleMs, undefined, { signal: stop }).catch(() => undefined)
+  })
 }

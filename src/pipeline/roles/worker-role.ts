@@ -5,6 +5,7 @@ import { loadGuardrails } from '../../guardrails/run/load-guardrails.ts'
 import type { EngineParts } from '../engine-parts.ts'
 import { createWorker, type Worker } from '../worker.ts'
 import { createWorkspaceContexts } from '../workspace-context.ts'
+import { keepGoing } from './keep-going.ts'
 
 /** The owner of partitions, made of the parts of its thread. */
 export async function assembleWorker(parts: EngineParts): Promise<Worker> {
@@ -31,12 +32,12 @@ const timersEveryMs = 1000
 /** Works until told to stop; the batch under way is finished. */
 export async function runWorker(parts: EngineParts, worker: Worker, stop: AbortSignal): Promise<void> {
   let timersAt = 0
-  while (!stop.aborted) {
+  await keepGoing(parts.logger, stop, async () => {
     await worker.step(pollMs)
     const now = parts.wallClock.now()
-    if (now < timersAt) continue
+    if (now < timersAt) return
     // A full round of timers asks for the next one at once.
     if ((await worker.fireTimers()) === 0) timersAt = now + timersEveryMs
-  }
+  })
   await worker.close()
 }

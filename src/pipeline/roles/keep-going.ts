@@ -1,0 +1,22 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import type { Logger } from '#contracts/logger.ts'
+
+/** Long enough to leave a full disk or a lost database alone, short enough to be back when it is. */
+const backOffMs = 1000
+
+/**
+ * Repeats a role's step until told to stop. A step that fails (a full disk, a database that went away) has
+ * changed nothing: it is logged and tried again after a pause, since a role that ends takes the process along.
+ */
+export async function keepGoing(logger: Logger, stop: AbortSignal, step: () => Promise<void>): Promise<void> {
+  while (!stop.aborted) {
+    try {
+      await step()
+    } catch (error) {
+      logger.error('a step failed and will be tried again', {
+        error: error instanceof Error ? error.stack : String(error),
+      })
+      await wait(backOffMs, undefined, { signal: stop }).catch(() => undefined)
+    }
+  }
+}
