@@ -4,8 +4,9 @@ import type { Config } from '../config.ts'
 import { createIngest } from '../ingest/ingest.ts'
 import type { EngineParts } from '../pipeline/engine-parts.ts'
 import { createIdentities } from '../profile/identities.ts'
-import type { KeysPort } from './auth.ts'
+import { createAuth, type KeysPort } from './auth.ts'
 import { createApi } from './create-api.ts'
+import type { Doors } from './doors.ts'
 import { createRejectedEvents } from './rejected-events.ts'
 import { adminRoutes, publicRoutes } from './routes/all-routes.ts'
 import { version } from './version.ts'
@@ -24,10 +25,12 @@ export async function assembleApi(
   const { store, log, wallClock, logger } = parts
   const ingest = createIngest({ log, identities: createIdentities(store) })
   const rejectedEvents = createRejectedEvents({ store, ingest, wallClock })
-  const doors = { ...parts, ...options, ingest, rejectedEvents }
+  const keys = storedKeys(store)
+  const auth = createAuth({ keys, wallClock })
+  const doors: Doors = { ...parts, ...options, ingest, rejectedEvents, auth }
   const app = await createApi({
     ingest,
-    keys: storedKeys(store),
+    keys,
     wallClock,
     logger,
     notReady: () => null,

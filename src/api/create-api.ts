@@ -43,7 +43,8 @@ export async function createApi(parts: ApiParts): Promise<ApiApp> {
     return503OnClosing: false,
     frameworkErrors: onError(logger),
     clientErrorHandler,
-    routerOptions: { ignoreTrailingSlash: true },
+    // Signed links are longer than the router's own limit of 100.
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 8192 },
   }).withTypeProvider()
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)

@@ -12,12 +12,19 @@ const problemSchema = z
     code: z.enum(Object.keys(apiErrors) as [ApiErrorCode, ...ApiErrorCode[]]),
     message: z.string().describe('The same as detail.'),
     field: z.string().optional().describe('The field at fault, where there is one.'),
+    faults: z
+      .array(z.object({ field: z.string(), detail: z.string() }))
+      .optional()
+      .describe('Every fault of a definition, where there are several.'),
   })
   .meta({ id: 'Problem', description: 'What went wrong, as RFC 9457 has it.' })
 
 export type Problem = z.output<typeof problemSchema>
 
-export function problemOf({ code, detail, field }: ApiFault): Problem {
+/** A fault of a definition, with every place that is wrong. */
+export type ListedFault = ApiFault & { faults?: { field: string; detail: string }[] }
+
+export function problemOf({ code, detail, field, faults }: ListedFault): Problem {
   const { status, title } = apiErrors[code]
   return {
     type: `docs/errors.md#${code}`,
@@ -27,11 +34,12 @@ export function problemOf({ code, detail, field }: ApiFault): Problem {
     code,
     message: detail,
     ...(field === undefined ? {} : { field }),
+    ...(faults === undefined ? {} : { faults }),
   }
 }
 
 /** Answers with a fault; returns the reply as it came, for routes whose answers are typed by a schema. */
-export function sendFault<Reply extends object>(typedReply: Reply, fault: ApiFault): Reply {
+export function sendFault<Reply extends object>(typedReply: Reply, fault: ListedFault): Reply {
   const reply = typedReply as unknown as FastifyReply
   // Clients read Retry-After as whole seconds.
   if (fault.retryAfterSeconds !== undefined) reply.header('retry-after', Math.ceil(fault.retryAfterSeconds))

@@ -148,7 +148,7 @@ export function createByteWriter(): ByteWriter {
 /** Then doubles in memory look as they do in the record. */
 const isLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
 
-export const textId = 0
+const textId = 0
 export const rawId = 1
 
 function writeVarint(bytes: Uint8Array, start: number, value: number): number {

@@ -92,12 +92,9 @@ function encodeCandidates(input: DecisionInput, space: WorkingSpace): void {
     const isDrawn = place < drawnCount && drawn[place] === index
     if (isDrawn) place += 1
     const { campaignIndex, treatmentIndex, guardrails, missingVariables } = candidates[index]!
-    if (guardrails !== last) {
-      last = guardrails
-      code = outcomes.codeOf(guardrails)
-    } else if (code === newOutcomeCode) {
-      code = outcomes.codeOf(guardrails)
-    }
+    // Mostly all candidates share one outcome: allowed.
+    if (guardrails !== last || code === newOutcomeCode) code = outcomes.codeOf(guardrails)
+    last = guardrails
     const isPlain = code === 0 && missingVariables.length === 0 && !space.isExperiment
     if (isPlain && (campaignIndex | treatmentIndex) >>> 7 === 0) {
       writer.small4(campaignIndex, treatmentIndex, isDrawn ? candidateFlag.scored : 0, code)

@@ -28,7 +28,7 @@ export function decodeDecision(record: Uint8Array): DecodedDecision {
 }
 
 /** As the engine saw it: the guardrails' own outcome, and beside it why an experiment kept it out. */
-export interface RecordedCandidate extends DecodedCandidate {
+interface RecordedCandidate extends DecodedCandidate {
   /** Into `experimentReasons`. */
   experimentReason: number
 }

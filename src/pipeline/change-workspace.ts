@@ -6,11 +6,17 @@ import type { Store, StoreTransaction } from '#platform/store/store.ts'
 import { type ApplyPlan, applyPlan, planApply } from '../campaign/apply.ts'
 import { loadSegments } from '../campaign/document-rows.ts'
 import { type CampaignAction, transition } from '../campaign/lifecycle.ts'
-import { loadWorkspace, updateWorkspace, type WorkspacePatch } from '../campaign/workspaces.ts'
+import {
+  loadWorkspace,
+  updateWorkspace,
+  type WorkspacePatch,
+  type WorkspaceResult,
+} from '../campaign/workspaces.ts'
 import { compileTemplate } from '../creative/compile-template.ts'
 import { ensureSnapshotFor } from '../learning/snapshot-rows.ts'
 import { compileSegments } from '../profile/segments.ts'
 import { addressedChannels } from './customer-facts.ts'
+import { listSending } from './list-sending.ts'
 import { touchWorkspace } from './workspace-context.ts'
 
 export interface ChangeParts {
@@ -48,11 +54,18 @@ export async function applyWorkspaceFile(
   })
 }
 
+export interface MovedCampaign {
+  kind: 'moved'
+  version: CampaignVersion
+  /** Messages of the campaign whose send had begun before: a pause does not call them back. */
+  alreadySending: string[]
+}
+
 /** Moves a campaign through its lifecycle; a launch also makes sure that the policy covers it. */
 export async function moveCampaign(
   parts: ChangeParts,
   change: Change & { campaignId: string; action: CampaignAction; note: string },
-): Promise<{ kind: 'moved'; version: CampaignVersion } | { kind: 'refused'; fault: ApiFault }> {
+): Promise<MovedCampaign | { kind: 'refused'; fault: ApiFault }> {
   return parts.store.transaction(async (tx) => {
     const now = parts.clock.now()
     const db = tx.workspace(change.workspace)
@@ -62,19 +75,25 @@ export async function moveCampaign(
     if (action === 'launch') await ensureSnapshotFor(db, moved.version.spec, now)
     await touchWorkspace(tx, change.workspace)
     await audit(tx, change, now, `campaign.${action}`, campaignId, note)
-    return moved
+    return { ...moved, alreadySending: await listSending(db, { campaignId }) }
   })
 }
+
+export type ChangedSettings =
+  | (WorkspaceResult & { kind: 'saved'; alreadySending: string[] })
+  | Extract<WorkspaceResult, { kind: 'refused' }>
 
 /** Changes send mode, kill switch and the like: in force for every claim that commits after this. */
 export async function changeSettings(
   parts: ChangeParts,
   change: Change & { patch: WorkspacePatch },
-): Promise<void> {
-  await parts.store.transaction(async (tx) => {
-    await updateWorkspace(tx, change.workspace, change.patch)
+): Promise<ChangedSettings> {
+  return parts.store.transaction(async (tx) => {
+    const result = await updateWorkspace(tx, change.workspace, change.patch)
+    if (result.kind === 'refused') return result
     await touchWorkspace(tx, change.workspace)
     await audit(tx, change, parts.clock.now(), 'settings', Object.keys(change.patch).join(' '))
+    return { ...result, alreadySending: await listSending(tx.workspace(change.workspace)) }
   })
 }
 

@@ -30,7 +30,7 @@ export async function firstStart(store: Store, options: FirstStartOptions): Prom
     const { workspace, now } = options
     const isNew = (await loadWorkspace(tx, workspace)) === null
     if (isNew) {
-      await createWorkspace(tx, {
+      const created = await createWorkspace(tx, {
         workspace,
         name: workspace,
         sendMode: options.sendMode,
@@ -38,6 +38,7 @@ export async function firstStart(store: Store, options: FirstStartOptions): Prom
         reportingCurrency: options.reportingCurrency,
         createdAt: now,
       })
+      if (created.kind === 'refused') throw new Error(`the first workspace: ${created.fault.detail}`)
     }
     const made: FirstStart['made'] = {}
     const writeKey = options.writeKey ?? (isNew ? randomKey('w') : undefined)

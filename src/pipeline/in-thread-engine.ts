@@ -8,13 +8,16 @@ import { createSeededRandom } from '#platform/random/seeded-random.ts'
 import { openStore } from '#platform/store/open-store.ts'
 import { createWake } from '#platform/threads/wake.ts'
 import type { EngineParts, EngineSettings } from './engine-parts.ts'
-import { assembleSender } from './roles/sender-role.ts'
-import { assembleStrategist } from './roles/strategist-role.ts'
+import { assembleSender, type SenderRole } from './roles/sender-role.ts'
+import { assembleStrategist, type Strategist } from './roles/strategist-role.ts'
 import { assembleWorker } from './roles/worker-role.ts'
+import type { Worker } from './worker.ts'
 
 /** All roles in the caller's thread, moved by hand: for simulation and tests. */
 export interface InThreadEngine {
   parts: EngineParts
+  /** To move one role alone: what happens between a decision and its claim. */
+  roles: { worker: Worker; sender: SenderRole; strategist: Strategist }
   /** Works until nothing is left to do at the clock's instant. */
   drain(): Promise<void>
   close(): Promise<void>
@@ -28,6 +31,8 @@ export async function openInThreadEngine(options: {
   partitions?: number
   logger: Logger
   settings?: Partial<EngineSettings>
+  /** Runs before the roles are assembled: a door that opens here can still say what its address is. */
+  openDoors?: (parts: EngineParts) => Promise<void>
 }): Promise<InThreadEngine> {
   mkdirSync(options.dataDir, { recursive: true })
   const log = createInThreadLog({
@@ -46,11 +51,13 @@ export async function openInThreadEngine(options: {
     logger: options.logger,
     settings: { ...defaultSettings, ...options.settings },
   }
+  await options.openDoors?.(parts)
   const worker = await assembleWorker(parts)
   const sender = await assembleSender(parts)
   const strategist = assembleStrategist(parts)
   return {
     parts,
+    roles: { worker, sender, strategist },
     async drain() {
       for (;;) {
         let done = 0

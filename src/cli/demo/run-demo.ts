@@ -7,6 +7,7 @@ import { systemClock } from '#platform/clock/system-clock.ts'
 import { createLogger } from '#platform/telemetry/logger.ts'
 import { assembleApi } from '../../api/assemble-api.ts'
 import { readConfig } from '../../config.ts'
+import type { EngineParts } from '../../pipeline/engine-parts.ts'
 import { type InThreadEngine, openInThreadEngine } from '../../pipeline/in-thread-engine.ts'
 import { reportTable } from '../../report/report-table.ts'
 import { playShop } from '../../simulate/play-shop.ts'
@@ -46,8 +47,17 @@ export async function runDemo({
   const clock = createSteppedClock(startsAt)
   const dataDir = mkdtempSync(join(tmpdir(), 'starling-demo-'))
   const logger = createLogger({}, { level: 'warn' })
-  const engine = await openInThreadEngine({ dataDir, clock, seed, logger })
-  const url = await listen(engine, dataDir)
+  let url = ''
+  const engine = await openInThreadEngine({
+    dataDir,
+    clock,
+    seed,
+    logger,
+    openDoors: async (parts) => {
+      url = await listen(parts, dataDir)
+      parts.settings.publicUrl = url
+    },
+  })
   await installShop(engine.parts, keys)
 
   const shop = createShop({ seed, customers, startsAt, days })
@@ -102,17 +112,15 @@ export async function runDemo({
   return 0
 }
 
-async function listen(engine: InThreadEngine, dataDir: string): Promise<string> {
+async function listen(parts: EngineParts, dataDir: string): Promise<string> {
   const result = readConfig(
     { STARLING_DATA_DIR: dataDir, STARLING_PORT: process.env.STARLING_PORT ?? '0' },
     dataDir,
   )
   if (result.kind === 'faults') throw new Error(result.faults.join('\n'))
   const { config } = result
-  const api = await assembleApi(engine.parts, { config, location: { file: join(dataDir, 'store.db') } })
-  const url = await api.listen({ host: config.host, port: config.port })
-  engine.parts.settings.publicUrl = url
-  return url
+  const api = await assembleApi(parts, { config, location: { file: join(dataDir, 'store.db') } })
+  return api.listen({ host: config.host, port: config.port })
 }
 
 /** The first link of a mail in the outbox, as its reader clicks it. */

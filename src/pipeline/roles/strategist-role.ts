@@ -51,6 +51,7 @@ export async function runStrategist(
   stop: AbortSignal,
 ): Promise<void> {
   await keepGoing(parts.logger, stop, async () => {
-    if ((await strategist.step()) === 0) await wait(idleMs, undefined, { signal: stop }).catch(() => undefined)
+    if ((await strategist.step()) === 0)
+      await wait(idleMs, undefined, { signal: stop }).catch(() => undefined)
   })
 }

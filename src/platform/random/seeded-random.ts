@@ -13,9 +13,10 @@ export function createSeededRandom(seedHigh: number, seedLow = 0): Random {
     z = Math.imul(z ^ (z >>> 13), 0xc2b2ae35)
     return (z ^ (z >>> 16)) | 0
   }
+  // Both halves of the seed reach every word: xoshiro's first output shows one word alone.
+  mix = (split() ^ seedLow) | 0
   let a = split()
   let b = split()
-  mix = (mix ^ seedLow) | 0
   let c = split()
   let d = split()
   if ((a | b | c | d) === 0) d = 1

@@ -10,7 +10,7 @@ import { allow, type GuardrailOutcome } from '#contracts/guardrail.ts'
 import { stableId } from '#platform/ids/ids.ts'
 
 export const decidedAt = Date.UTC(2026, 2, 1, 12)
-export const allowed: GuardrailOutcome = { verdict: allow, by: '', objections: [] }
+const allowed: GuardrailOutcome = { verdict: allow, by: '', objections: [] }
 
 export function suppressedBy(...guardrails: string[]): GuardrailOutcome {
   const objections = guardrails.toSorted().map((guardrail) => ({

@@ -1,0 +1,222 @@
+import { stableId } from '#platform/ids/ids.ts'
+import { createSeededRandom } from '#platform/random/seeded-random.ts'
+import type { Store, WorkspaceRowOf } from '#platform/store/store.ts'
+
+/** Rows of one customer of the shop that the benchmark decides for. */
+export interface FillOptions {
+  workspace: string
+  campaignId: string
+  customers: number
+  /** The instant at which the benchmark begins: everything here happened before. */
+  now: number
+}
+
+export function customerIdAt(index: number): string {
+  return stableId('scale', String(index))
+}
+
+/** Few enough for a transaction's memory, many enough that commits cost nothing. */
+const customersPerTransaction = 20_000
+
+/**
+ * Customers as a shop has them after a year: a profile with traits and counts, consent, three events each;
+ * three in ten were decided for and got a message. They come in no order of their keys.
+ */
+export async function fillStore(store: Store, options: FillOptions): Promise<void> {
+  const random = createSeededRandom(options.customers, 7)
+  for (let first = 0; first < options.customers; first += customersPerTransaction) {
+    const rows = emptyRows()
+    const end = Math.min(options.customers, first + customersPerTransaction)
+    for (let index = first; index < end; index += 1) addCustomer(rows, options, index, () => random.next())
+    await store.transaction(async (tx) => {
+      const db = tx.workspace(options.workspace)
+      for (const [table, own] of Object.entries(rows))
+        await db.bulkInsert(table as never, own as never, 'fail')
+    })
+  }
+}
+
+interface Rows {
+  customers: WorkspaceRowOf<'customers'>[]
+  consents: WorkspaceRowOf<'consents'>[]
+  events: WorkspaceRowOf<'events'>[]
+  event_dedupe: WorkspaceRowOf<'event_dedupe'>[]
+  assignments: WorkspaceRowOf<'assignments'>[]
+  decisions: WorkspaceRowOf<'decisions'>[]
+  messages: WorkspaceRowOf<'messages'>[]
+  message_transitions: WorkspaceRowOf<'message_transitions'>[]
+  exposures: WorkspaceRowOf<'exposures'>[]
+}
+
+function emptyRows(): Rows {
+  return {
+    customers: [],
+    consents: [],
+    events: [],
+    event_dedupe: [],
+    assignments: [],
+    decisions: [],
+    messages: [],
+    message_transitions: [],
+    exposures: [],
+  }
+}
+
+const dayMs = 86_400_000
+const zones = ['Europe/Berlin', 'Europe/London', 'America/New_York', 'UTC']
+const styles = ['classic', 'street', 'sport', 'festive', 'work']
+const eventsEach = 3
+/** As long as a record of eight candidates is. */
+const record = new Uint8Array(600).fill(7)
+
+function addCustomer(rows: Rows, options: FillOptions, index: number, next: () => number): void {
+  const { now } = options
+  const customer_id = customerIdAt(index)
+  const firstSeenAt = now - Math.floor((30 + next() * 330) * dayMs)
+  const lastSeenAt = now - Math.floor(next() * 20 * dayMs)
+  const seen = (total: number, valueMicros: number) => ({
+    total,
+    firstAt: firstSeenAt,
+    lastAt: lastSeenAt,
+    valueMicros,
+    days: Array.from({ length: Math.min(total, 6) }, (_, day): [number, number, number] => [
+      Math.floor(lastSeenAt / dayMs) - 7 * (5 - day),
+      1,
+      0,
+    ]),
+  })
+  const profile = {
+    traits: {
+      firstName: `Customer ${index}`,
+      email: `customer-${index}@example.com`,
+      phone: `+49151${String(index).padStart(8, '0')}`,
+      style: styles[Math.floor(next() * styles.length)]!,
+    },
+    email: `customer-${index}@example.com`,
+    zone: zones[Math.floor(next() * zones.length)]!,
+    firstSeenAt,
+    lastSeenAt,
+    counts: {
+      page: seen(1 + Math.floor(next() * 40), 0),
+      'Product Added': seen(1 + Math.floor(next() * 8), 0),
+      'Order Completed': seen(Math.floor(next() * 4), Math.floor(next() * 200_000_000)),
+    },
+    segments: {},
+  }
+  const profile_json = JSON.stringify(profile)
+  rows.customers.push({
+    customer_id,
+    version: eventsEach,
+    merged_into: null,
+    profile_json,
+    updated_at: lastSeenAt,
+  })
+  rows.consents.push({
+    customer_id,
+    channel: 'email',
+    state: 'granted',
+    source: 'import',
+    changed_at: firstSeenAt,
+  })
+  for (let number = 0; number < eventsEach; number += 1) addEvent(rows, options, index, number, next)
+  if (next() < 0.3) addMessage(rows, options, index, next)
+}
+
+function addEvent(rows: Rows, { now }: FillOptions, index: number, number: number, next: () => number): void {
+  const at = now - Math.floor((1 + next() * 359) * dayMs)
+  const event_id = stableId('scale-event', String(index), String(number))
+  rows.event_dedupe.push({ event_id, received_at: at })
+  rows.events.push({
+    day_utc: Math.floor(at / dayMs),
+    event_id,
+    customer_id: customerIdAt(index),
+    kind: 'track',
+    name: 'Product Viewed',
+    occurred_at: at,
+    received_at: at,
+    payload_json: JSON.stringify({
+      name: 'Product Viewed',
+      properties: { productId: `sku-${index % 997}`, category: 'shoes', price: 79.9, currency: 'EUR' },
+      userId: `customer-${index}`,
+    }),
+  })
+}
+
+function addMessage(rows: Rows, { now, campaignId }: FillOptions, index: number, next: () => number): void {
+  const at = now - Math.floor((1 + next() * 25) * dayMs)
+  const customer_id = customerIdAt(index)
+  const decision_id = stableId('scale-decision', String(index))
+  const message_id = stableId('scale-message', String(index))
+  const day = Math.floor(at / dayMs)
+  const named = {
+    campaign_id: campaignId,
+    campaign_version: 4,
+    treatment_id: 'bundle/email',
+    variant_id: 'plain',
+  }
+  rows.assignments.push({
+    campaign_id: campaignId,
+    customer_id,
+    campaign_version: 4,
+    held_out: 0,
+    arm: '',
+    entered_at: at,
+    decision_id,
+  })
+  rows.decisions.push({
+    ...named,
+    day_utc: day,
+    decision_id,
+    customer_id,
+    trigger_kind: 'event',
+    trigger_id: stableId('scale-event', String(index), '0'),
+    decided_at: at,
+    outcome: 'treatment',
+    propensity: 0.5,
+    snapshot_id: 'none',
+    excluded_json: '{}',
+    record,
+  })
+  rows.messages.push({
+    ...named,
+    message_id,
+    decision_id,
+    decision_day_utc: day,
+    customer_id,
+    channel: 'email',
+    address: `customer-${index}@example.com`,
+    state: 'sent',
+    reason: '',
+    transactional: 0,
+    cost_micros: 1_000,
+    created_at: at,
+    due_at: at,
+    expires_at: at + dayMs,
+    sending_at: at,
+    state_at: at,
+    attempts: 1,
+    context_json: '{"event":{"name":"Product Added","properties":{"name":"A pair of shoes"}}}',
+    lease_owner: '',
+    lease_until: 0,
+  })
+  for (const [offset, state] of ['queued', 'sending', 'sent'].entries()) {
+    rows.message_transitions.push({
+      message_id,
+      sequence: offset + 1,
+      state: state as 'sent',
+      reason: '',
+      at,
+    })
+  }
+  rows.exposures.push({
+    decision_id,
+    campaign_id: campaignId,
+    customer_id,
+    goal_id: 'order',
+    head: 'bundle/email',
+    decision_day_utc: day,
+    exposed_at: at,
+    window_ends_at: at + 4 * dayMs,
+    state: at + 4 * dayMs < now ? 'closed' : 'open',
+  })
+}

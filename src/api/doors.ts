@@ -1,0 +1,15 @@
+import type { StoreLocation } from '#platform/store/open-store.ts'
+import type { Config } from '../config.ts'
+import type { Ingest } from '../ingest/ingest.ts'
+import type { EngineParts } from '../pipeline/engine-parts.ts'
+import type { Auth } from './auth.ts'
+import type { RejectedEventsPort } from './routes/rejected-event-routes.ts'
+
+/** What the groups of paths are made of: the engine's parts, and what only this door has. */
+export interface Doors extends EngineParts {
+  config: Config
+  location: StoreLocation
+  ingest: Ingest
+  rejectedEvents: RejectedEventsPort
+  auth: Auth
+}

@@ -1,0 +1,32 @@
+import type { FastifyPluginAsync } from 'fastify'
+import type { ApiApp, ApiRoutes } from '../api-app.ts'
+import type { Doors } from '../doors.ts'
+import { pageAccess } from '../page-access.ts'
+import { campaignRoutes } from './campaign-routes.ts'
+import { linkRoutes } from './link-routes.ts'
+import { outboxRoutes } from './outbox-routes.ts'
+import { pageRoutes } from './page-routes.ts'
+import { rejectedEventRoutes } from './rejected-event-routes.ts'
+import { workspaceFileRoutes } from './workspace-file-routes.ts'
+
+/** Under /api/v1, behind an admin key. */
+export function adminRoutes(doors: Doors): ApiRoutes[] {
+  return [workspaceFileRoutes(doors), campaignRoutes(doors), rejectedEventRoutes(doors.rejectedEvents)]
+}
+
+/** From the root: links of messages need no key, pages for operators ask as `pageAccess` says. */
+export function publicRoutes(doors: Doors): ApiRoutes[] {
+  const pages: ApiRoutes = async (app) => {
+    app.addHook('onRequest', pageAccess(doors))
+    for (const routes of [pageRoutes(doors), outboxRoutes(doors)]) await routes(app)
+  }
+  return [apart(linkRoutes(doors)), apart(pages)]
+}
+
+/** In a scope of its own: what it says about bodies and access is not said for others. */
+function apart(routes: ApiRoutes): ApiRoutes {
+  const plugin: FastifyPluginAsync = async (scope) => routes(scope as unknown as ApiApp)
+  return async (app) => {
+    await app.register(plugin)
+  }
+}

@@ -1,0 +1,181 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { LogAppend } from '#contracts/event-log.ts'
+import { createSteppedClock, type SteppedClock } from '#platform/clock/stepped-clock.ts'
+import { customerIdOf } from '#platform/ids/ids.ts'
+import type { RowOf, WorkspaceTable } from '#platform/store/store.ts'
+import { parseWorkspaceFile } from '../../../src/campaign/workspace-file.ts'
+import { createIngest } from '../../../src/ingest/ingest.ts'
+import { parseRequest } from '../../../src/ingest/parse-request.ts'
+import { applyWorkspaceFile, moveCampaign } from '../../../src/pipeline/change-workspace.ts'
+import type { EngineSettings } from '../../../src/pipeline/engine-parts.ts'
+import { firstStart } from '../../../src/pipeline/first-start.ts'
+import { type InThreadEngine, openInThreadEngine } from '../../../src/pipeline/in-thread-engine.ts'
+import { createIdentities } from '../../../src/profile/identities.ts'
+
+export const workspace = 'main'
+export const minute = 60_000
+export const hour = 3_600_000
+export const day = 86_400_000
+/** A Tuesday, noon in UTC. */
+export const start = Date.UTC(2026, 5, 2, 12)
+
+export interface EngineWorld {
+  engine: InThreadEngine
+  clock: SteppedClock
+  errors: string[]
+  /** Through validation, identity and the log, as a request of a client; received at the clock's instant. */
+  take(...events: object[]): Promise<void>
+  append(records: LogAppend[]): Promise<void>
+  /** The worker alone, until the log is empty. */
+  decide(): Promise<void>
+  /** The sender alone, until nothing is due. */
+  send(): Promise<void>
+  rows<T extends WorkspaceTable>(table: T): Promise<RowOf<T>[]>
+  /** A message's state and reason by its customer's user id, in the order of their decisions. */
+  messagesOf(userId: string): Promise<{ state: string; reason: string; dueAt: number }[]>
+  /** Outcomes of the customer's decisions, in their order. */
+  decisionsOf(userId: string): Promise<string[]>
+  apply(yaml: string): Promise<void>
+  close(): Promise<void>
+}
+
+const actor = { workspace, actor: 'ann' }
+
+/** The engine on a folder of its own, with the file applied and its campaigns live. */
+export async function openEngineWorld(
+  yaml: string,
+  settings: Partial<EngineSettings> = {},
+): Promise<EngineWorld> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'starling-engine-'))
+  const clock = createSteppedClock(start)
+  const errors: string[] = []
+  const logger = {
+    error: (message: string, fields?: object) => errors.push(`${message} ${JSON.stringify(fields)}`),
+    warn() {},
+    info() {},
+    debug() {},
+  }
+  const engine = await openInThreadEngine({ dataDir, clock, seed: 11, logger, settings })
+  const { store, log } = engine.parts
+  await firstStart(store, {
+    workspace,
+    sendMode: 'outbox',
+    zone: 'UTC',
+    reportingCurrency: 'EUR',
+    now: clock.now(),
+  })
+  const ingest = createIngest({ log, identities: createIdentities(store) })
+  const { worker, sender } = engine.roles
+  const apply = async (text: string): Promise<void> => {
+    const parsed = parseWorkspaceFile(text)
+    if (!('file' in parsed)) throw new Error(JSON.stringify(parsed.faults))
+    const plan = await applyWorkspaceFile({ store, clock }, { ...actor, file: parsed.file, dryRun: false })
+    if (plan.faults.length > 0) throw new Error(JSON.stringify(plan.faults))
+    for (const { id } of parsed.file.campaigns) {
+      for (const action of ['submit', 'approve', 'launch'] as const) {
+        const moved = await moveCampaign({ store, clock }, { ...actor, campaignId: id, action, note: '' })
+        if (moved.kind === 'refused') throw new Error(moved.fault.detail)
+      }
+    }
+  }
+  await apply(yaml)
+  const rows = async <T extends WorkspaceTable>(table: T): Promise<RowOf<T>[]> =>
+    (await store.read.workspace(workspace).selectFrom(table).selectAll().execute()) as RowOf<T>[]
+  const append = async (records: LogAppend[]): Promise<void> => {
+    const result = await log.append(records)
+    if (result.kind !== 'appended') throw new Error(result.kind)
+  }
+  return {
+    engine,
+    clock,
+    errors,
+    apply,
+    rows,
+    append,
+    async take(...events) {
+      const body = Buffer.from(JSON.stringify({ batch: events }))
+      const request = parseRequest(body, 'batch', ingest.limits)
+      if (!('events' in request)) throw new Error(request.detail)
+      const answer = await ingest.ingest(workspace, request, clock.now())
+      if (answer.kind !== 'accepted' || answer.rejected.length > 0) throw new Error(JSON.stringify(answer))
+    },
+    async decide() {
+      while ((await worker.lag()) > 0) await worker.step(0)
+    },
+    async send() {
+      do await sender.drain()
+      while ((await sender.step()) > 0)
+      await sender.drain()
+    },
+    async messagesOf(userId) {
+      const own = (await rows('messages')).filter((row) => row.customer_id === customer(userId))
+      own.sort((a, b) => a.created_at - b.created_at)
+      return own.map(({ state, reason, due_at }) => ({ state, reason, dueAt: due_at }))
+    },
+    async decisionsOf(userId) {
+      const own = (await rows('decisions')).filter((row) => row.customer_id === customer(userId))
+      own.sort((a, b) => a.decided_at - b.decided_at)
+      return own.map((row) => row.outcome)
+    },
+    async close() {
+      await engine.close()
+      rmSync(dataDir, { recursive: true })
+    },
+  }
+}
+
+export function customer(userId: string): string {
+  return customerIdOf(workspace, 'user', userId)
+}
+
+/** Introduces somebody with an address. */
+export function identify(userId: string, traits: object = {}, more: object = {}): object {
+  const messageId = `identify-${userId}`
+  return { type: 'identify', messageId, userId, traits: { email: `${userId}@example.com`, ...traits }, ...more }
+}
+
+export function track(userId: string, event: string, messageId: string, more: object = {}): object {
+  return { type: 'track', messageId, userId, event, properties: {}, ...more }
+}
+
+/**
+ * One mail at each "Signed Up", without chance: both arms have the same treatment. `top` goes in at the
+ * file's top, `campaign` into the campaign.
+ */
+export function welcomeFile({
+  top = '',
+  campaign = '',
+  holdout = 0,
+}: {
+  top?: string
+  campaign?: string
+  holdout?: number
+} = {}): string {
+  return `
+goals: [{ id: order, event: Order Completed, value: { property: revenue }, windowHours: 48 }]
+offers: [{ id: tea, name: Tea, value: 10 }]
+templates:
+  - { id: hello, channel: email, subject: Hello, text: "Tea? {{links.unsubscribe}}" }
+experiments:
+  - id: even
+    arms:
+      - { id: a, share: 0.5, control: true, treatment: tea/email }
+      - { id: b, share: 0.5, treatment: tea/email }
+campaigns:
+  - id: welcome
+    name: Welcome
+    goal: order
+    trigger: { event: Signed Up }
+    holdout: ${holdout}
+    policy: { kind: fixed-split, experiment: even }
+    treatments: [{ offer: tea, channel: email, cost: 1, variants: [{ id: a, template: hello }] }]
+${indented(campaign, 4)}
+${top}
+`
+}
+
+function indented(text: string, spaces: number): string {
+  return text.replace(/^(?=.)/gm, ' '.repeat(spaces))
+}
