@@ -100,6 +100,7 @@ async function up(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
     'workspace',
     'event_id',
   ])
+  await index('event_dedupe_received', 'event_dedupe', ['workspace', 'received_at'])
 
   await table(
     'documents',
@@ -378,4 +379,5 @@ const rowidTables = new Set([
   'suppressions',
   'rejected_events',
   'audit',
+  'event_dedupe',
 ])

@@ -100,6 +100,13 @@ export const configSchema = z.strictObject({
     .min(mebibyte)
     .default(1024 * mebibyte)
     .describe('Unprocessed bytes at which the door answers 429.'),
+  eventsKeepDays: z.coerce
+    .number()
+    .int()
+    .min(31)
+    .max(4000)
+    .default(400)
+    .describe('How long product events are kept in the store, in days.'),
   triggerMaxAgeMs: z.coerce
     .number()
     .int()

@@ -121,6 +121,7 @@ function settingsOf(config: Config): EngineSettings {
     batchRecordsMax: config.batchRecordsMax,
     batchMaxMs: config.batchMaxMs,
     sendsInFlightMax: config.sendsInFlightMax,
+    eventsKeepDays: config.eventsKeepDays,
     smtpUrl: config.smtpUrl ?? null,
     mailFrom: config.mailFrom,
     publicUrl: config.publicUrl ?? `http://${config.host}:${config.port}`,

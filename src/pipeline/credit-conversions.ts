@@ -1,8 +1,10 @@
 import type { Goal } from '#contracts/campaign.ts'
+import { nothingHead } from '#contracts/decision.ts'
 import type { CustomerEvent } from '#contracts/event.ts'
 import { microsOf } from '#contracts/money.ts'
 import { dayUtcOf, stableId } from '#platform/ids/ids.ts'
 import type { ReportingCurrency } from '#platform/money/reporting-currency.ts'
+import type { RowOf } from '#platform/store/store.ts'
 import { attribute } from '../learning/attribution.ts'
 import { eventName } from './process-batch.ts'
 import { assignmentKey, type WorkspaceBatch } from './workspace-batch.ts'
@@ -51,23 +53,38 @@ function recordConversion(rows: WorkspaceBatch, campaignId: string, goal: Goal, 
 }
 
 function creditLearner(rows: WorkspaceBatch, goal: Goal, event: CustomerEvent): void {
-  const credit = attribute(rows.exposures.get(event.customerId) ?? [], {
-    goalId: goal.id,
-    occurredAt: event.occurredAt,
-  })
+  const exposures = rows.exposures.get(event.customerId) ?? []
+  const credit = attribute(exposures, { goalId: goal.id, occurredAt: event.occurredAt })
   if (credit === null) return
-  const { exposure, kind } = credit
-  exposure.state = kind === 'reward' ? 'credited' : 'corrected'
-  rows.written.exposureStates.push(exposure)
-  rows.written.rewards.push({
-    decision_id: exposure.decision_id,
-    campaign_id: exposure.campaign_id,
-    decision_day_utc: exposure.decision_day_utc,
-    head: exposure.head,
-    kind,
-    y: 1,
-    created_at: event.occurredAt,
-  })
+  for (const exposure of sameDecision(exposures, credit.exposure)) {
+    exposure.state = credit.kind === 'reward' ? 'credited' : 'corrected'
+    rows.written.exposureStates.push(exposure)
+    rows.written.rewards.push({
+      decision_id: exposure.decision_id,
+      campaign_id: exposure.campaign_id,
+      decision_day_utc: exposure.decision_day_utc,
+      head: exposure.head,
+      kind: credit.kind,
+      y: 1,
+      created_at: event.occurredAt,
+    })
+  }
+}
+
+/**
+ * One "nothing" may stand for several campaigns that had something to say: what happened unprompted then
+ * happened to each of them, and each campaign's head of nothing learns it.
+ */
+function sameDecision(exposures: RowOf<'exposures'>[], credited: RowOf<'exposures'>): RowOf<'exposures'>[] {
+  if (credited.head !== nothingHead) return [credited]
+  const { decision_id, goal_id, state } = credited
+  return exposures.filter(
+    (own) =>
+      own.decision_id === decision_id &&
+      own.goal_id === goal_id &&
+      own.head === nothingHead &&
+      own.state === state,
+  )
 }
 
 function conversionValueMicros(goal: Goal, event: CustomerEvent, currency: ReportingCurrency): number {

@@ -24,6 +24,7 @@ export interface EngineSettings {
   batchRecordsMax: number
   batchMaxMs: number
   sendsInFlightMax: number
+  eventsKeepDays: number
   smtpUrl: string | null
   mailFrom: string
   /** How customers reach us: links in messages start with it. */

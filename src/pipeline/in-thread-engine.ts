@@ -83,6 +83,7 @@ export const defaultSettings: EngineSettings = {
   batchRecordsMax: 500,
   batchMaxMs: 5,
   sendsInFlightMax: 32,
+  eventsKeepDays: 400,
   smtpUrl: null,
   mailFrom: 'Starling <hello@starling.localhost>',
   publicUrl: 'http://127.0.0.1:8420',

@@ -1,9 +1,15 @@
-import type { CampaignVersion, Goal, GuardrailSettings, Template } from '#contracts/campaign.ts'
+import type {
+  CampaignState,
+  CampaignVersion,
+  Goal,
+  GuardrailSettings,
+  Template,
+} from '#contracts/campaign.ts'
 import type { PolicySnapshot } from '#contracts/decision.ts'
 import type { WorkspaceSettings } from '#contracts/workspace.ts'
 import { createReportingCurrency, type ReportingCurrency } from '#platform/money/reporting-currency.ts'
 import type { StoreScope, StoreTransaction } from '#platform/store/store.ts'
-import { loadRunningCampaigns } from '../campaign/campaign-rows.ts'
+import { listCampaigns } from '../campaign/campaign-rows.ts'
 import { loadCurrencyRates, loadGuardrailSettings, loadSegments } from '../campaign/document-rows.ts'
 import { loadWorkspace } from '../campaign/workspaces.ts'
 import { type CompiledTemplate, compileTemplate } from '../creative/compile-template.ts'
@@ -92,7 +98,8 @@ async function readContext(scope: StoreScope, workspace: string): Promise<Worksp
     await loadGuardrailSettings(db),
     await loadSegments(db),
     await loadCurrencyRates(db),
-    await loadRunningCampaigns(db),
+    // Once launched, also paused and ended: their queued messages and their conversions are still theirs.
+    (await listCampaigns(db)).filter(({ state }) => launchedStates.has(state)),
     await latestSnapshot(db),
   ]
   const compiled = compileSegments(segments)
@@ -120,6 +127,8 @@ async function readContext(scope: StoreScope, workspace: string): Promise<Worksp
     snapshot: snapshot ?? emptySnapshot,
   }
 }
+
+const launchedStates: ReadonlySet<CampaignState> = new Set(['live', 'paused', 'ended'])
 
 function prepare(version: CampaignVersion): RunningCampaign {
   const { spec } = version

@@ -23,6 +23,44 @@ export async function insertEvents(db: WorkspaceDb, events: StoredEvent[]): Prom
   await db.bulkInsert('events', events.map(rowOf), 'fail')
 }
 
+/**
+ * Deletes up to `limit` events that were received before a day, oldest day first. Resolves to how many: call
+ * it again while there are any.
+ */
+export async function deleteEventsBefore(db: WorkspaceDb, dayUtc: number, limit: number): Promise<number> {
+  const old = await db
+    .selectFrom('events')
+    .select(['events.day_utc', 'events.event_id'])
+    .where('events.day_utc', '<', dayUtc)
+    .orderBy('events.day_utc')
+    .orderBy('events.event_id')
+    .limit(limit)
+    .execute()
+  for (const [day, rows] of Map.groupBy(old, (row) => row.day_utc)) {
+    const ids = rows.map((row) => row.event_id)
+    await db
+      .deleteFrom('events')
+      .where('events.day_utc', '=', day)
+      .where('events.event_id', 'in', ids)
+      .execute()
+  }
+  return old.length
+}
+
+/** Forgets up to `limit` ids that were seen before an instant: nobody sends those again. */
+export async function forgetSeenBefore(db: WorkspaceDb, receivedAt: number, limit: number): Promise<number> {
+  const old = await db
+    .selectFrom('event_dedupe')
+    .select('event_dedupe.event_id')
+    .where('event_dedupe.received_at', '<', receivedAt)
+    .orderBy('event_dedupe.received_at')
+    .limit(limit)
+    .execute()
+  const ids = old.map((row) => row.event_id)
+  if (ids.length > 0) await db.deleteFrom('event_dedupe').where('event_dedupe.event_id', 'in', ids).execute()
+  return ids.length
+}
+
 /** A customer's events as kept, in order of occurrence. */
 export async function loadCustomerEvents(db: WorkspaceDb, customerId: string): Promise<StoredEvent[]> {
   const rows = await db

@@ -103,6 +103,9 @@ function refuse<Reply extends object>(request: FastifyRequest, reply: Reply): Re
   ;(reply as unknown as FastifyReply).code(400)
   return sendPage(
     reply,
-    messagePage('This link does not work', 'It is damaged, or not one of ours. Take it from the message once more.'),
+    messagePage(
+      'This link does not work',
+      'It is damaged, or not one of ours. Take it from the message once more.',
+    ),
   )
 }

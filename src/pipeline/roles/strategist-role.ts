@@ -5,10 +5,13 @@ import { decodeDecision } from '../../decision/record.ts'
 import { closeWindows } from '../../learning/close-windows.ts'
 import { createLearner } from '../../learning/learner.ts'
 import type { EngineParts } from '../engine-parts.ts'
+import { keepHouse } from '../keep-house.ts'
 import { touchWorkspace } from '../workspace-context.ts'
 import { keepGoing } from './keep-going.ts'
 
 export interface Strategist {
+  /** Deletes what is kept no longer. */
+  keepHouse(): Promise<void>
   /** Closes windows that ended and learns from what came in. Returns rows handled; 0 means nothing is left. */
   step(): Promise<number>
 }
@@ -26,6 +29,13 @@ export function assembleStrategist(parts: EngineParts): Strategist {
     onPublished: touchWorkspace,
   })
   return {
+    async keepHouse() {
+      const now = parts.wallClock.now()
+      const { eventsKeepDays } = parts.settings
+      for (const { workspace } of await listWorkspaces(parts.store.read)) {
+        await keepHouse(parts.store, workspace, { now, eventsKeepDays })
+      }
+    },
     async step() {
       let handled = 0
       for (const { workspace } of await listWorkspaces(parts.store.read)) {
@@ -44,13 +54,20 @@ export function assembleStrategist(parts: EngineParts): Strategist {
 }
 
 const idleMs = 1000
+const keepHouseEveryMs = 3_600_000
 
 export async function runStrategist(
   parts: EngineParts,
   strategist: Strategist,
   stop: AbortSignal,
 ): Promise<void> {
+  let keepHouseAt = 0
   await keepGoing(parts.logger, stop, async () => {
+    const now = parts.wallClock.now()
+    if (now >= keepHouseAt) {
+      await strategist.keepHouse()
+      keepHouseAt = now + keepHouseEveryMs
+    }
     if ((await strategist.step()) === 0)
       await wait(idleMs, undefined, { signal: stop }).catch(() => undefined)
   })

@@ -133,7 +133,13 @@ export function customer(userId: string): string {
 /** Introduces somebody with an address. */
 export function identify(userId: string, traits: object = {}, more: object = {}): object {
   const messageId = `identify-${userId}`
-  return { type: 'identify', messageId, userId, traits: { email: `${userId}@example.com`, ...traits }, ...more }
+  return {
+    type: 'identify',
+    messageId,
+    userId,
+    traits: { email: `${userId}@example.com`, ...traits },
+    ...more,
+  }
 }
 
 export function track(userId: string, event: string, messageId: string, more: object = {}): object {
