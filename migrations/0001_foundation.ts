@@ -224,6 +224,11 @@ async function up(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
     ['workspace', 'message_id', 'attempt'],
   )
   await table(
+    'campaign_spend',
+    { workspace: text, campaign_id: text, spent_micros: int, queued_micros: int },
+    ['workspace', 'campaign_id'],
+  )
+  await table(
     'outbox',
     {
       workspace: text,

@@ -3,25 +3,34 @@ import type { InstantMs } from '#contracts/clock.ts'
 import type { ContactSlot } from '#contracts/guardrail.ts'
 import type { MessageState, NewMessage } from '#contracts/message.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
+import { moveSpend } from './campaign-spend.ts'
 
 export type MessageRow = RowOf<'messages'>
 
 /** Queues messages. One that is there already (the batch ran before) stays as it is. */
 export async function insertMessages(db: WorkspaceDb, messages: NewMessage[], now: InstantMs): Promise<void> {
   if (messages.length === 0) return
+  const byId = new Map(messages.map((message) => [message.messageId, message]))
+  const known = await loadStates(db, [...byId.keys()])
+  const fresh = [...byId.values()].filter(({ messageId }) => !known.has(messageId))
+  if (fresh.length === 0) return
   await db.bulkInsert(
     'messages',
-    messages.map((message) => queuedRow(message, now)),
-    'ignore',
+    fresh.map((message) => queuedRow(message, now)),
+    'fail',
   )
-  const first = messages.map((message) => ({
+  const first = fresh.map((message) => ({
     message_id: message.messageId,
     sequence: 1,
     state: 'queued',
     reason: '',
     at: now,
   }))
-  await db.bulkInsert('message_transitions', first, 'ignore')
+  await db.bulkInsert('message_transitions', first, 'fail')
+  await moveSpend(
+    db,
+    fresh.map(({ campaignId, costMicros }) => ({ campaignId, costMicros, from: null, to: 'queued' })),
+  )
 }
 
 /** No message waits longer than `campaign.expiresAfterHours` can say: 30 days. */
@@ -61,27 +70,6 @@ export async function loadContacts(
     else slots.push(slot)
   }
   return contacts
-}
-
-const takenStates: MessageState[] = ['sending', 'sent', 'unknown']
-
-/**
- * What campaigns have spent, in micros: slots taken, and at decision also what is queued. Reads every
- * message of the campaigns: ask only for those that have a budget.
- */
-export async function campaignSpend(
-  db: WorkspaceDb,
-  campaignIds: readonly string[],
-  stage: 'decision' | 'claim' = 'claim',
-): Promise<Map<string, number>> {
-  if (campaignIds.length === 0) return new Map()
-  const rows = await db
-    .selectByKeys('messages', 'campaign_id', campaignIds)
-    .where('messages.state', 'in', stage === 'claim' ? takenStates : [...takenStates, 'queued'])
-    .select((eb) => ['messages.campaign_id', eb.fn.sum<number>('messages.cost_micros').as('spent')])
-    .groupBy('messages.campaign_id')
-    .execute()
-  return new Map(rows.map((row) => [row.campaign_id, Number(row.spent)]))
 }
 
 /** One message with its history. */
@@ -196,10 +184,23 @@ export async function saveMessages(
   repeated: ReadonlySet<MessageRow> = new Set(),
 ): Promise<void> {
   if (rows.length === 0) return
+  const before = await loadStates(
+    db,
+    rows.map((row) => row.message_id),
+  )
   await db.bulkInsert('messages', rows.map(withoutWorkspace), {
     key: ['workspace', 'message_id'],
     update: [...stateColumns],
   })
+  await moveSpend(
+    db,
+    rows.map((row) => ({
+      campaignId: row.campaign_id,
+      costMicros: row.cost_micros,
+      from: before.get(row.message_id) ?? null,
+      to: row.state,
+    })),
+  )
   const told = rows.filter((row) => !repeated.has(row))
   if (told.length === 0) return
   const last = await lastSequences(
@@ -224,6 +225,18 @@ export async function loadMessageRows(
   if (messageIds.length === 0) return new Map()
   const rows = await db.selectByKeys('messages', 'message_id', messageIds).selectAll('messages').execute()
   return new Map(rows.map((row) => [row.message_id, row]))
+}
+
+/** States as stored, by id; locked until the transaction ends, so that each change is counted once. */
+async function loadStates(db: WorkspaceDb, messageIds: string[]): Promise<Map<string, MessageState>> {
+  const rows = db
+    .selectByKeys('messages', 'message_id', messageIds)
+    .select(['messages.message_id', 'messages.state'])
+  const found = await (db.dialect === 'postgres'
+    ? rows.orderBy('messages.message_id').forUpdate()
+    : rows
+  ).execute()
+  return new Map(found.map((row) => [row.message_id, row.state]))
 }
 
 async function lastSequences(db: WorkspaceDb, messageIds: string[]): Promise<Map<string, number>> {

@@ -19,14 +19,14 @@ export function outboxListPage(
 ): string {
   const rows = entries.map(
     (entry) => `<tr>
-<td><a href="/outbox/${encodeURIComponent(entry.message_id)}">${escapeHtml(entry.subject || '(no subject)')}</a></td>
+<td><a href="/outbox/${encodeURIComponent(entry.message_id)}">${escapeHtml(entry.subject || entry.opening || '(no subject)')}</a></td>
 <td>${escapeHtml(entry.address)}<br><span class="soft">${escapeHtml(entry.channel)}</span></td>
 <td>${stateBadge(entry)}</td>
 <td>${instant(entry.created_at)}</td>
 </tr>`,
   )
   const table = `<div class="card"><table>
-<thead><tr><th scope="col">Subject</th><th scope="col">To</th><th scope="col">State</th><th scope="col">Time</th></tr></thead>
+<thead><tr><th scope="col">Message</th><th scope="col">To</th><th scope="col">State</th><th scope="col">Time</th></tr></thead>
 <tbody>${rows.join('\n')}</tbody>
 </table></div>`
   const empty =
@@ -55,7 +55,7 @@ export function outboxMessagePage(workspace: Shown, message: OutboxMessage): str
   return page(
     message.subject || 'Message',
     `<p><a href="/outbox">← Outbox</a></p>
-<header><h1>${escapeHtml(message.subject || '(no subject)')}</h1>${modeBadge(workspace.sendMode)}</header>
+<header><h1>${escapeHtml(message.subject || `${message.channel} to ${message.address}`)}</h1>${modeBadge(workspace.sendMode)}</header>
 <div class="card pad"><dl>${facts.map(([name, value]) => `<dt>${name}</dt><dd>${value}</dd>`).join('')}</dl></div>
 ${message.html === '' ? '' : `<h2>As the customer sees it</h2><div class="card">${frame(message.html)}</div>`}
 ${message.text === '' ? '' : `<h2>Plain text</h2><div class="card pad"><pre>${escapeHtml(message.text)}</pre></div>`}

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { ChannelName } from '#contracts/campaign.ts'
 import type { InstantMs } from '#contracts/clock.ts'
 import type { MessageState, OutgoingMessage } from '#contracts/message.ts'
@@ -5,6 +6,8 @@ import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 
 /** A message in the outbox with its state in the ledger. */
 export type OutboxEntry = Omit<RowOf<'outbox'>, 'html' | 'text' | 'headers_json'> & {
+  /** The text's beginning: what a message without a subject is known by. */
+  opening: string
   state: MessageState
   reason: string
 }
@@ -50,6 +53,7 @@ export async function listOutbox(
       'outbox.address',
     ])
     .select(['outbox.sender', 'outbox.subject', 'outbox.created_at', 'messages.state', 'messages.reason'])
+    .select(sql<string>`substr(outbox.text, 1, 80)`.as('opening'))
   if (before !== undefined) {
     query = query.where((eb) =>
       eb.or([

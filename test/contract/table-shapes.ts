@@ -207,6 +207,10 @@ export const tableShapes: {
       provider_message_id: 'text',
     },
   },
+  campaign_spend: {
+    key: ['workspace', 'campaign_id'],
+    columns: { workspace: 'text', campaign_id: 'text', spent_micros: 'int', queued_micros: 'int' },
+  },
   outbox: {
     key: ['workspace', 'message_id'],
     columns: {

@@ -33,6 +33,7 @@ export interface StoreSchema {
   messages: MessageRow
   message_transitions: MessageTransitionRow
   attempts: AttemptRow
+  campaign_spend: CampaignSpendRow
   outbox: OutboxRow
 
   // ── learning ──
@@ -252,6 +253,15 @@ export interface AttemptRow {
   result: string
   reason: string
   provider_message_id: string
+}
+
+/** Derived from the messages: what each campaign's cost, counted as they change state. */
+export interface CampaignSpendRow {
+  workspace: string
+  campaign_id: string
+  /** Of messages sending, sent or unknown. */
+  spent_micros: number
+  queued_micros: number
 }
 
 /** Messages as the customer would see them, while the send mode keeps them here. */

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
 import {
-  campaignSpend,
   countMessages,
   insertMessages,
   listMessages,
@@ -81,24 +80,6 @@ describe('the ledger', () => {
       expect(
         (await loadContacts(acme(store), ['ann'], start + 1)).get('ann')!.map((slot) => slot.messageId),
       ).toEqual(['next'])
-    })
-  })
-
-  test('spend counts slots taken, at decision also what is queued', async () => {
-    await withStore(async (store) => {
-      const { channel } = scriptedChannel((_, call) =>
-        call === 1 ? sent : { kind: 'permanent', reason: 'x', suppress: false },
-      )
-      const { sender } = await createBench(store, channel, calmWorld())
-      await queue(store, [
-        newMessage({ messageId: 'a', dueAt: start - 2 }),
-        newMessage({ messageId: 'b', dueAt: start - 1 }),
-      ])
-      await settle(sender)
-      await queue(store, [newMessage({ messageId: 'c', dueAt: start + 1, costMicros: 7500 })])
-      expect(await campaignSpend(acme(store), ['welcome', 'none'])).toEqual(new Map([['welcome', 1000]]))
-      expect(await campaignSpend(acme(store), ['welcome'], 'decision')).toEqual(new Map([['welcome', 8500]]))
-      expect(await countMessages(acme(store))).toEqual({ sent: 1, failed: 1, queued: 1 })
     })
   })
 

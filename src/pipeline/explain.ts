@@ -1,0 +1,98 @@
+import type { CampaignVersion } from '#contracts/campaign.ts'
+import type { ApiFault } from '#contracts/errors.ts'
+import type { RowOf, StoreScope, WorkspaceDb } from '#platform/store/store.ts'
+import { loadCampaignVersion } from '../campaign/campaign-rows.ts'
+import { loadDecision } from '../decision/decision-rows.ts'
+import { type DecisionExplanation, explainDecision } from '../decision/explain.ts'
+import { decodeDecision } from '../decision/record.ts'
+import { checkReplay, type ReplayResult } from '../decision/replay.ts'
+import { loadSnapshot } from '../learning/snapshot-rows.ts'
+import { emptySnapshot } from './workspace-context.ts'
+
+export interface ExplainedDecision {
+  row: RowOf<'decisions'>
+  explanation: DecisionExplanation
+  /** Messages that the decision made. */
+  messageIds: string[]
+}
+
+type Refused = { kind: 'refused'; fault: ApiFault }
+
+/** Why a decision came out as it did. `id` is the decision's, or that of a message it made. */
+export async function explain(
+  scope: StoreScope,
+  workspace: string,
+  id: string,
+): Promise<({ kind: 'explained' } & ExplainedDecision) | Refused> {
+  const db = scope.workspace(workspace)
+  const row = await findDecision(db, id)
+  if (row === null) return noDecision(id)
+  const decoded = decodeDecision(row.record)
+  const campaigns = await versionsOf(db, decoded.campaigns)
+  if ('fault' in campaigns) return { kind: 'refused', fault: campaigns.fault }
+  const messages = await db
+    .selectFrom('messages')
+    .select('messages.message_id')
+    .where('messages.customer_id', '=', row.customer_id)
+    .where('messages.decision_id', '=', row.decision_id)
+    .execute()
+  return {
+    kind: 'explained',
+    row,
+    explanation: explainDecision(decoded, campaigns.versions),
+    messageIds: messages.map((message) => message.message_id),
+  }
+}
+
+/** Decides once more from the record, with the snapshot and the campaign versions that it names. */
+export async function replay(
+  scope: StoreScope,
+  workspace: string,
+  id: string,
+): Promise<({ kind: 'replayed'; decisionId: string } & { result: ReplayResult }) | Refused> {
+  const db = scope.workspace(workspace)
+  const row = await findDecision(db, id)
+  if (row === null) return noDecision(id)
+  const decoded = decodeDecision(row.record)
+  const campaigns = await versionsOf(db, decoded.campaigns)
+  if ('fault' in campaigns) return { kind: 'refused', fault: campaigns.fault }
+  const { snapshotId } = decoded
+  const snapshot =
+    snapshotId === emptySnapshot.snapshotId ? emptySnapshot : await loadSnapshot(db, snapshotId)
+  if (snapshot === null) {
+    const detail = `the policy snapshot ${snapshotId} that it names is not kept any more`
+    return { kind: 'refused', fault: { code: 'conflict', detail } }
+  }
+  const result = checkReplay(row.record, { snapshot, campaigns: campaigns.versions })
+  return { kind: 'replayed', decisionId: row.decision_id, result }
+}
+
+async function findDecision(db: WorkspaceDb, id: string): Promise<RowOf<'decisions'> | null> {
+  const direct = await loadDecision(db, id)
+  if (direct !== null) return direct
+  const message = await db
+    .selectFrom('messages')
+    .select('messages.decision_id')
+    .where('messages.message_id', '=', id)
+    .executeTakeFirst()
+  return message === undefined ? null : loadDecision(db, message.decision_id)
+}
+
+async function versionsOf(
+  db: WorkspaceDb,
+  named: readonly { campaignId: string; version: number }[],
+): Promise<{ versions: CampaignVersion[] } | { fault: ApiFault }> {
+  const versions: CampaignVersion[] = []
+  for (const { campaignId, version } of named) {
+    const found = await loadCampaignVersion(db, campaignId, version)
+    if (found === null) {
+      return { fault: { code: 'conflict', detail: `version ${version} of ${campaignId} is not kept any more` } }
+    }
+    versions.push(found)
+  }
+  return { versions }
+}
+
+function noDecision(id: string): Refused {
+  return { kind: 'refused', fault: { code: 'not_found', detail: `no decision and no message has the id ${id}` } }
+}
