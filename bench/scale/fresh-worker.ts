@@ -8,6 +8,7 @@ import { createInThreadLog } from '#platform/log/in-thread-log.ts'
 import { createSeededRandom } from '#platform/random/seeded-random.ts'
 import { openStore } from '#platform/store/open-store.ts'
 import { createWake } from '#platform/threads/wake.ts'
+import { repairSpend } from '../../src/action/campaign-spend.ts'
 import { installShop, shopCampaignId, shopWorkspace } from '../../src/cli/demo/shop-installation.ts'
 import type { EngineParts } from '../../src/pipeline/engine-parts.ts'
 import { defaultSettings } from '../../src/pipeline/in-thread-engine.ts'
@@ -25,20 +26,20 @@ export interface FreshWorker {
   close(): Promise<void>
 }
 
-/** Fills a store, closes it, and opens it again for a worker that has seen nothing of it. */
-export async function openFreshWorker(folder: string, customers: number): Promise<FreshWorker> {
+/** A workspace with the shop's campaign live in it and its customers, in files that are closed again. */
+export async function fillFolder(folder: string, customers: number): Promise<void> {
   mkdirSync(folder)
-  const filled = await openParts(folder, customers)
-  await installShop(filled.parts)
-  await fillStore(filled.parts.store, {
-    workspace: shopWorkspace,
-    campaignId: shopCampaignId,
-    customers,
-    now,
-  })
-  await filled.close()
-
   const { parts, close } = await openParts(folder, customers)
+  await installShop(parts)
+  await close()
+  const options = { workspace: shopWorkspace, campaignId: shopCampaignId, customers, now }
+  await fillStore(join(folder, 'store.db'), options)
+}
+
+/** A worker that has seen nothing of its store. */
+export async function openFreshWorker(folder: string, customers: number): Promise<FreshWorker> {
+  const { parts, close } = await openParts(folder, customers)
+  await parts.store.transaction((tx) => repairSpend(tx.workspace(shopWorkspace)))
   const worker = await assembleWorker(parts)
   const random = createSeededRandom(customers, 11)
   let number = 0

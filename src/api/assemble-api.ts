@@ -23,11 +23,12 @@ export async function assembleApi(
   options: { config: Config; location: StoreLocation },
 ): Promise<ApiServer> {
   const { store, log, wallClock, logger } = parts
-  const ingest = createIngest({ log, identities: createIdentities(store) })
+  const identities = createIdentities(store)
+  const ingest = createIngest({ log, identities })
   const rejectedEvents = createRejectedEvents({ store, ingest, wallClock })
   const keys = storedKeys(store)
   const auth = createAuth({ keys, wallClock })
-  const doors: Doors = { ...parts, ...options, ingest, rejectedEvents, auth }
+  const doors: Doors = { ...parts, ...options, ingest, identities, rejectedEvents, auth }
   const app = await createApi({
     ingest,
     keys,

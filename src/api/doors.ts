@@ -2,6 +2,7 @@ import type { StoreLocation } from '#platform/store/open-store.ts'
 import type { Config } from '../config.ts'
 import type { Ingest } from '../ingest/ingest.ts'
 import type { EngineParts } from '../pipeline/engine-parts.ts'
+import type { Identities } from '../profile/identities.ts'
 import type { Auth } from './auth.ts'
 import type { RejectedEventsPort } from './routes/rejected-event-routes.ts'
 
@@ -10,6 +11,7 @@ export interface Doors extends EngineParts {
   config: Config
   location: StoreLocation
   ingest: Ingest
+  identities: Identities
   rejectedEvents: RejectedEventsPort
   auth: Auth
 }

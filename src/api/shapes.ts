@@ -47,3 +47,5 @@ export function cutPage<Row, Item>(
   const hasMore = rows.length > limit && last !== undefined
   return { items: shown.map(itemOf), nextCursor: hasMore ? encodeCursor(positionOf(last)) : null }
 }
+
+export const channelSchema = z.enum(['email', 'sms', 'push', 'in-app', 'webhook'])

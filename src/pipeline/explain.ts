@@ -86,7 +86,9 @@ async function versionsOf(
   for (const { campaignId, version } of named) {
     const found = await loadCampaignVersion(db, campaignId, version)
     if (found === null) {
-      return { fault: { code: 'conflict', detail: `version ${version} of ${campaignId} is not kept any more` } }
+      return {
+        fault: { code: 'conflict', detail: `version ${version} of ${campaignId} is not kept any more` },
+      }
     }
     versions.push(found)
   }
@@ -94,5 +96,8 @@ async function versionsOf(
 }
 
 function noDecision(id: string): Refused {
-  return { kind: 'refused', fault: { code: 'not_found', detail: `no decision and no message has the id ${id}` } }
+  return {
+    kind: 'refused',
+    fault: { code: 'not_found', detail: `no decision and no message has the id ${id}` },
+  }
 }

@@ -3,7 +3,9 @@ import type { Store } from '#platform/store/store.ts'
 import { workerGroup } from './worker.ts'
 
 /** How many records of the log the store has not taken yet, whoever's they are. */
-export function createLogLag({ store, log }: { store: Store; log: EventLog }): { records(): Promise<number> } {
+export function createLogLag({ store, log }: { store: Store; log: EventLog }): {
+  records(): Promise<number>
+} {
   // A second reader of the worker's group that never commits: it only knows where the log ends.
   const reader = log.consumer(workerGroup)
   return {

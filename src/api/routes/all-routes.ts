@@ -3,15 +3,37 @@ import type { ApiApp, ApiRoutes } from '../api-app.ts'
 import type { Doors } from '../doors.ts'
 import { pageAccess } from '../page-access.ts'
 import { campaignRoutes } from './campaign-routes.ts'
+import { customerRoutes } from './customer-routes.ts'
+import { decisionRoutes } from './decision-routes.ts'
+import { importRoutes } from './import-routes.ts'
 import { linkRoutes } from './link-routes.ts'
+import { maintenanceRoutes } from './maintenance-routes.ts'
+import { messageRoutes } from './message-routes.ts'
 import { outboxRoutes } from './outbox-routes.ts'
 import { pageRoutes } from './page-routes.ts'
 import { rejectedEventRoutes } from './rejected-event-routes.ts'
+import { statusRoutes } from './status-routes.ts'
+import { suppressionRoutes } from './suppression-routes.ts'
+import { templateRoutes } from './template-routes.ts'
 import { workspaceFileRoutes } from './workspace-file-routes.ts'
+import { workspaceRoutes } from './workspace-routes.ts'
 
 /** Under /api/v1, behind an admin key. */
 export function adminRoutes(doors: Doors): ApiRoutes[] {
-  return [workspaceFileRoutes(doors), campaignRoutes(doors), rejectedEventRoutes(doors.rejectedEvents)]
+  return [
+    workspaceFileRoutes(doors),
+    campaignRoutes(doors),
+    templateRoutes(doors),
+    customerRoutes(doors),
+    suppressionRoutes(doors),
+    importRoutes(doors),
+    messageRoutes(doors),
+    decisionRoutes(doors),
+    workspaceRoutes(doors),
+    statusRoutes(doors),
+    maintenanceRoutes(doors),
+    rejectedEventRoutes(doors.rejectedEvents),
+  ]
 }
 
 /** From the root: links of messages need no key, pages for operators ask as `pageAccess` says. */

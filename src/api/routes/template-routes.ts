@@ -1,0 +1,97 @@
+import { z } from 'zod'
+import { offerSchema, type Template, templateSchema } from '#contracts/campaign.ts'
+import type { ApiFault } from '#contracts/errors.ts'
+import type { JsonObject } from '#contracts/json.ts'
+import type { WorkspaceDb } from '#platform/store/store.ts'
+import { loadDocuments } from '../../campaign/document-rows.ts'
+import { templateContext } from '../../creative/context.ts'
+import { preview } from '../../creative/preview.ts'
+import { findCustomer } from '../../pipeline/find-customer.ts'
+import { loadCustomers } from '../../profile/customer-rows.ts'
+import type { ApiRoutes } from '../api-app.ts'
+import { principalOf } from '../auth.ts'
+import type { Doors } from '../doors.ts'
+import { sendFault } from '../problem.ts'
+import { adminSecurity } from '../shapes.ts'
+
+const bodySchema = z.object({
+  template: templateSchema.optional().describe('A template as a file has it; or name one that is applied.'),
+  templateId: z.string().max(64).optional(),
+  customer: z.string().min(1).max(256).describe('User id or customer id.'),
+  offerId: z.string().max(64).optional().describe('For `offer.…`.'),
+  event: z
+    .object({ name: z.string(), properties: z.record(z.string(), z.json()).default({}) })
+    .optional()
+    .describe('For `event.…`.'),
+})
+
+export function templateRoutes({ store, settings }: Doors): ApiRoutes {
+  return (app) => {
+    app.post(
+      '/templates/preview',
+      {
+        bodyLimit: 2 * 1024 * 1024,
+        schema: {
+          tags: ['campaigns'],
+          summary: 'A template as a given customer would get it',
+          description:
+            'Variables without a value are listed and shown as ⟨name⟩: that message would be stopped.',
+          security: adminSecurity,
+          body: bodySchema,
+          response: {
+            200: z.object({
+              content: z
+                .object({ subject: z.string(), html: z.string(), text: z.string() })
+                .nullable()
+                .describe('Null where it cannot be rendered at all: see `faults`.'),
+              missing: z.array(z.string()),
+              faults: z.array(z.string()),
+            }),
+          },
+        },
+      },
+      async (request, reply) => {
+        const db = store.read.workspace(principalOf(request).workspace)
+        const { body } = request
+        const template = await templateOf(db, body)
+        if ('code' in template) return sendFault(reply, template)
+        const customerId = await findCustomer(db, body.customer)
+        const customer = (await loadCustomers(db, [customerId])).get(customerId)
+        if (customer === undefined) {
+          const detail = `there is no customer ${body.customer}`
+          return sendFault(reply, { code: 'not_found', detail, field: 'customer' })
+        }
+        const offer = await offerOf(db, body.offerId)
+        if ('code' in offer) return sendFault(reply, offer)
+        const context = templateContext({
+          customerId,
+          traits: customer.profile.traits,
+          trigger: body.event === undefined ? {} : { event: body.event as JsonObject },
+          offer,
+          unsubscribeUrl: `${settings.publicUrl}/u/preview`,
+        })
+        return reply.send(preview(template, context))
+      },
+    )
+  }
+}
+
+async function templateOf(
+  db: WorkspaceDb,
+  { template, templateId }: z.output<typeof bodySchema>,
+): Promise<Template | ApiFault> {
+  if (template !== undefined) return template
+  if (templateId === undefined) {
+    return { code: 'invalid_request', detail: 'give a template, or the templateId of one', field: 'template' }
+  }
+  const stored = (await loadDocuments(db, 'template')).find(({ id }) => id === templateId)
+  if (stored !== undefined) return stored.body as Template
+  return { code: 'not_found', detail: `there is no template ${templateId}`, field: 'templateId' }
+}
+
+async function offerOf(db: WorkspaceDb, offerId: string | undefined) {
+  if (offerId === undefined) return offerSchema.parse({ id: 'preview', name: '⟨offer.name⟩' })
+  const stored = (await loadDocuments(db, 'offer')).find(({ id }) => id === offerId)
+  if (stored !== undefined) return offerSchema.parse(stored.body)
+  return { code: 'not_found' as const, detail: `there is no offer ${offerId}`, field: 'offerId' }
+}

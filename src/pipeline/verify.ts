@@ -1,0 +1,63 @@
+import type { Clock } from '#contracts/clock.ts'
+import type { Store } from '#platform/store/store.ts'
+import { checkAssignments } from './verify/check-assignments.ts'
+import { checkCaps } from './verify/check-caps.ts'
+import { checkEvents } from './verify/check-events.ts'
+import { checkExposures } from './verify/check-exposures.ts'
+import { checkMessages } from './verify/check-messages.ts'
+import { checkProfiles } from './verify/check-profiles.ts'
+import { type CheckName, type CheckResult, checkNames, type Difference } from './verify/difference.ts'
+import { createWorkspaceContexts } from './workspace-context.ts'
+
+export type { Difference } from './verify/difference.ts'
+export { checkNames } from './verify/difference.ts'
+
+export interface Verification {
+  workspace: string
+  /** How many things each check looked at. */
+  checked: Record<CheckName, number>
+  differencesCount: number
+  /** The first of them; see `differencesShownMax`. */
+  differences: Difference[]
+  /** How many a repair mended. */
+  repairedCount: number
+}
+
+export const differencesShownMax = 1000
+
+/**
+ * Counts what is derived again from the primary rows and names each difference; asks of the ledger whether
+ * every rule was kept. A repair mends what is derived (counts of profiles, segments); what the ledger shows
+ * broken stays, for a person to judge.
+ */
+export async function verify(
+  { store, clock }: { store: Store; clock: Clock },
+  workspace: string,
+  { repair }: { repair: boolean },
+): Promise<Verification> {
+  const now = clock.now()
+  const { profiles, segments } = await checkProfiles(store, createWorkspaceContexts(), workspace, {
+    now,
+    repair,
+  })
+  const results: Record<CheckName, CheckResult> = {
+    profiles,
+    segments,
+    events: await checkEvents(store, workspace),
+    messages: await checkMessages(store, workspace),
+    caps: await checkCaps(store, workspace),
+    assignments: await checkAssignments(store, workspace),
+    exposures: await checkExposures(store, workspace),
+  }
+  const all = checkNames.flatMap((name) => results[name].differences)
+  return {
+    workspace,
+    checked: Object.fromEntries(checkNames.map((name) => [name, results[name].checked])) as Record<
+      CheckName,
+      number
+    >,
+    differencesCount: all.length,
+    differences: all.slice(0, differencesShownMax),
+    repairedCount: all.filter(({ repaired }) => repaired).length,
+  }
+}

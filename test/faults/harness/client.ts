@@ -1,0 +1,110 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import type { PlannedEvent } from './traffic-plan.ts'
+import { adminKey, writeKey } from './server-process.ts'
+
+export interface OptOutRecord {
+  userId: string
+  by: 'link' | 'api'
+  acknowledgedAt: number
+  /** What the answer said was under way already. */
+  alreadySending: string[]
+}
+
+/** What clients know: only what was answered. */
+export interface Client {
+  readonly acknowledged: PlannedEvent[]
+  readonly optOuts: OptOutRecord[]
+  /** Sends a batch until it is acknowledged, as the same events each time. */
+  deliver(events: PlannedEvent[]): Promise<void>
+  optOutByLink(userId: string, unsubscribeUrl: string): Promise<void>
+  optOutByApi(userId: string): Promise<void>
+  /** An admin's call; throws when it is refused. */
+  call(method: string, path: string, body?: object): Promise<unknown>
+  /** Resolves at the next acknowledgement of events. */
+  nextAcknowledgement(): Promise<void>
+  /** Nothing is tried again from now on: the run was given up. */
+  giveUp(): void
+}
+
+const retryMs = 50
+const answerMsMax = 5000
+
+export function createClient(url: string): Client {
+  const acknowledged: PlannedEvent[] = []
+  const optOuts: OptOutRecord[] = []
+  let waiting: (() => void)[] = []
+  let stopped = false
+
+  /** Repeats a request that got no answer, or was told to come back; what else is refused throws. */
+  const insist = async (path: string, init: RequestInit): Promise<unknown> => {
+    for (;;) {
+      if (stopped) throw new Error('given up')
+      const response = await tryOnce(`${url}${path}`, init)
+      if (response === null || response.status === 429 || response.status === 503) {
+        await wait(retryMs)
+        continue
+      }
+      if (response.status !== 200) throw new Error(`${path}: ${response.status} ${response.text}`)
+      return JSON.parse(response.text)
+    }
+  }
+  const admin = { authorization: `Bearer ${adminKey}`, 'content-type': 'application/json' }
+  const noteOptOut = (userId: string, by: OptOutRecord['by'], answer: unknown): void => {
+    const { alreadySending } = answer as { alreadySending: string[] }
+    optOuts.push({ userId, by, acknowledgedAt: Date.now(), alreadySending })
+  }
+
+  return {
+    acknowledged,
+    optOuts,
+    async deliver(events) {
+      const timestamp = new Date().toISOString()
+      const batch = events.map((event) => ({ timestamp, ...event }))
+      const answer = await insist('/v1/batch', {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          authorization: `Basic ${Buffer.from(`${writeKey}:`).toString('base64')}`,
+        },
+        body: JSON.stringify({ batch }),
+      })
+      const { accepted, rejected } = answer as { accepted: number; rejected: unknown[] }
+      if (accepted !== events.length || rejected.length > 0) throw new Error(JSON.stringify(answer))
+      acknowledged.push(...events)
+      for (const tell of waiting) tell()
+      waiting = []
+    },
+    async optOutByLink(userId, unsubscribeUrl) {
+      const answer = await insist(new URL(unsubscribeUrl).pathname, {
+        method: 'POST',
+        headers: { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' },
+        body: 'List-Unsubscribe=One-Click',
+      })
+      noteOptOut(userId, 'link', answer)
+    },
+    async optOutByApi(userId) {
+      const answer = await insist(`/api/v1/customers/${userId}/consents/email`, {
+        method: 'PUT',
+        headers: admin,
+        body: JSON.stringify({ state: 'denied', source: 'faults' }),
+      })
+      noteOptOut(userId, 'api', answer)
+    },
+    call: (method, path, body = {}) =>
+      insist(path, { method, headers: admin, body: JSON.stringify(body) }),
+    nextAcknowledgement: () => new Promise((resolve) => waiting.push(resolve)),
+    giveUp() {
+      stopped = true
+    },
+  }
+}
+
+/** Null where there was no whole answer: the server was dead, died, or was dying. */
+async function tryOnce(url: string, init: RequestInit): Promise<{ status: number; text: string } | null> {
+  try {
+    const response = await fetch(url, { ...init, signal: AbortSignal.timeout(answerMsMax) })
+    return { status: response.status, text: await response.text() }
+  } catch {
+    return null
+  }
+}
