@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import type { ApiFault } from '#contracts/errors.ts'
 import { type BackupProgress, backupSqlite } from '#platform/store/backup.ts'
@@ -48,9 +48,15 @@ export async function backUp(
     const detail = `the folder cannot be made: ${error instanceof Error ? error.message : String(error)}`
     return { kind: 'refused', fault: { code: 'invalid_request', detail, field: 'folder' } }
   }
+  if (realpathSync(folder) === realpathSync(dataDir)) {
+    const detail = 'this is the data folder itself: name another'
+    return { kind: 'refused', fault: { code: 'invalid_request', detail, field: 'folder' } }
+  }
   const sources = { 'store.db': location.file, 'log.db': join(dataDir, 'log.db') }
   for (const file of backupFiles) {
     await backupSqlite(sources[file], join(folder, file), (progress) => onProgress(file, progress))
+    // It holds what the store holds: customers, and the secret of our links.
+    chmodSync(join(folder, file), 0o600)
   }
   const manifest = { madeAt: new Date(now).toISOString(), version }
   writeFileSync(join(folder, backupManifest), `${JSON.stringify(manifest)}\n`, { mode: 0o600 })

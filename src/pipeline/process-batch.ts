@@ -89,7 +89,7 @@ function applyRecord(
 /** The pointer rule: the owner of a merged customer hands the record on, without marking it seen. */
 function forward(record: LogRecord, customerId: string): LogAppend {
   return {
-    key: `${record.workspace}\u0000${customerId}`,
+    key: customerKey(record.workspace, customerId),
     body: JSON.stringify({ ...record, customerId }),
   }
 }
@@ -103,25 +103,43 @@ async function prefixUpToMerge(
   records: (LogRecord | null)[],
   now: number,
 ): Promise<(LogRecord | null)[]> {
+  const open = await unmerged(tx, records)
+  if (open.size === 0) return records
   for (const [index, record] of records.entries()) {
-    const from = record === null ? [] : ((record as CustomerEvent).payload.mergeFrom ?? [])
+    const from = mergeFromOf(record).filter((id) => open.has(customerKey(record?.workspace ?? '', id)))
     if (record === null || from.length === 0) continue
-    const db = tx.workspace(record.workspace)
-    const open = await unmerged(db, from)
-    if (open.length === 0) continue
     if (index > 0) return records.slice(0, index)
-    for (const customerId of open) await mergeCustomer(db, customerId, record.customerId, now)
+    for (const customerId of from) {
+      await mergeCustomer(tx.workspace(record.workspace), customerId, record.customerId, now)
+      open.delete(customerKey(record.workspace, customerId))
+    }
   }
   return records
 }
 
-async function unmerged(db: ReturnType<StoreTransaction['workspace']>, ids: string[]): Promise<string[]> {
-  const rows = await db
-    .selectByKeys('customers', 'customer_id', ids)
-    .select(['customers.customer_id', 'customers.merged_into'])
-    .execute()
-  const merged = new Set(rows.filter((row) => row.merged_into !== null).map((row) => row.customer_id))
-  return ids.filter((id) => !merged.has(id))
+/** Customers that records of the batch say were linked to another and whose rows have not moved yet. */
+async function unmerged(tx: StoreTransaction, records: (LogRecord | null)[]): Promise<Set<string>> {
+  const linked = records.filter((record) => record !== null && mergeFromOf(record).length > 0) as LogRecord[]
+  const open = new Set<string>()
+  for (const [workspace, own] of Map.groupBy(linked, (record) => record.workspace)) {
+    const ids = [...new Set(own.flatMap(mergeFromOf))]
+    const rows = await tx
+      .workspace(workspace)
+      .selectByKeys('customers', 'customer_id', ids)
+      .select(['customers.customer_id', 'customers.merged_into'])
+      .execute()
+    const merged = new Set(rows.filter((row) => row.merged_into !== null).map((row) => row.customer_id))
+    for (const id of ids) if (!merged.has(id)) open.add(customerKey(workspace, id))
+  }
+  return open
+}
+
+function mergeFromOf(record: LogRecord | null): string[] {
+  return (record as CustomerEvent | null)?.payload?.mergeFrom ?? []
+}
+
+function customerKey(workspace: string, customerId: string): string {
+  return `${workspace}\u0000${customerId}`
 }
 
 async function openBatches(

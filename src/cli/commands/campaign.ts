@@ -1,0 +1,111 @@
+import { Command } from 'commander'
+import { act, ask, type CliContext } from '../context.ts'
+import { operatorName } from '../operator-name.ts'
+import { done } from '../outcome.ts'
+import { table } from '../table.ts'
+
+interface Listed {
+  id: string
+  name: string
+  version: number
+  state: string
+  waiting: { version: number; state: string } | null
+}
+interface Shown extends Listed {
+  history: { version: number; state: string; actor: string; note: string; createdAt: number }[]
+}
+interface Moved {
+  id: string
+  version: number
+  state: string
+  alreadySending: string[]
+}
+
+const steps = {
+  submit: 'hand a draft in for review',
+  approve: 'approve what waits (by a person)',
+  launch: 'let the approved version run, or a paused one go on',
+  pause: 'send nothing more of it until it is launched again',
+  end: 'end it for good',
+}
+
+export function campaignCommand(context: CliContext): Command {
+  const campaign = new Command('campaign').description('list, show and move campaigns')
+  campaign
+    .command('list')
+    .description('list campaigns with the version in effect')
+    .addHelpText('after', '\nExample:\n  starling campaign list')
+    .action(
+      act(context, async (_options: object, command: Command) => {
+        const answer = await ask<{ items: Listed[] }>(context, command, 'GET', '/campaigns')
+        if (answer.kind === 'failed') return answer
+        const { items } = answer.body
+        if (items.length === 0) return done(items, 'No campaign yet: starling apply FILE makes one.')
+        const rows = items.map((own) => [
+          own.id,
+          own.state,
+          `version ${own.version}`,
+          waitingText(own),
+          own.name,
+        ])
+        return done(items, table(['id', 'state', 'in effect', 'waiting', 'name'], rows))
+      }),
+    )
+  campaign
+    .command('show')
+    .description('show a campaign and its history')
+    .argument('<id>')
+    .addHelpText('after', '\nExample:\n  starling campaign show cart-reminder')
+    .action(
+      act(context, async (id: string, _options: object, command: Command) => {
+        const answer = await ask<Shown>(context, command, 'GET', `/campaigns/${encodeURIComponent(id)}`)
+        return answer.kind === 'failed' ? answer : done(answer.body, shownText(answer.body))
+      }),
+    )
+  for (const [step, description] of Object.entries(steps)) {
+    campaign
+      .command(step)
+      .description(description)
+      .argument('<id>')
+      .option('--note <text>', 'why', '')
+      .option('--actor <name>', 'who does it', operatorName())
+      .addHelpText('after', `\nExample:\n  starling campaign ${step} cart-reminder --note "summer sale"`)
+      .action(
+        act(context, async (id: string, options: { note: string; actor: string }, command: Command) => {
+          const path = `/campaigns/${encodeURIComponent(id)}/${step}`
+          const json = { note: options.note, actor: options.actor }
+          const answer = await ask<Moved>(context, command, 'POST', path, { json })
+          return answer.kind === 'failed' ? answer : done(answer.body, movedText(answer.body))
+        }),
+      )
+  }
+  return campaign
+}
+
+function movedText({ id, version, state, alreadySending }: Moved): string {
+  const underWay =
+    (state === 'paused' || state === 'ended') && alreadySending.length > 0
+      ? `\n${alreadySending.length} messages were being sent already: ${alreadySending.join(', ')}`
+      : ''
+  return `${id} is ${state} (version ${version})${underWay}`
+}
+
+function waitingText({ waiting }: Listed): string {
+  return waiting === null ? '' : `version ${waiting.version}, ${waiting.state}`
+}
+
+function shownText(shown: Shown): string {
+  const rows = shown.history.map(({ version, state, actor, note, createdAt }) => [
+    String(version),
+    state,
+    new Date(createdAt).toISOString(),
+    actor,
+    note,
+  ])
+  return [
+    `${shown.name} (${shown.id}): ${shown.state}, version ${shown.version}`,
+    ...(shown.waiting === null ? [] : [`waiting: ${waitingText(shown)}`]),
+    '',
+    table(['version', 'state', 'since', 'by', 'note'], rows),
+  ].join('\n')
+}

@@ -1,0 +1,47 @@
+import { Command } from 'commander'
+import type { DecisionExplanation } from '../../decision/explain.ts'
+import { formatExplanation } from '../../decision/format-explanation.ts'
+import { act, ask, type CliContext } from '../context.ts'
+import { done } from '../outcome.ts'
+import { table } from '../table.ts'
+
+type Explained = DecisionExplanation & { messageIds: string[] }
+interface Story {
+  id: string
+  state: string
+  reason: string
+  address: string
+  transitions: { state: string; reason: string; at: number }[]
+}
+
+export function explainCommand(context: CliContext): Command {
+  return new Command('explain')
+    .description('why a decision came out as it did, and what became of its message')
+    .argument('<id>', 'of a decision, or of a message')
+    .addHelpText('after', '\nExample:\n  starling explain 4f1c2f0e9b7d4b3fa1c0d9e8b7a6c5d4')
+    .action(
+      act(context, async (id: string, _options: object, command: Command) => {
+        const path = `/decisions/${encodeURIComponent(id)}`
+        const answer = await ask<Explained>(context, command, 'GET', path)
+        if (answer.kind === 'failed') return answer
+        const workspace = await ask<{ reportingCurrency: string }>(context, command, 'GET', '/workspace')
+        if (workspace.kind === 'failed') return workspace
+        const messages: Story[] = []
+        for (const messageId of answer.body.messageIds) {
+          const story = await ask<Story>(context, command, 'GET', `/messages/${messageId}`)
+          if (story.kind === 'failed') return story
+          messages.push(story.body)
+        }
+        const text = [
+          formatExplanation(answer.body, workspace.body.reportingCurrency),
+          ...messages.map(storyText),
+        ].join('\n')
+        return done({ ...answer.body, messages }, text)
+      }),
+    )
+}
+
+function storyText({ id, address, transitions }: Story): string {
+  const rows = transitions.map(({ state, reason, at }) => [new Date(at).toISOString(), state, reason])
+  return `Message ${id} to ${address}\n${table(['at', 'state', 'reason'], rows)}`
+}

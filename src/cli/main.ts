@@ -1,0 +1,75 @@
+import { Command, CommanderError } from 'commander'
+import { version } from '../api/version.ts'
+import { applyCommand } from './commands/apply.ts'
+import { backupCommand } from './commands/backup.ts'
+import { campaignCommand } from './commands/campaign.ts'
+import { explainCommand } from './commands/explain.ts'
+import { importCommand } from './commands/import.ts'
+import { killSwitchCommand } from './commands/kill-switch.ts'
+import { reportCommand } from './commands/report.ts'
+import { resolveCommand } from './commands/resolve.ts'
+import { restoreCommand } from './commands/restore.ts'
+import { sendModeCommand } from './commands/send-mode.ts'
+import { serveCommand } from './commands/serve.ts'
+import { statusCommand } from './commands/status.ts'
+import { verifyCommand } from './commands/verify.ts'
+import type { CliContext } from './context.ts'
+import { exitCodes } from './exit-codes.ts'
+
+const context: CliContext = {
+  environment: process.env,
+  folder: process.cwd(),
+  isTerminal: process.stderr.isTTY === true,
+  stdout: (text) => process.stdout.write(text),
+  stderr: (text) => process.stderr.write(text),
+  // Not process.exit: what was printed into a pipe must get out first.
+  exit: (code) => {
+    process.exitCode = code
+  },
+}
+
+const program = new Command('starling')
+  .description('For every customer and every moment, the best next thing to do.')
+  .version(version)
+  .option('--json', 'print JSON, for programs')
+  .option('--data-dir <folder>', 'the data folder (STARLING_DATA_DIR, dataDir in starling.yaml)')
+  .configureHelp({ showGlobalOptions: true })
+  .addHelpText(
+    'after',
+    '\nCommands find the server of this machine by its data folder, another by STARLING_URL and STARLING_ADMIN_KEY.\nExit codes: 0 done, 64 command line, 65 data, 69 no server, 70 internal, 73 folder in use, 78 settings.',
+  )
+for (const command of [
+  serveCommand,
+  applyCommand,
+  campaignCommand,
+  reportCommand,
+  explainCommand,
+  importCommand,
+  statusCommand,
+  killSwitchCommand,
+  sendModeCommand,
+  resolveCommand,
+  verifyCommand,
+  backupCommand,
+  restoreCommand,
+]) {
+  program.addCommand(command(context))
+}
+beStrict(program)
+
+try {
+  await program.parseAsync(process.argv)
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error
+  process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
+}
+
+/** Faults of the command line become an error instead of an exit, and name the help. */
+function beStrict(command: Command): void {
+  command.exitOverride().showHelpAfterError(`(${fullName(command)} --help says how)`)
+  for (const inner of command.commands) beStrict(inner)
+}
+
+function fullName(command: Command): string {
+  return command.parent === null ? command.name() : `${fullName(command.parent)} ${command.name()}`
+}
