@@ -149,15 +149,20 @@ export async function countMessages(db: WorkspaceDb): Promise<Partial<Record<Mes
 
 /** A merge: the messages of one customer become the other's. The caller holds both customers' locks. */
 export async function moveMessages(db: WorkspaceDb, fromId: string, intoId: string): Promise<void> {
+  const theirs = db
+    .selectFrom('messages')
+    .select('messages.message_id')
+    .where('messages.customer_id', '=', fromId)
+  // By the message: the outbox has no order by customer, and is not asked in one.
+  await db
+    .updateTable('outbox')
+    .set({ customer_id: intoId })
+    .where('outbox.message_id', 'in', theirs)
+    .execute()
   await db
     .updateTable('messages')
     .set({ customer_id: intoId })
     .where('messages.customer_id', '=', fromId)
-    .execute()
-  await db
-    .updateTable('outbox')
-    .set({ customer_id: intoId })
-    .where('outbox.customer_id', '=', fromId)
     .execute()
 }
 

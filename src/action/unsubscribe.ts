@@ -48,9 +48,10 @@ export async function unsubscribe(
       .where('messages.customer_id', '=', customerId)
       .where('messages.channel', '=', channel)
       .where('messages.state', '=', 'sending')
-      .orderBy('messages.message_id')
       .execute()
-    return { kind: 'unsubscribed', customerId, channel, alreadySending: sending.map((row) => row.message_id) }
+    // Sorted here: asked to sort, SQLite walks the key of the whole workspace instead of the customer's index.
+    const alreadySending = sending.map((row) => row.message_id).sort()
+    return { kind: 'unsubscribed', customerId, channel, alreadySending }
   })
 }
 

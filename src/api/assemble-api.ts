@@ -7,6 +7,7 @@ import { createIdentities } from '../profile/identities.ts'
 import { createAuth, type KeysPort } from './auth.ts'
 import { createApi } from './create-api.ts'
 import type { Doors } from './doors.ts'
+import { buildOpenApi } from './openapi.ts'
 import { createRejectedEvents } from './rejected-events.ts'
 import { adminRoutes, publicRoutes } from './routes/all-routes.ts'
 import { version } from './version.ts'
@@ -14,6 +15,8 @@ import { version } from './version.ts'
 export interface ApiServer {
   /** Resolves to the address it listens on. */
   listen(at: { host: string; port: number }): Promise<string>
+  /** The OpenAPI document of every path. */
+  document(): Promise<object>
   close(): Promise<void>
 }
 
@@ -40,7 +43,7 @@ export async function assembleApi(
     publicUrl: parts.settings.publicUrl,
     version,
   })
-  return { listen: (at) => app.listen(at), close: () => app.close() }
+  return { listen: (at) => app.listen(at), document: () => buildOpenApi(app), close: () => app.close() }
 }
 
 function storedKeys(store: Store): KeysPort {

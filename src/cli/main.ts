@@ -33,7 +33,6 @@ const program = new Command('starling')
   .version(version)
   .option('--json', 'print JSON, for programs')
   .option('--data-dir <folder>', 'the data folder (STARLING_DATA_DIR, dataDir in starling.yaml)')
-  .configureHelp({ showGlobalOptions: true })
   .addHelpText(
     'after',
     '\nCommands find the server of this machine by its data folder, another by STARLING_URL and STARLING_ADMIN_KEY.\nExit codes: 0 done, 64 command line, 65 data, 69 no server, 70 internal, 73 folder in use, 78 settings.',
@@ -66,7 +65,10 @@ try {
 
 /** Faults of the command line become an error instead of an exit, and name the help. */
 function beStrict(command: Command): void {
-  command.exitOverride().showHelpAfterError(`(${fullName(command)} --help says how)`)
+  command
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError(`(${fullName(command)} --help says how)`)
   for (const inner of command.commands) beStrict(inner)
 }
 

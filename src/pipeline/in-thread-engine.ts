@@ -31,6 +31,8 @@ export async function openInThreadEngine(options: {
   partitions?: number
   logger: Logger
   settings?: Partial<EngineSettings>
+  /** A PostgreSQL to keep the rows in, instead of a file in the folder. */
+  storeUrl?: string
   /** Runs before the roles are assembled: a door that opens here can still say what its address is. */
   openDoors?: (parts: EngineParts) => Promise<void>
 }): Promise<InThreadEngine> {
@@ -40,7 +42,10 @@ export async function openInThreadEngine(options: {
     partitions: options.partitions ?? 1,
     wallClock: systemClock,
   })
-  const store = await openStore({ file: join(options.dataDir, 'store.db') })
+  const { storeUrl } = options
+  const store = await openStore(
+    storeUrl === undefined ? { file: join(options.dataDir, 'store.db') } : { url: storeUrl },
+  )
   const parts: EngineParts = {
     store,
     log,

@@ -1,4 +1,5 @@
 import type { Clock } from '#contracts/clock.ts'
+import { dayUtcOf } from '#platform/ids/ids.ts'
 import type { Store } from '#platform/store/store.ts'
 import { checkAssignments } from './verify/check-assignments.ts'
 import { checkCaps } from './verify/check-caps.ts'
@@ -23,6 +24,14 @@ export interface Verification {
   repairedCount: number
 }
 
+export interface VerifyParts {
+  store: Store
+  clock: Clock
+  wallClock: Clock
+  /** How long the store keeps events. */
+  eventsKeepDays: number
+}
+
 export const differencesShownMax = 1000
 
 /**
@@ -31,19 +40,21 @@ export const differencesShownMax = 1000
  * broken stays, for a person to judge.
  */
 export async function verify(
-  { store, clock }: { store: Store; clock: Clock },
+  { store, clock, wallClock, eventsKeepDays }: VerifyParts,
   workspace: string,
   { repair }: { repair: boolean },
 ): Promise<Verification> {
   const now = clock.now()
   const { profiles, segments } = await checkProfiles(store, createWorkspaceContexts(), workspace, {
     now,
+    // A day more than is kept: house-keeping may be about to delete it.
+    keptFromDay: dayUtcOf(wallClock.now()) - eventsKeepDays + 1,
     repair,
   })
   const results: Record<CheckName, CheckResult> = {
     profiles,
     segments,
-    events: await checkEvents(store, workspace),
+    events: await checkEvents(store, workspace, wallClock.now()),
     messages: await checkMessages(store, workspace),
     caps: await checkCaps(store, workspace),
     assignments: await checkAssignments(store, workspace),

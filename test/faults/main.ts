@@ -10,7 +10,7 @@ const { values } = parseArgs({
   options: {
     kills: { type: 'string', default: '20' },
     seed: { type: 'string', default: '1' },
-    customers: { type: 'string', default: '500' },
+    customers: { type: 'string', default: '900' },
   },
 })
 const inFlightMax = 32
@@ -28,7 +28,10 @@ process.exit(broken.length === 0 ? 0 : 1)
 
 function missedBars(own: FaultReport): string[] {
   const bars: [boolean, string][] = [
-    [own.unknown <= own.kills * inFlightMax, `${own.unknown} unknown, more than ${own.kills} × ${inFlightMax}`],
+    [
+      own.unknown <= own.kills * inFlightMax,
+      `${own.unknown} unknown, more than ${own.kills} × ${inFlightMax}`,
+    ],
     [own.kills_inside * 2 >= own.kills, `only ${own.kills_inside} of ${own.kills} kills were inside`],
     [own.cap_refusals >= 100, `only ${own.cap_refusals} cap refusals`],
     [own.optouts >= 100, `only ${own.optouts} opt-outs`],

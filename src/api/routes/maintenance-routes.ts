@@ -30,7 +30,8 @@ const verificationSchema = z
 const verifyText =
   'Counts what is derived again from the primary rows, and asks of the ledger whether every rule was kept. Each difference is named.'
 
-export function maintenanceRoutes({ store, clock, wallClock, location, config }: Doors): ApiRoutes {
+export function maintenanceRoutes({ store, clock, wallClock, location, config, settings }: Doors): ApiRoutes {
+  const parts = { store, clock, wallClock, eventsKeepDays: settings.eventsKeepDays }
   return (app) => {
     app.get(
       '/verify',
@@ -43,7 +44,7 @@ export function maintenanceRoutes({ store, clock, wallClock, location, config }:
           response: { 200: verificationSchema },
         },
       },
-      (request) => verify({ store, clock }, principalOf(request).workspace, { repair: false }),
+      (request) => verify(parts, principalOf(request).workspace, { repair: false }),
     )
 
     app.post(
@@ -58,8 +59,7 @@ export function maintenanceRoutes({ store, clock, wallClock, location, config }:
           response: { 200: verificationSchema },
         },
       },
-      (request) =>
-        verify({ store, clock }, principalOf(request).workspace, { repair: request.body?.repair ?? false }),
+      (request) => verify(parts, principalOf(request).workspace, { repair: request.body?.repair ?? false }),
     )
 
     app.post(

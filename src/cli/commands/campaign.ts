@@ -67,13 +67,13 @@ export function campaignCommand(context: CliContext): Command {
       .command(step)
       .description(description)
       .argument('<id>')
-      .option('--note <text>', 'why', '')
+      .option('--note <text>', 'why')
       .option('--actor <name>', 'who does it', operatorName())
       .addHelpText('after', `\nExample:\n  starling campaign ${step} cart-reminder --note "summer sale"`)
       .action(
-        act(context, async (id: string, options: { note: string; actor: string }, command: Command) => {
+        act(context, async (id: string, options: { note?: string; actor: string }, command: Command) => {
           const path = `/campaigns/${encodeURIComponent(id)}/${step}`
-          const json = { note: options.note, actor: options.actor }
+          const json = { note: options.note ?? '', actor: options.actor }
           const answer = await ask<Moved>(context, command, 'POST', path, { json })
           return answer.kind === 'failed' ? answer : done(answer.body, movedText(answer.body))
         }),

@@ -27,7 +27,10 @@ export function verifyCommand(context: CliContext): Command {
         if (server === null) return verifyFolder(context, dataDir, repair)
         if ('kind' in server) return server
         const answer = await callServer<Verification>(server, 'POST', '/verify', { json: { repair } })
-        return answer.kind === 'failed' ? answer : outcomeOf([answer.body])
+        if (answer.kind === 'answer') return outcomeOf([answer.body])
+        // A server that was killed leaves its address behind; one that lives holds the folder.
+        const isGone = answer.exitCode === exitCodes.unreachable && answer.details === undefined
+        return isGone && !context.environment.STARLING_URL ? verifyFolder(context, dataDir, repair) : answer
       }),
     )
 }
@@ -35,15 +38,17 @@ export function verifyCommand(context: CliContext): Command {
 /** Nobody serves: this process takes the folder for as long as it looks. */
 async function verifyFolder(context: CliContext, dataDir: string, repair: boolean): Promise<Outcome> {
   const config = readConfig({ ...context.environment, STARLING_DATA_DIR: dataDir }, context.folder)
-  const url = config.kind === 'config' ? config.config.databaseUrl : undefined
+  if (config.kind === 'faults') return failed(exitCodes.config, config.faults.join('\n'))
+  const { databaseUrl: url, eventsKeepDays } = config.config
   const owner = ownFolder(dataDir)
   if (owner.kind === 'taken') return failed(exitCodes.folderInUse, owner.message)
   try {
     const store = await openStore(url === undefined ? { file: join(dataDir, 'store.db') } : { url })
     try {
+      const parts = { store, clock: systemClock, wallClock: systemClock, eventsKeepDays }
       const found: Verification[] = []
       for (const { workspace } of await listWorkspaces(store.read)) {
-        found.push(await verify({ store, clock: systemClock }, workspace, { repair }))
+        found.push(await verify(parts, workspace, { repair }))
       }
       return outcomeOf(found)
     } finally {

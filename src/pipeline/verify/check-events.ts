@@ -3,9 +3,11 @@ import type { Store } from '#platform/store/store.ts'
 import { type CheckResult, difference } from './difference.ts'
 
 const shownMax = 100
+/** The longest that the log keeps a record; marks are kept longer than that. */
+const comesAgainMs = 30 * 86_400_000
 
-/** Every event kept has its mark against duplicates, and every mark its event. */
-export async function checkEvents(store: Store, workspace: string): Promise<CheckResult> {
+/** Every event kept is kept once, and every one that may still come again has its mark against duplicates. */
+export async function checkEvents(store: Store, workspace: string, wallNow: number): Promise<CheckResult> {
   return store.snapshot(async (scope) => {
     const db = scope.workspace(workspace)
     const unmarked = await db
@@ -17,6 +19,7 @@ export async function checkEvents(store: Store, workspace: string): Promise<Chec
       )
       .select('events.event_id')
       .where('event_dedupe.event_id', 'is', null)
+      .where('events.received_at', '>=', wallNow - comesAgainMs)
       .limit(shownMax)
       .execute()
     const twice = await db

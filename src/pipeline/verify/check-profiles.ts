@@ -1,9 +1,8 @@
-import type { Customer, Profile } from '#contracts/profile.ts'
+import type { Customer, EventCounts, Profile } from '#contracts/profile.ts'
 import type { ReportingCurrency } from '#platform/money/reporting-currency.ts'
 import type { RowOf, Store, StoreTransaction, WorkspaceDb } from '#platform/store/store.ts'
 import { loadCustomers, saveCustomers } from '../../profile/customer-rows.ts'
 import { loadCustomerEvents } from '../../profile/event-rows.ts'
-import { newProfile } from '../../profile/profile.ts'
 import { differingCounts, recountProfile } from '../../profile/recount.ts'
 import { nextSegmentChangeAt, updateSegments } from '../../profile/segments.ts'
 import { setTimers } from '../timer-rows.ts'
@@ -24,8 +23,9 @@ export async function checkProfiles(
   store: Store,
   contexts: WorkspaceContexts,
   workspace: string,
-  { now, repair }: { now: number; repair: boolean },
+  look: ProfileLook & { repair: boolean },
 ): Promise<ProfileCheck> {
+  const { now, repair } = look
   const result: ProfileCheck = {
     profiles: { checked: 0, differences: [] },
     segments: { checked: 0, differences: [] },
@@ -39,7 +39,7 @@ export async function checkProfiles(
     for (const row of rows) {
       if (row.merged_into !== null) continue
       const stored = JSON.parse(row.profile_json) as Profile
-      const found = await compare(db, context, row.customer_id, stored, now)
+      const found = await compare(db, context, row.customer_id, stored, look)
       result.profiles.checked += 1
       result.profiles.differences.push(...found.counts)
       // The worker has yet to look at this one, and what it then enters triggers: no difference.
@@ -52,8 +52,14 @@ export async function checkProfiles(
       }
     }
   })
-  if (repair) await repairAll(store, contexts, workspace, wrong, now, result)
+  if (repair) await repairAll(store, contexts, workspace, wrong, look, result)
   return result
+}
+
+export interface ProfileLook {
+  now: number
+  /** Days since the epoch, UTC: events from before are kept no longer. */
+  keptFromDay: number
 }
 
 interface Wrong {
@@ -75,10 +81,10 @@ async function compare(
   context: WorkspaceContext,
   customerId: string,
   stored: Profile,
-  now: number,
+  { now, keptFromDay }: ProfileLook,
 ): Promise<{ counts: Difference[]; segments: Difference[] }> {
-  const recounted = await recount(db, customerId, stored, context.currency)
-  const counts = differingCounts(stored, recounted, 0).map((name) =>
+  const recounted = await recount(db, customerId, stored, context.currency, keptFromDay)
+  const counts = differingCounts(stored, recounted, keptFromDay).map((name) =>
     difference(
       'profiles',
       customerId,
@@ -97,15 +103,37 @@ async function compare(
   return { counts, segments }
 }
 
-/** The stored profile with the counts that its events make. */
+/** The stored profile with the counts that its events make; what is older than they reach stays as it was. */
 async function recount(
   db: WorkspaceDb,
   customerId: string,
   stored: Profile,
   currency: ReportingCurrency,
+  keptFromDay: number,
 ): Promise<Profile> {
-  const recounted = recountProfile(await loadCustomerEvents(db, customerId), currency)
-  return { ...stored, counts: recounted?.counts ?? newProfile(0).counts }
+  const recounted = recountProfile(await loadCustomerEvents(db, customerId), currency)?.counts ?? {}
+  const counts = { ...recounted }
+  for (const [name, old] of Object.entries(stored.counts)) {
+    if (old.firstAt >= keptFromDay * 86_400_000) continue
+    counts[name] = withOlder(old, Object.hasOwn(recounted, name) ? recounted[name] : undefined, keptFromDay)
+  }
+  return { ...stored, counts }
+}
+
+/** Of a name that is older than the events kept: its days from then on as counted, the others as stored. */
+function withOlder(stored: EventCounts, counted: EventCounts | undefined, keptFromDay: number): EventCounts {
+  const isKept = ([day]: EventCounts['days'][number]): boolean => day >= keptFromDay
+  const sums = (days: EventCounts['days']): [number, number] =>
+    days.reduce(([count, value], [, more, worth]) => [count + more, value + worth], [0, 0])
+  const newer = (counted?.days ?? []).filter(isKept)
+  const [countWas, valueWas] = sums(stored.days.filter(isKept))
+  const [countIs, valueIs] = sums(newer)
+  return {
+    ...stored,
+    total: stored.total - countWas + countIs,
+    valueMicros: stored.valueMicros - valueWas + valueIs,
+    days: [...stored.days.filter((day) => !isKept(day)), ...newer],
+  }
 }
 
 function told(profile: Profile, name: string): string {
@@ -135,14 +163,14 @@ async function repairAll(
   contexts: WorkspaceContexts,
   workspace: string,
   wrong: Wrong[],
-  now: number,
+  look: ProfileLook,
   result: ProfileCheck,
 ): Promise<void> {
   const repaired = new Set<string>()
   for (let from = 0; from < wrong.length; from += repairedPerTransaction) {
     const some = wrong.slice(from, from + repairedPerTransaction)
     await store.transaction(async (tx) => {
-      for (const customerId of await repairSome(tx, contexts, workspace, some, now)) repaired.add(customerId)
+      for (const customerId of await repairSome(tx, contexts, workspace, some, look)) repaired.add(customerId)
     })
   }
   for (const own of [...result.profiles.differences, ...result.segments.differences]) {
@@ -155,7 +183,7 @@ async function repairSome(
   contexts: WorkspaceContexts,
   workspace: string,
   wrong: Wrong[],
-  now: number,
+  { now, keptFromDay }: ProfileLook,
 ): Promise<string[]> {
   const context = await contexts.load(tx, workspace)
   if (context === null) return []
@@ -167,7 +195,7 @@ async function repairSome(
   for (const { customerId, mendSegments } of wrong) {
     const customer = customers.get(customerId)
     if (customer === undefined || customer.mergedInto !== null) continue
-    customer.profile = await recount(db, customerId, customer.profile, context.currency)
+    customer.profile = await recount(db, customerId, customer.profile, context.currency, keptFromDay)
     mended.push(customer)
     if (!mendSegments) continue
     updateSegments(customer.profile, context.segments, now)

@@ -16,8 +16,8 @@ export interface LogConnection {
 }
 
 /**
- * The log as a role's thread sees it: appends go to the log's thread, one transferred buffer a call;
- * consumers read the file themselves.
+ * The log as a role's thread sees it: appends go to the log's thread, a transferred buffer a call and a
+ * message a turn of the event loop; consumers read the file themselves.
  */
 export function createLogClient(
   connection: LogConnection,
@@ -38,6 +38,13 @@ export function createLogClient(
     calls.answerAll({ kind: 'unavailable', reason: 'the event log has stopped' })
   })
   const tell = (request: LogRequest): void => port.postMessage(request)
+  let frames: ArrayBuffer[] = []
+  const sendFrames = (): void => {
+    if (frames.length === 0) return
+    const sent = frames
+    frames = []
+    port.postMessage(sent, sent)
+  }
 
   return {
     partitions,
@@ -52,7 +59,7 @@ export function createLogClient(
       }
       return new Promise((resolve) => {
         calls.add(callId, bytes, resolve)
-        port.postMessage(frame, [frame])
+        if (frames.push(frame) === 1) setImmediate(sendFrames)
       })
     },
     consumer(group) {

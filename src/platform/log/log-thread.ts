@@ -7,7 +7,7 @@ import type { LogLimits } from './log-limits.ts'
 import { createLogSignal } from './log-signal.ts'
 import { createSqliteLog, type SqliteLog } from './sqlite-log.ts'
 
-/** What a client sends beside append frames (bare ArrayBuffers). */
+/** What a client sends beside its append frames (an array of ArrayBuffers, those of one turn). */
 export type LogRequest =
   | { kind: 'register'; group: string }
   | { kind: 'committed'; group: string; partition: number; offset: number }
@@ -85,10 +85,12 @@ function serve(
     if (result.kind === 'appended') answers.appended.push(callId)
     else answers.refused.push([callId, result])
   }
-  port.on('message', (message: ArrayBuffer | LogRequest) => {
-    if (message instanceof ArrayBuffer) {
-      const { callId, runs } = decodeAppend(message)
-      commits.submit(runs, (result) => answer(callId, result))
+  port.on('message', (message: ArrayBuffer[] | LogRequest) => {
+    if (Array.isArray(message)) {
+      for (const frame of message) {
+        const { callId, runs } = decodeAppend(frame)
+        commits.submit(runs, (result) => answer(callId, result))
+      }
     } else if (message.kind === 'register') {
       log.consumed.register(message.group)
     } else {

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import type { PlannedEvent } from './traffic-plan.ts'
 import { adminKey, writeKey } from './server-process.ts'
+import type { PlannedEvent } from './traffic-plan.ts'
 
 export interface OptOutRecord {
   userId: string
@@ -90,8 +90,7 @@ export function createClient(url: string): Client {
       })
       noteOptOut(userId, 'api', answer)
     },
-    call: (method, path, body = {}) =>
-      insist(path, { method, headers: admin, body: JSON.stringify(body) }),
+    call: (method, path, body = {}) => insist(path, { method, headers: admin, body: JSON.stringify(body) }),
     nextAcknowledgement: () => new Promise((resolve) => waiting.push(resolve)),
     giveUp() {
       stopped = true

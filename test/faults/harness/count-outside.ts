@@ -85,7 +85,8 @@ function* lostEvents(all: (sql: string) => Row[], unique: Map<string, PlannedEve
 
 function* undecided(all: (sql: string) => Row[], unique: Map<string, PlannedEvent>): Iterable<string> {
   const decided = new Set(all('select trigger_id from decisions').map((row) => row.trigger_id))
-  for (const event of unique.values()) if (isTrigger(event) && !decided.has(event.messageId)) yield event.messageId
+  for (const event of unique.values())
+    if (isTrigger(event) && !decided.has(event.messageId)) yield event.messageId
 }
 
 function* decidedTwice(all: (sql: string) => Row[]): Iterable<string> {
@@ -94,7 +95,8 @@ function* decidedTwice(all: (sql: string) => Row[]): Iterable<string> {
 
 function* unended(messages: Row[]): Iterable<string> {
   const ends = new Set(['sent', 'failed', 'unknown', 'lapsed'])
-  for (const row of messages) if (!ends.has(String(row.state))) yield `${row.message_id} is ${row.state} (${row.reason})`
+  for (const row of messages)
+    if (!ends.has(String(row.state))) yield `${row.message_id} is ${row.state} (${row.reason})`
 }
 
 function* unqueued(all: (sql: string) => Row[]): Iterable<string> {
@@ -106,7 +108,8 @@ function* unqueued(all: (sql: string) => Row[]): Iterable<string> {
 
 function* sentToNobody(messages: Row[], mails: ReceivedMail[]): Iterable<string> {
   const got = new Set(mails.map((mail) => mail.messageId))
-  for (const row of messages) if (row.state === 'sent' && !got.has(String(row.message_id))) yield String(row.message_id)
+  for (const row of messages)
+    if (row.state === 'sent' && !got.has(String(row.message_id))) yield String(row.message_id)
 }
 
 function* unrecorded(messages: Row[], mails: ReceivedMail[]): Iterable<string> {
@@ -136,7 +139,8 @@ function* profileDifferences(
       counts: Record<string, { total: number }>
     }
     if (profile.email === undefined) continue
-    for (const [name, { total }] of Object.entries(profile.counts)) counted.set(`${profile.email} ${name}`, total)
+    for (const [name, { total }] of Object.entries(profile.counts))
+      counted.set(`${profile.email} ${name}`, total)
   }
   for (const key of new Set([...expected.keys(), ...counted.keys()])) {
     const difference = (counted.get(key) ?? 0) - (expected.get(key) ?? 0)

@@ -180,7 +180,15 @@ function createOptOuts({ client, mailServer }: World, customers: PlannedCustomer
 }
 
 type KillMoment = 'sending' | 'acknowledged' | 'any' | 'starting'
-const moments: KillMoment[] = ['sending', 'acknowledged', 'sending', 'acknowledged', 'any', 'sending', 'starting']
+const moments: KillMoment[] = [
+  'sending',
+  'acknowledged',
+  'sending',
+  'acknowledged',
+  'any',
+  'sending',
+  'starting',
+]
 /** No moment of the kind came: the phase's traffic is over. */
 const patienceMs = 3000
 

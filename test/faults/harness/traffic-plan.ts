@@ -28,7 +28,9 @@ const optOutShare = 0.45
 
 /** The whole run's traffic, from its seed: what is sent does not depend on when the server dies. */
 export function planTraffic(random: Random, size: { customers: number; phases: number }): PlannedCustomer[] {
-  return Array.from({ length: size.customers }, (_, index) => planCustomer(random, `user-${index}`, size.phases))
+  return Array.from({ length: size.customers }, (_, index) =>
+    planCustomer(random, `user-${index}`, size.phases),
+  )
 }
 
 export function addressOf(userId: string): string {

@@ -4,12 +4,12 @@ import { join } from 'node:path'
 import type { LogAppend } from '#contracts/event-log.ts'
 import { createSteppedClock, type SteppedClock } from '#platform/clock/stepped-clock.ts'
 import { customerIdOf } from '#platform/ids/ids.ts'
-import type { RowOf, WorkspaceTable } from '#platform/store/store.ts'
+import type { RowOf, Store, WorkspaceTable } from '#platform/store/store.ts'
 import { parseWorkspaceFile } from '../../../src/campaign/workspace-file.ts'
 import { createIngest } from '../../../src/ingest/ingest.ts'
 import { parseRequest } from '../../../src/ingest/parse-request.ts'
 import { applyWorkspaceFile, moveCampaign } from '../../../src/pipeline/change-workspace.ts'
-import type { EngineSettings } from '../../../src/pipeline/engine-parts.ts'
+import type { EngineParts, EngineSettings } from '../../../src/pipeline/engine-parts.ts'
 import { firstStart } from '../../../src/pipeline/first-start.ts'
 import { type InThreadEngine, openInThreadEngine } from '../../../src/pipeline/in-thread-engine.ts'
 import { createIdentities } from '../../../src/profile/identities.ts'
@@ -38,17 +38,28 @@ export interface EngineWorld {
   /** Outcomes of the customer's decisions, in their order. */
   decisionsOf(userId: string): Promise<string[]>
   apply(yaml: string): Promise<void>
+  /** Closes the engine and leaves the folder. */
+  leave(): Promise<void>
+  /** Closes the engine and removes the folder. */
   close(): Promise<void>
 }
 
 const actor = { workspace, actor: 'ann' }
 
 /** The engine on a folder of its own, with the file applied and its campaigns live. */
-export async function openEngineWorld(
-  yaml: string,
-  settings: Partial<EngineSettings> = {},
+export function openEngineWorld(yaml: string, settings: Partial<EngineSettings> = {}): Promise<EngineWorld> {
+  return openEngineOn(mkdtempSync(join(tmpdir(), 'starling-engine-')), { yaml, settings })
+}
+
+/** The engine on this folder, as it may have been left. `wrapStore`: what its roles get instead of the store. */
+export async function openEngineOn(
+  dataDir: string,
+  {
+    yaml,
+    settings = {},
+    wrapStore,
+  }: { yaml?: string; settings?: Partial<EngineSettings>; wrapStore?: (store: Store) => Store } = {},
 ): Promise<EngineWorld> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'starling-engine-'))
   const clock = createSteppedClock(start)
   const errors: string[] = []
   const logger = {
@@ -57,7 +68,10 @@ export async function openEngineWorld(
     info() {},
     debug() {},
   }
-  const engine = await openInThreadEngine({ dataDir, clock, seed: 11, logger, settings })
+  const openDoors = async (parts: EngineParts): Promise<void> => {
+    if (wrapStore !== undefined) parts.store = wrapStore(parts.store)
+  }
+  const engine = await openInThreadEngine({ dataDir, clock, seed: 11, logger, settings, openDoors })
   const { store, log } = engine.parts
   await firstStart(store, {
     workspace,
@@ -80,7 +94,7 @@ export async function openEngineWorld(
       }
     }
   }
-  await apply(yaml)
+  if (yaml !== undefined) await apply(yaml)
   const rows = async <T extends WorkspaceTable>(table: T): Promise<RowOf<T>[]> =>
     (await store.read.workspace(workspace).selectFrom(table).selectAll().execute()) as RowOf<T>[]
   const append = async (records: LogAppend[]): Promise<void> => {
@@ -119,6 +133,7 @@ export async function openEngineWorld(
       own.sort((a, b) => a.decided_at - b.decided_at)
       return own.map((row) => row.outcome)
     },
+    leave: () => engine.close(),
     async close() {
       await engine.close()
       rmSync(dataDir, { recursive: true })
