@@ -25,10 +25,10 @@ import { createSeededRandom } from '#platform/random/seeded-random.ts'
 
 /**
  * Decisions per second in one thread: the facts of 20 candidates are put together, guarded by every
- * guardrail, decided and recorded. Each customer has 5 contacts, 2 frequency caps, quiet hours and a feature
- * vector of 64 doubles, as `featureVector` makes it of 12 declared traits. Divided by a bare loop of the
- * arithmetic alone over the same vectors, in alternating rounds: a busy machine slows both. The other lines
- * show what becomes of it without a single feature that is 0, and with the candidates in 10 campaigns.
+ * guardrail, decided and recorded. Each customer has 6 contacts, 3 frequency caps that count them, quiet
+ * hours and a feature vector of 64 doubles, none of them 0. Divided by a bare loop of the arithmetic alone
+ * over the same vectors, in alternating rounds: a busy machine slows both. Beside it the same with vectors as
+ * `featureVector` makes them of 12 declared traits, and with the candidates in 10 campaigns.
  */
 const rounds = 240
 const warmUpRounds = 80
@@ -48,6 +48,7 @@ const complete: string[] = []
 const settings: GuardrailSettings = {
   frequencyCaps: [
     { sendsMax: 6, window: { hours: 168 } },
+    { sendsMax: 3, window: { localDays: 1 } },
     { sendsMax: 2, window: { hours: 24 }, channel: 'sms' },
   ],
   quietHours: { from: '21:00', until: '08:00' },
@@ -66,19 +67,21 @@ const workspace: WorkspaceSettings = {
 const runner = createGuardrailRunner(await loadGuardrails())
 let workDone = 0
 
-const { value, baseline, ratio } = measure({ campaigns: 1, offers: 10, isDense: false })
-measure({ campaigns: 1, offers: 10, isDense: true })
-measure({ campaigns: 10, offers: 1, isDense: false })
+const dense = measure({ campaigns: 1, offers: 10, isDense: true })
+const sparse = measure({ campaigns: 1, offers: 10, isDense: false })
+const tenCampaigns = measure({ campaigns: 10, offers: 1, isDense: true })
 console.log(
   JSON.stringify({
     bench: 'decide',
-    value: Math.round(value),
-    baseline: Math.round(baseline),
-    ratio: Math.round(ratio * 1_000) / 1_000,
+    value: Math.round(dense.value),
+    baseline: Math.round(dense.baseline),
+    ratio: thousandths(dense.ratio),
+    sparse_ratio: thousandths(sparse.ratio),
+    ten_campaigns_ratio: thousandths(tenCampaigns.ratio),
     baseline_is: '20 dot products of 64 doubles with one accumulator, 20 logistic functions, one draw',
   }),
 )
-process.exitCode = ratio >= ratioMin && workDone > 0 ? 0 : 1
+process.exitCode = dense.ratio >= ratioMin && workDone > 0 ? 0 : 1
 
 interface Shape {
   campaigns: number
@@ -117,12 +120,16 @@ function measure(shape: Shape): { value: number; baseline: number; ratio: number
 }
 
 function describe(scene: Scene, { campaigns, offers, isDense }: Shape): string {
-  const { record } = decide(inputOf(scene, scene.customers[0]!, decisionIds[0]!))
-  const { features, candidates } = decodeDecision(record)
-  const scored = candidates.filter(({ scoreMicros }) => !Number.isNaN(scoreMicros)).length
-  const present = features.filter((feature) => feature !== 0).length
-  const vectors = isDense ? 'dense vectors' : `vectors of the product (${present} of 64 not 0)`
-  return `${campaigns} × ${offers} × 2 candidates (${scored} scored), ${vectors}, ${record.length} bytes a record`
+  const inputs = scene.customers.map((customer) => inputOf(scene, customer, decisionIds[0]!))
+  const decoded = inputs.map((input) => decodeDecision(decide(input).record))
+  const scored = decoded.map(
+    ({ candidates }) => candidates.filter(({ probability }) => probability > 0).length,
+  )
+  const present = decoded.map(({ features }) => features.filter((feature) => feature !== 0).length)
+  const bytes = inputs.map((input) => decide(input).record.length)
+  const vectors = `${isDense ? 'dense' : 'sparse'} vectors (${mean(present)} of 64 not 0)`
+  const candidates = `${campaigns} × ${offers} × 2 candidates (${mean(scored)} scored)`
+  return `${candidates}, ${vectors}, ${mean(bytes)} bytes a record`
 }
 
 function runDecisions(scene: Scene, round: number): number {
@@ -212,8 +219,8 @@ function secondsOf(work: () => number): number {
 function makeCustomer(index: number, isDense: boolean): BenchCustomer {
   const customerId = stableId('bench', 'customer', String(index))
   const zone = zones[index % zones.length]!
-  const contacts = Array.from({ length: 5 }, (_, c): ContactSlot => {
-    const at = now - Math.floor(random.next() * 160 * hourMs)
+  const contacts = Array.from({ length: 6 }, (_, c): ContactSlot => {
+    const at = now - Math.floor(random.next() * 320 * hourMs)
     const channel = channels[c % 2]!
     const messageId = stableId(customerId, String(c))
     return { messageId, channel, campaignId: `campaign-${c}`, state: 'sent', at, transactional: false }
@@ -263,7 +270,15 @@ function makeSpec(campaignId: string, offers: number): CampaignSpec {
     const variants = ['short', 'long'].map((variantId) => ({ variantId, weight: 1, template }))
     const offer = { id: `offer-${index >> 1}`, name: 'An offer', value: 5, available: true, facts: {} }
     const treatmentId = `${offer.id}/${channel}`
-    return { treatmentId, offer, channel, costMicros: 7_500, valueMicros: 5_000_000, lever: 1, variants }
+    return {
+      treatmentId,
+      offer,
+      channel,
+      costMicros: channel === 'sms' ? 7_500 : 400,
+      valueMicros: 5_000_000,
+      lever: 1,
+      variants,
+    }
   })
   return {
     campaignId,
@@ -304,6 +319,14 @@ function makeSnapshot(specs: CampaignSpec[]): PolicySnapshot {
 function gaussians(length: number): Float64Array {
   const uniform = () => random.next() - 0.5
   return Float64Array.from({ length }, () => 0.52 * (uniform() + uniform() + uniform() + uniform()))
+}
+
+function mean(values: number[]): number {
+  return Math.round((10 * values.reduce((sum, value) => sum + value, 0)) / values.length) / 10
+}
+
+function thousandths(value: number): number {
+  return Math.round(value * 1_000) / 1_000
 }
 
 function median(values: number[]): number {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -44,11 +44,12 @@ function tryMutant(patch: string): { caughtBy: string | null; detail: string } {
     if (applied.status !== 0)
       return { caughtBy: null, detail: `does not apply: ${applied.stdout}${applied.stderr}` }
     const vitest = join(project, 'node_modules/vitest/vitest.mjs')
-    const run = spawnSync(process.execPath, [vitest, 'run', '--reporter=json', ...tests], {
-      cwd: copy,
-      encoding: 'utf8',
-    })
-    return failedTest(run.stdout, run.status)
+    const report = join(copy, 'report.json')
+    // One failure is enough.
+    const options = ['run', '--bail=1', '--reporter=json', `--outputFile.json=${report}`]
+    const run = spawnSync(process.execPath, [vitest, ...options, ...tests], { cwd: copy, encoding: 'utf8' })
+    if (!existsSync(report)) return { caughtBy: null, detail: `the tests did not run: ${run.stderr}` }
+    return failedTest(JSON.parse(readFileSync(report, 'utf8')) as VitestReport)
   } finally {
     rmSync(copy, { recursive: true, force: true })
   }
@@ -64,10 +65,7 @@ interface VitestReport {
   }[]
 }
 
-function failedTest(output: string, status: number | null): { caughtBy: string | null; detail: string } {
-  const start = output.indexOf('{"')
-  if (start < 0) return { caughtBy: null, detail: `the tests did not run (exit ${status})` }
-  const report = JSON.parse(output.slice(start, output.lastIndexOf('}') + 1)) as VitestReport
+function failedTest(report: VitestReport): { caughtBy: string | null; detail: string } {
   if (report.numTotalTests === 0) return { caughtBy: null, detail: 'no test ran' }
   const failed = report.testResults
     .flatMap((file) => file.assertionResults)

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { serverFileName } from '../serve.ts'
 import { exitCodes } from './exit-codes.ts'
 import { type Failure, failed } from './outcome.ts'
+
+/** As serve.ts writes it; from there it would load the whole engine, a second for every command. */
+const serverFileName = 'server.json'
 
 /** The running server, as commands reach it. */
 export interface ServerAddress {

@@ -9,7 +9,11 @@ export function treatmentPlace(treatmentIndex: number): number {
 
 /** Heads of one campaign version in one snapshot, ready for the dot products. */
 export interface CampaignHeads {
-  /** Heads, rounded up to whole groups of four; the last ones may be empty. */
+  /** What they are of. */
+  snapshot: PolicySnapshot
+  spec: CampaignSpec
+  dimensions: number
+  /** Heads; the weights are of whole groups of four, of which the last ones may be empty. */
   count: number
   /** Per group of four heads: the four weights of feature 0, the four of feature 1, and so on. */
   weights: Float64Array
@@ -22,6 +26,7 @@ export interface CampaignHeads {
 /** Snapshots and resolved specs are immutable and shared, so what is found in them is laid out once. */
 const headsBySnapshot = new WeakMap<PolicySnapshot, WeakMap<CampaignSpec, CampaignHeads>>()
 
+/** Looks into two weak maps: not for every campaign of every decision. */
 export function campaignHeads(
   snapshot: PolicySnapshot,
   spec: CampaignSpec,
@@ -33,7 +38,7 @@ export function campaignHeads(
     headsBySnapshot.set(snapshot, bySpec)
   }
   let heads = bySpec.get(spec)
-  if (heads === undefined) {
+  if (heads === undefined || heads.dimensions !== dimensions) {
     heads = layOut(snapshot, spec, dimensions)
     bySpec.set(spec, heads)
   }
@@ -43,8 +48,8 @@ export function campaignHeads(
 /** A head that the snapshot lacks is at its prior: weights 0, response probability one half. */
 function layOut(snapshot: PolicySnapshot, spec: CampaignSpec, dimensions: number): CampaignHeads {
   const names = [nothingHead, ...spec.treatments.map(({ treatmentId }) => treatmentId)]
-  const count = Math.ceil(names.length / 4) * 4
-  const weights = new Float64Array(count * dimensions)
+  const count = names.length
+  const weights = new Float64Array(Math.ceil(count / 4) * 4 * dimensions)
   names.forEach((name, place) => {
     const head = snapshot.heads.get(headKey(spec.campaignId, name))
     if (head === undefined) return
@@ -58,6 +63,9 @@ function layOut(snapshot: PolicySnapshot, spec: CampaignSpec, dimensions: number
   })
   const { treatments } = spec
   return {
+    snapshot,
+    spec,
+    dimensions,
     count,
     weights,
     values: Float64Array.from(treatments, ({ valueMicros }) => valueMicros),

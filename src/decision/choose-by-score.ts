@@ -23,7 +23,9 @@ const floorShare = 0.02
 
 /** All usable candidates of inverse-gap campaigns and "nothing", which is worth 0 and stands last. */
 export function chooseByScore(input: DecisionInput, random: Random, space: WorkingSpace): DecisionChoice {
-  scoreUsable(input, space)
+  takeUsable(input, space)
+  respond(input, space)
+  score(input, space)
   const { drawn, drawnCount, probabilities, factors } = space
   if (drawnCount === 0) {
     const heldOut = input.candidates.some((candidate) => isHeldOut(input, candidate))
@@ -41,42 +43,69 @@ export function chooseByScore(input: DecisionInput, random: Random, space: Worki
   return chooseVariant(input, drawn[place]!, probabilities[place]!, random, space)
 }
 
-/**
- * Takes the usable candidates into the draw, in order, and scores each:
- * `max(0, P − fatigue − P₀) × value × lever − cost`, in micros. One long loop over typed arrays: a double that
- * a function returns without being inlined is a heap allocation, and this runs for every candidate.
- */
-function scoreUsable(input: DecisionInput, space: WorkingSpace): void {
-  const { features, snapshot, candidates, campaigns } = input
-  const { factors, scores, drawn } = space
-  const { boundMicros } = snapshot
-  let heads: CampaignHeads | undefined
-  let headsOf = -1
-  let from = 0
+/** Into the draw, in order. */
+function takeUsable(input: DecisionInput, space: WorkingSpace): void {
+  const { candidates, campaigns } = input
+  const { drawn } = space
   let place = 0
   for (let index = 0; index < candidates.length; index += 1) {
     const candidate = candidates[index]!
     if (!isUsable(input, candidate)) continue
-    const { campaignIndex, treatmentIndex, fatigue } = candidate
-    if (headsOf !== campaignIndex || heads === undefined) {
-      const { spec } = campaigns[campaignIndex]!
-      if (spec.policy.kind !== 'inverse-gap') continue
+    if (campaigns[candidate.campaignIndex]!.spec.policy.kind !== 'inverse-gap') continue
+    drawn[place] = index
+    place += 1
+  }
+  space.drawnCount = place
+}
+
+/** Works out the response probabilities of every campaign that has somebody in the draw. */
+function respond(input: DecisionInput, space: WorkingSpace): void {
+  const { features, snapshot, campaigns, candidates } = input
+  const { drawn, drawnCount, responsesAt } = space
+  for (let place = 0; place < drawnCount; place += 1) {
+    const { campaignIndex } = candidates[drawn[place]!]!
+    if (responsesAt[campaignIndex]! >= 0) continue
+    const { spec } = campaigns[campaignIndex]!
+    // Mostly the campaigns of the decision before.
+    let heads = space.heads[campaignIndex]
+    if (heads?.spec !== spec || heads.snapshot !== snapshot || heads.dimensions !== features.length) {
       heads = campaignHeads(snapshot, spec, features.length)
-      headsOf = campaignIndex
-      if (space.responsesAt[campaignIndex]! < 0) reserveResponses(space, campaignIndex, heads.count)
-      from = space.responsesAt[campaignIndex]!
-      if (Number.isNaN(space.responses[from + nothingPlace]))
-        respond(heads, features, space, from, nothingPlace)
+      space.heads[campaignIndex] = heads
     }
-    const { responses } = space
-    const treatment = treatmentPlace(treatmentIndex)
-    if (Number.isNaN(responses[from + treatment])) respond(heads, features, space, from, treatment)
-    const p = responses[from + treatment]!
+    const from = reserveResponses(space, heads)
+    responsesAt[campaignIndex] = from
+    responseProbabilities(heads, features, space.present, space.presentCount, space.responses, from)
+  }
+}
+
+/** Where they begin. */
+function reserveResponses(space: WorkingSpace, { count }: CampaignHeads): number {
+  const from = space.responsesCount
+  space.responsesCount += Math.ceil(count / 4) * 4
+  if (space.responses.length < space.responsesCount) {
+    const grown = new Float64Array(space.responsesCount * 2)
+    grown.set(space.responses)
+    space.responses = grown
+  }
+  return from
+}
+
+/**
+ * `max(0, P − fatigue − P₀) × value × lever − cost`, in micros. One loop over typed arrays: a double that a
+ * function returns without being inlined is a heap allocation, and this runs for every candidate.
+ */
+function score({ candidates, snapshot: { boundMicros } }: DecisionInput, space: WorkingSpace): void {
+  const { factors, scores, drawn, drawnCount, responses, responsesAt } = space
+  for (let place = 0; place < drawnCount; place += 1) {
+    const { campaignIndex, treatmentIndex, fatigue } = candidates[drawn[place]!]!
+    const { values, levers, costs } = space.heads[campaignIndex]!
+    const from = responsesAt[campaignIndex]!
+    const p = responses[from + treatmentPlace(treatmentIndex)]!
     const p0 = responses[from + nothingPlace]!
-    const valueMicros = heads.values[treatmentIndex]!
-    const lever = heads.levers[treatmentIndex]!
-    const costMicros = heads.costs[treatmentIndex]!
-    const score = Math.max(0, p - fatigue - p0) * valueMicros * lever - costMicros
+    const valueMicros = values[treatmentIndex]!
+    const lever = levers[treatmentIndex]!
+    const costMicros = costs[treatmentIndex]!
+    const scoreMicros = Math.max(0, p - fatigue - p0) * valueMicros * lever - costMicros
     const at = place * factorsPerPlace
     factors[at + responseFactor] = p
     factors[at + unpromptedFactor] = p0
@@ -84,35 +113,7 @@ function scoreUsable(input: DecisionInput, space: WorkingSpace): void {
     factors[at + valueFactor] = valueMicros
     factors[at + leverFactor] = lever
     factors[at + costFactor] = costMicros
-    factors[at + scoreFactor] = score
-    scores[place] = score / boundMicros
-    drawn[place] = index
-    place += 1
+    factors[at + scoreFactor] = scoreMicros
+    scores[place] = scoreMicros / boundMicros
   }
-  space.drawnCount = place
-}
-
-/** Four heads are worked out together: of a campaign's many treatments only the groups that are asked for. */
-function respond(
-  heads: CampaignHeads,
-  features: Float64Array,
-  { present, presentCount, responses }: WorkingSpace,
-  from: number,
-  place: number,
-): void {
-  const group = place >> 2
-  responseProbabilities(heads, features, present, presentCount, group, responses, from + group * 4)
-}
-
-/** Gives the campaign its part of `responses`, NaN until asked for. */
-function reserveResponses(space: WorkingSpace, campaignIndex: number, count: number): void {
-  const from = space.responsesCount
-  space.responsesCount += count
-  if (space.responses.length < space.responsesCount) {
-    const grown = new Float64Array(space.responsesCount * 2)
-    grown.set(space.responses)
-    space.responses = grown
-  }
-  for (let i = from; i < from + count; i += 1) space.responses[i] = Number.NaN
-  space.responsesAt[campaignIndex] = from
 }

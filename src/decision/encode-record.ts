@@ -5,7 +5,6 @@ import type {
   DecisionInput,
   PolicySnapshot,
 } from '#contracts/decision.ts'
-import type { GuardrailOutcome } from '#contracts/guardrail.ts'
 import { createByteWriter } from './byte-writer.ts'
 import { hourSlotProbability } from './choose-variant.ts'
 import { createOutcomeEncoder, newOutcomeCode } from './encode-outcome.ts'
@@ -23,7 +22,7 @@ import { factorsPerPlace, type WorkingSpace } from './working-space.ts'
 const writer = createByteWriter()
 const outcomes = createOutcomeEncoder(writer)
 
-/** The record of a decision, as `record-format.ts` lays it out. Written into one buffer, copied out once. */
+/** The record of a decision, as `record-format.ts` lays it out. Never copied: see `ByteWriter`. */
 export function encodeRecord(input: DecisionInput, space: WorkingSpace, choice: DecisionChoice): Uint8Array {
   writer.start()
   outcomes.start()
@@ -52,7 +51,7 @@ function encodeHead(input: DecisionInput, space: WorkingSpace): void {
 }
 
 /** What all decisions of a snapshot begin with: written out once, then copied. */
-let beginning = new Uint8Array(0)
+let beginning: Uint8Array = new Uint8Array(0)
 let beginningOf: { snapshot: PolicySnapshot; workspace: string } | null = null
 
 function encodeBeginning({ snapshot, workspace }: DecisionInput, gamma: number): void {
@@ -68,7 +67,7 @@ function encodeBeginning({ snapshot, workspace }: DecisionInput, gamma: number):
   writer.f64(snapshot.t)
   writer.f64(gamma)
   writer.f64(snapshot.boundMicros)
-  beginning = new Uint8Array(writer.finish())
+  beginning = writer.soFar()
   beginningOf = { snapshot, workspace }
 }
 
@@ -81,35 +80,51 @@ function encodeCampaign({ campaignId, version, spec, heldOut, arm }: DecisionCam
   writer.text(arm)
 }
 
+/** Run after run: candidates that follow each other in one campaign and differ in nothing but the treatment. */
 function encodeCandidates(input: DecisionInput, space: WorkingSpace): void {
   const { candidates } = input
   const { drawn, drawnCount } = space
   writer.varint(candidates.length)
   let place = 0
-  let last: GuardrailOutcome | null = null
-  let code = 0
-  for (let index = 0; index < candidates.length; index += 1) {
+  for (let index = 0; index < candidates.length; ) {
+    const first = candidates[index]!
     const isDrawn = place < drawnCount && drawn[place] === index
-    if (isDrawn) place += 1
-    const { campaignIndex, treatmentIndex, guardrails, missingVariables } = candidates[index]!
-    // Mostly all candidates share one outcome: allowed.
-    if (guardrails !== last || code === newOutcomeCode) code = outcomes.codeOf(guardrails)
-    last = guardrails
-    const isPlain = code === 0 && missingVariables.length === 0 && !space.isExperiment
-    if (isPlain && (campaignIndex | treatmentIndex) >>> 7 === 0) {
-      writer.small4(campaignIndex, treatmentIndex, isDrawn ? candidateFlag.scored : 0, code)
-    } else {
-      encodeCandidate(candidates[index]!, isDrawn, index, code, space)
-    }
+    const length = runLength(candidates, index, isDrawn, space, place)
+    if (isDrawn) place += length
+    encodeRun(first, length, isDrawn, index, space)
+    index += length
   }
   writer.f64s(space.factors, drawnCount * factorsPerPlace)
 }
 
-function encodeCandidate(
+/** Of the run that begins at `start`; a candidate that an experiment judged or that lacks variables stands alone. */
+function runLength(
+  candidates: readonly Candidate[],
+  start: number,
+  isDrawn: boolean,
+  { isExperiment, drawn, drawnCount }: WorkingSpace,
+  startPlace: number,
+): number {
+  const { campaignIndex, treatmentIndex, guardrails, missingVariables } = candidates[start]!
+  if (isExperiment || missingVariables.length > 0) return 1
+  let index = start + 1
+  let place = isDrawn ? startPlace + 1 : startPlace
+  for (; index < candidates.length; index += 1) {
+    const next = candidates[index]!
+    if (next.campaignIndex !== campaignIndex) break
+    if (next.treatmentIndex - treatmentIndex !== index - start) break
+    if (next.guardrails !== guardrails || next.missingVariables.length > 0) break
+    if ((place < drawnCount && drawn[place] === index) !== isDrawn) break
+    if (isDrawn) place += 1
+  }
+  return index - start
+}
+
+function encodeRun(
   { campaignIndex, treatmentIndex, guardrails, missingVariables }: Candidate,
+  length: number,
   isDrawn: boolean,
   index: number,
-  outcomeCode: number,
   space: WorkingSpace,
 ): void {
   const armShare = space.isExperiment ? space.armShare[index]! : 0
@@ -117,6 +132,8 @@ function encodeCandidate(
   if (missingVariables.length > 0) flags |= candidateFlag.missing
   if (space.isExperiment) flags |= space.experimentReason[index]! << experimentShift
   if (armShare !== 0) flags |= candidateFlag.probability
+  const outcomeCode = outcomes.codeOf(guardrails)
+  writer.varint(length)
   writer.varint(campaignIndex)
   writer.varint(treatmentIndex)
   writer.u8(flags)

@@ -10,8 +10,8 @@ import type { DecisionTrigger } from '#contracts/decision.ts'
  *     id decision, id customer, u8 trigger kind, id trigger, n step, f64 decidedAt, u32 u32 seed
  *     n features, a bit for each that is not +0 (lowest first), f64 of those
  *     n campaigns: text id, n version, u8 flags (1 held out, 2 fixed split), text arm
- *     n candidates: n campaign, n treatment, u8 flags, outcome, [f64 share of its arms],
- *         [n missing variables: text]
+ *     n candidates, in runs of one campaign and rising treatments: n length, n campaign, n first treatment,
+ *         u8 flags, outcome, [f64 share of its arms], [n missing variables: text]
  *     of each scored candidate 8 f64: P, P₀, fatigue, value, lever, cost, score, probability
  *     f64 probability of nothing
  *     u8 choice: treatment: n candidate, n variants: f64 probability, n variant, f64 probability of the hour

@@ -102,9 +102,23 @@ function decodeCampaign(reader: ByteReader): DecodedDecision['campaigns'][number
   }
 }
 
+/** Far more than a campaign has treatments: broken bytes must not fill the memory. */
+const runMax = 65_536
+
 function decodeCandidates(reader: ByteReader): RecordedCandidate[] {
   const outcomes = createOutcomeDecoder(reader)
-  const read = listOf(reader, () => decodeCandidate(reader, outcomes.outcome))
+  const count = reader.varint()
+  const read: { isScored: boolean; candidate: RecordedCandidate }[] = []
+  while (read.length < count) {
+    const length = reader.varint()
+    if (length < 1 || length > count - read.length || length > runMax)
+      throw new RangeError(`the decision record has a run of ${length} among ${count} candidates`)
+    const first = decodeCandidate(reader, outcomes.outcome)
+    for (let i = 0; i < length; i += 1) {
+      const { treatmentIndex } = first.candidate
+      read.push({ ...first, candidate: { ...first.candidate, treatmentIndex: treatmentIndex + i } })
+    }
+  }
   for (const { isScored, candidate } of read) {
     if (!isScored) continue
     candidate.responseProbability = reader.f64()

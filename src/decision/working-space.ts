@@ -1,3 +1,5 @@
+import type { CampaignHeads } from './campaign-heads.ts'
+
 /** Reasons for which an experiment keeps a candidate out; their place is their code in the record. */
 export const experimentReasons = ['', 'other_campaign_runs_experiment', 'arm_not_running'] as const
 export const experimentGuardrail = 'experiment'
@@ -36,7 +38,8 @@ export interface WorkingSpace {
   /** By candidate: share of the arms that name it; read only where an experiment decided. */
   armShare: Float64Array
   isExperiment: boolean
-  /** By campaign: where its response probabilities begin, −1 before they are asked for. */
+  /** By campaign: its heads, and where their response probabilities begin, −1 before they are asked for. */
+  heads: CampaignHeads[]
   responsesAt: Int32Array
   responses: Float64Array
   responsesCount: number
@@ -59,6 +62,7 @@ export function createWorkingSpace(): WorkingSpace {
     variantCount: 0,
     isExperiment: false,
     variantProbabilities: new Float64Array(20),
+    heads: [],
     responsesAt: new Int32Array(64),
     responses: new Float64Array(256),
     responsesCount: 0,

@@ -6,7 +6,12 @@ import {
   type DecisionTrigger,
   nothingHead,
 } from '#contracts/decision.ts'
-import type { CustomerFacts, GuardrailFacts, GuardrailOutcome } from '#contracts/guardrail.ts'
+import {
+  allow,
+  type CustomerFacts,
+  type GuardrailFacts,
+  type GuardrailOutcome,
+} from '#contracts/guardrail.ts'
 import type { JsonObject } from '#contracts/json.ts'
 import type { Customer } from '#contracts/profile.ts'
 import { dayUtcOf, decisionIdOf, messageIdOf } from '#platform/ids/ids.ts'
@@ -47,6 +52,10 @@ const populationGuardrails = new Set([
   'offer-valid',
   'budget',
 ])
+
+/** Of every candidate that lacks nothing. */
+const complete: string[] = []
+const unjudged: GuardrailOutcome = { verdict: allow, by: '', objections: [] }
 
 /** Candidates → guardrails → decision → message, for one trigger. Everything it changes is in `rows`. */
 export function decideForTrigger(
@@ -141,6 +150,17 @@ function candidatesOf(
     spentMicros: rows.spend.get(campaign.campaignId) ?? 0,
     goalMet: false,
   }
+  // One object for the guardrails and for the decision: 20 a decision are made.
+  const candidates = spec.treatments.map(({ channel, costMicros, offer }, treatmentIndex) => ({
+    campaignIndex,
+    treatmentIndex,
+    channel,
+    fatigue: 0,
+    guardrails: unjudged,
+    missingVariables: missingOf(running, treatmentIndex, triggered),
+    campaign: campaignFacts,
+    candidate: { channel, costMicros, address: addressFor(channel, triggered.customer.profile), offer },
+  }))
   const outcomes = parts.guardrails.evaluateMany(
     {
       stage: 'decision',
@@ -151,24 +171,16 @@ function candidatesOf(
       transactional: false,
       messageId: '',
     },
-    spec.treatments.map(({ channel, costMicros, offer }) => ({
-      campaign: campaignFacts,
-      candidate: { channel, costMicros, address: addressFor(channel, triggered.customer.profile), offer },
-    })),
+    candidates,
   )
-  return spec.treatments.map(({ channel }, treatmentIndex) => ({
-    campaignIndex,
-    treatmentIndex,
-    channel,
-    fatigue: 0,
-    guardrails: outcomes[treatmentIndex] as GuardrailOutcome,
-    missingVariables: missingOf(running, treatmentIndex, triggered),
-  }))
+  for (const [index, candidate] of candidates.entries())
+    candidate.guardrails = outcomes[index] as GuardrailOutcome
+  return candidates
 }
 
 function missingOf(running: RunningCampaign, treatmentIndex: number, triggered: TriggeredDecision): string[] {
   const treatment = running.version.spec.treatments[treatmentIndex]
-  if (treatment === undefined) return []
+  if (treatment === undefined) return complete
   const context = templateContext({
     customerId: triggered.customer.customerId,
     traits: triggered.customer.profile.traits,
@@ -180,7 +192,7 @@ function missingOf(running: RunningCampaign, treatmentIndex: number, triggered: 
   const missing = (running.templates[treatmentIndex] ?? []).flatMap((template) =>
     missingVariables(template, context),
   )
-  return missing.length === 0 ? missing : [...new Set(missing)]
+  return missing.length === 0 ? complete : [...new Set(missing)]
 }
 
 /**

@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import { Command } from 'commander'
 import { readConfig } from '../../config.ts'
-import { serve } from '../../serve.ts'
 import { act, type CliContext, type GlobalOptions } from '../context.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { done, failed } from '../outcome.ts'
@@ -36,6 +35,8 @@ export function serveCommand(context: CliContext): Command {
           const faults = result.faults.map((fault) => `  ${fault}`).join('\n')
           return failed(exitCodes.config, `the settings do not fit:\n${faults}`)
         }
+        // Loaded here: no other command needs the engine.
+        const { serve } = await import('../../serve.ts')
         const started = await serve(result.config)
         if (started.kind === 'refused') return failed(started.exitCode, started.reason)
         const { server } = started

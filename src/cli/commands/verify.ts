@@ -2,10 +2,8 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { systemClock } from '#platform/clock/system-clock.ts'
 import { ownFolder } from '#platform/folder-owner.ts'
-import { openStore } from '#platform/store/open-store.ts'
-import { listWorkspaces } from '../../campaign/workspaces.ts'
 import { readConfig } from '../../config.ts'
-import { type Verification, verify } from '../../pipeline/verify.ts'
+import type { Verification } from '../../pipeline/verify.ts'
 import { act, type CliContext, dataDirOf } from '../context.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { failed, type Outcome } from '../outcome.ts'
@@ -40,6 +38,10 @@ async function verifyFolder(context: CliContext, dataDir: string, repair: boolea
   const config = readConfig({ ...context.environment, STARLING_DATA_DIR: dataDir }, context.folder)
   if (config.kind === 'faults') return failed(exitCodes.config, config.faults.join('\n'))
   const { databaseUrl: url, eventsKeepDays } = config.config
+  // Loaded here: a server that runs has them loaded already.
+  const { openStore } = await import('#platform/store/open-store.ts')
+  const { listWorkspaces } = await import('../../campaign/workspaces.ts')
+  const { verify } = await import('../../pipeline/verify.ts')
   const owner = ownFolder(dataDir)
   if (owner.kind === 'taken') return failed(exitCodes.folderInUse, owner.message)
   try {

@@ -5,6 +5,7 @@ import {
   type GuardrailOutcome,
   type Verdict,
 } from '#contracts/guardrail.ts'
+import { type Sharing, sharingOf } from './what-they-look-at.ts'
 
 /**
  * A guardrail that looks at nothing of the candidate but its channel and address: its verdict is the same
@@ -39,14 +40,15 @@ export function createGuardrailRunner(guardrails: readonly Guardrail[]): Guardra
   const all = [...guardrails].sort((a, b) => compareText(a.name, b.name))
   const names = all.map(({ name }) => name)
   if (new Set(names).size < names.length) throw new Error(`two guardrails of one name: ${names.join(', ')}`)
-  const shared = all.filter(isShared)
-  const own = all.filter((guardrail) => !isShared(guardrail))
+  const sharing = sharingOf(all)
   return {
     names,
     evaluate: (facts) => outcomeOf(objectionsOf(all, facts)),
     evaluateMany(base, candidates) {
-      const outcomes: GuardrailOutcome[] = []
-      const seen: SharedVerdict[] = []
+      const outcomes = new Array<GuardrailOutcome>(candidates.length)
+      const channels: ChannelVerdict[] = []
+      const campaigns: CampaignVerdict[] = []
+      let common: CampaignVerdict | undefined
       // One object that every candidate borrows: guardrails do not keep what they are shown.
       let facts: GuardrailFacts | null = null
       for (let i = 0; i < candidates.length; i++) {
@@ -54,11 +56,12 @@ export function createGuardrailRunner(guardrails: readonly Guardrail[]): Guardra
         facts ??= factsOf(base, campaign, candidate)
         facts.campaign = campaign
         facts.candidate = candidate
-        const common = find(seen, campaign, candidate) ?? judgeShared(seen, shared, facts)
-        const objections = objectionsOf(own, facts)
-        outcomes.push(
-          objections === none ? common.outcome : outcomeOf(merge(common.outcome.objections, objections)),
-        )
+        // Candidates of one campaign stand together.
+        if (common?.campaign !== campaign) common = findCampaign(campaigns, sharing, facts)
+        const shared = find(common.channels, candidate) ?? judgeShared(sharing, common, channels, facts)
+        const objections = objectionsOf(sharing.byCandidate, facts)
+        outcomes[i] =
+          objections === none ? shared.outcome : outcomeOf(merge(shared.outcome.objections, objections))
       }
       return outcomes
     },
@@ -67,18 +70,24 @@ export function createGuardrailRunner(guardrails: readonly Guardrail[]): Guardra
 
 type Objection = GuardrailOutcome['objections'][number]
 
-interface SharedVerdict extends CandidateToJudge {
+interface ChannelVerdict {
+  /** Any of that channel and address. */
+  candidate: CandidateToJudge['candidate']
   outcome: GuardrailOutcome
+}
+
+interface CampaignVerdict {
+  campaign: CandidateToJudge['campaign']
+  /** To the campaign, in whatever channel. */
+  objections: Objection[]
+  hasOwnRules: boolean
+  channels: ChannelVerdict[]
 }
 
 const none: Objection[] = []
 Object.freeze(none)
 /** The one outcome of everything that is allowed: the common case makes no garbage. */
 const allowed: GuardrailOutcome = Object.freeze({ verdict: allow, by: '', objections: none })
-
-function isShared(guardrail: Guardrail): boolean {
-  return 'sharedBy' in guardrail && guardrail.sharedBy === 'campaign-and-channel'
-}
 
 /** Field by field: all facts have one hidden class. */
 function factsOf(
@@ -103,44 +112,59 @@ function objectionsOf(guardrails: readonly Guardrail[], facts: GuardrailFacts): 
   return objections
 }
 
-/** Newest first: candidates of one campaign stand together. */
-function find(
-  seen: SharedVerdict[],
-  campaign: CandidateToJudge['campaign'],
-  candidate: CandidateToJudge['candidate'],
-) {
-  for (let i = seen.length - 1; i >= 0; i--) {
-    const entry = seen[i] as SharedVerdict
-    if (
-      entry.campaign === campaign &&
-      entry.candidate.channel === candidate.channel &&
-      entry.candidate.address === candidate.address
-    ) {
-      return entry
-    }
+function findCampaign(
+  seen: CampaignVerdict[],
+  { byCampaign, hasOwnRules }: Sharing,
+  facts: GuardrailFacts,
+): CampaignVerdict {
+  const { campaign } = facts
+  for (let i = 0; i < seen.length; i++) if (seen[i]?.campaign === campaign) return seen[i] as CampaignVerdict
+  const objections = objectionsOf(byCampaign, facts)
+  const judged = { campaign, objections, hasOwnRules: hasOwnRules(campaign.spec), channels: [] }
+  seen.push(judged)
+  return judged
+}
+
+/** What stands against every candidate of the campaign in this channel. */
+function judgeShared(
+  { byChannel, byBoth }: Sharing,
+  campaign: CampaignVerdict,
+  channels: ChannelVerdict[],
+  facts: GuardrailFacts,
+): ChannelVerdict {
+  const { candidate } = facts
+  let ofChannel = campaign.hasOwnRules ? undefined : find(channels, candidate)
+  if (ofChannel === undefined) {
+    ofChannel = { candidate, outcome: outcomeOf(objectionsOf(byChannel, facts)) }
+    if (!campaign.hasOwnRules) channels.push(ofChannel)
+  }
+  const others = merge(campaign.objections, objectionsOf(byBoth, facts))
+  // Campaigns share the object where they can: the record has an outcome's bytes once.
+  const outcome =
+    others.length === 0 ? ofChannel.outcome : outcomeOf(merge(ofChannel.outcome.objections, others))
+  const judged = { candidate, outcome }
+  campaign.channels.push(judged)
+  return judged
+}
+
+function find(seen: ChannelVerdict[], { channel, address }: CandidateToJudge['candidate']) {
+  for (let i = 0; i < seen.length; i++) {
+    const { candidate } = seen[i] as ChannelVerdict
+    if (candidate.channel === channel && candidate.address === address) return seen[i]
   }
   return undefined
 }
 
-function judgeShared(
-  seen: SharedVerdict[],
-  shared: readonly Guardrail[],
-  facts: GuardrailFacts,
-): SharedVerdict {
-  const { campaign, candidate } = facts
-  const entry = { campaign, candidate, outcome: outcomeOf(objectionsOf(shared, facts)) }
-  seen.push(entry)
-  return entry
-}
-
 function merge(a: Objection[], b: Objection[]): Objection[] {
-  return a.length === 0 ? b : [...a, ...b].sort((x, y) => compareText(x.guardrail, y.guardrail))
+  if (a.length === 0) return b
+  if (b.length === 0) return a
+  return [...a, ...b].sort((x, y) => compareText(x.guardrail, y.guardrail))
 }
 
 /** `objections` in the order of their names. */
 function outcomeOf(objections: Objection[]): GuardrailOutcome {
-  const [first, ...others] = objections
-  if (first === undefined) return allowed
+  if (objections.length === 0) return allowed
+  const [first, ...others] = objections as [Objection, ...Objection[]]
   const winner = others.reduce((best, next) => (isStricter(next.verdict, best.verdict) ? next : best), first)
   return { verdict: winner.verdict, by: winner.guardrail, objections }
 }

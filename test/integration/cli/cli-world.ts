@@ -65,7 +65,9 @@ export function openCliWorld(): CliWorld {
       const ended = once(server, 'exit').then(() => {
         throw new Error(`the server ended: ${stderr}`)
       })
-      const [line] = (await Promise.race([once(server.stdout as NodeJS.ReadableStream, 'data'), ended])) as [Buffer]
+      const [line] = (await Promise.race([once(server.stdout as NodeJS.ReadableStream, 'data'), ended])) as [
+        Buffer,
+      ]
       ended.catch(() => {})
       return (JSON.parse(line.toString()) as { url: string }).url
     },
@@ -85,4 +87,3 @@ export function openCliWorld(): CliWorld {
   }
   return world
 }
-

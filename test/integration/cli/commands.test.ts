@@ -1,6 +1,7 @@
 import { statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { serverFileName } from '../../../src/serve.ts'
 import { shopYaml } from '../api/door-world.ts'
 import { type CliWorld, openCliWorld } from './cli-world.ts'
 
@@ -25,7 +26,9 @@ async function send(events: object[]): Promise<void> {
 
 async function settled(): Promise<void> {
   for (;;) {
-    const response = await fetch(`${url}/api/v1/status`, { headers: { authorization: 'Bearer cli-admin-key' } })
+    const response = await fetch(`${url}/api/v1/status`, {
+      headers: { authorization: 'Bearer cli-admin-key' },
+    })
     const { logLag, messages } = (await response.json()) as {
       logLag: number
       messages: { queued: number; sending: number }
@@ -42,7 +45,10 @@ describe('from a definition to a message explained', () => {
     expect(dry.stdout).toContain('Would apply: ')
     const applied = await world.run(['apply', 'shop.yaml', '--json', '--actor', 'bea'])
     expect(applied.code).toBe(0)
-    expect(applied.json()).toMatchObject({ applied: true, versions: [{ campaignId: 'cart', version: 1 }, {}] })
+    expect(applied.json()).toMatchObject({
+      applied: true,
+      versions: [{ campaignId: 'cart', version: 1 }, {}],
+    })
     const again = await world.run(['apply', '-'], { input: shopYaml })
     expect(again.stdout).toContain('Nothing changes')
   })
@@ -54,7 +60,9 @@ describe('from a definition to a message explained', () => {
     expect(bad.stderr).toContain('Nothing was changed.')
     const asJson = await world.run(['apply', '-', '--json'], { input: 'goals: [' })
     expect(asJson.code).toBe(65)
-    expect(JSON.parse(asJson.stderr)).toMatchObject({ error: { exitCode: 65, details: { code: 'invalid_definition' } } })
+    expect(JSON.parse(asJson.stderr)).toMatchObject({
+      error: { exitCode: 65, details: { code: 'invalid_definition' } },
+    })
     expect((await world.run(['apply', 'none.yaml'])).code).toBe(65)
   })
 
@@ -72,7 +80,12 @@ describe('from a definition to a message explained', () => {
 
   test('a message is explained by its id', async () => {
     await send([
-      { type: 'identify', userId: 'u1', messageId: 'm1', traits: { email: 'u1@example.com', firstName: 'Uma' } },
+      {
+        type: 'identify',
+        userId: 'u1',
+        messageId: 'm1',
+        traits: { email: 'u1@example.com', firstName: 'Uma' },
+      },
       { type: 'track', userId: 'u1', messageId: 'm2', event: 'Cart Abandoned' },
     ])
     const response = await fetch(`${url}/api/v1/messages?customer=u1`, {
@@ -99,7 +112,10 @@ describe('from a definition to a message explained', () => {
   test('status, kill switch and send mode', async () => {
     const on = await world.run(['kill-switch', 'on'])
     expect(on.stdout).toContain('nothing is sent')
-    expect((await world.run(['status', '--json'])).json()).toMatchObject({ killSwitch: true, sendMode: 'outbox' })
+    expect((await world.run(['status', '--json'])).json()).toMatchObject({
+      killSwitch: true,
+      sendMode: 'outbox',
+    })
     expect((await world.run(['kill-switch', 'off'])).code).toBe(0)
     const mode = await world.run(['send-mode', 'allowlist', '--allow', 'Ada@example.com', '@example.org'])
     expect(mode.stdout).toContain('Listed: ada@example.com, @example.org.')
@@ -128,8 +144,13 @@ describe('import', () => {
       code: 0,
       stdout: '1 lines imported.\n',
     })
-    writeFileSync(join(world.folder, 'd.csv'), 'userId,campaign,arm,propensity,decidedAt\nu,cart,none,0,2026-01-01\n')
-    expect((await world.run(['import', 'decisions', 'd.csv'])).stdout).toContain('line 2: propensity: above 0')
+    writeFileSync(
+      join(world.folder, 'd.csv'),
+      'userId,campaign,arm,propensity,decidedAt\nu,cart,none,0,2026-01-01\n',
+    )
+    expect((await world.run(['import', 'decisions', 'd.csv'])).stdout).toContain(
+      'line 2: propensity: above 0',
+    )
   })
 
   test('a file that is missing, empty or without its columns', async () => {
@@ -145,27 +166,43 @@ describe('import', () => {
 describe('the command line', () => {
   test('every command has help with an example', async () => {
     const { stdout } = await world.run(['--help'])
-    const commands = [...stdout.matchAll(/^ {2}([a-z-]+) (?:\[|<| )/gm)].map((match) => match[1] ?? '')
+    const commands = [...stdout.matchAll(/^ {2}([a-z][a-z-]*) (?:\[|<| )/gm)].map((match) => match[1] ?? '')
     expect(commands.length).toBeGreaterThan(12)
-    for (const command of commands.filter((name) => name !== 'help' && name !== 'campaign')) {
-      const help = await world.run([command, '--help'])
-      expect([command, help.code]).toEqual([command, 0])
-      expect(help.stdout).toContain(`Example:\n  starling ${command}`)
-      expect(help.stdout).toContain('--json')
-    }
+    const checked = commands
+      .filter((name) => name !== 'help' && name !== 'campaign')
+      .map(async (command) => {
+        const help = await world.run([command, '--help'])
+        expect([command, help.code]).toEqual([command, 0])
+        expect(help.stdout).toContain(`Example:\n  starling ${command}`)
+        expect(help.stdout).toContain('--json')
+      })
+    await Promise.all(checked)
   })
 
   test('a command line that is wrong is 64', async () => {
-    for (const args of [[], ['fly'], ['apply'], ['kill-switch', 'maybe'], ['status', '--loud'], ['campaign']]) {
+    for (const args of [
+      [],
+      ['fly'],
+      ['apply'],
+      ['kill-switch', 'maybe'],
+      ['status', '--loud'],
+      ['campaign'],
+    ]) {
       const ran = await world.run(args)
       expect([args, ran.code, ran.stdout]).toEqual([args, 64, ''])
     }
   })
 
   test('another server is named by address and key', async () => {
-    const environment = { STARLING_URL: url, STARLING_ADMIN_KEY: 'cli-admin-key', STARLING_DATA_DIR: '/nowhere' }
+    const environment = {
+      STARLING_URL: url,
+      STARLING_ADMIN_KEY: 'cli-admin-key',
+      STARLING_DATA_DIR: '/nowhere',
+    }
     expect((await world.run(['status'], { environment })).code).toBe(0)
-    const wrong = await world.run(['status'], { environment: { ...environment, STARLING_ADMIN_KEY: 'wrong-key' } })
+    const wrong = await world.run(['status'], {
+      environment: { ...environment, STARLING_ADMIN_KEY: 'wrong-key' },
+    })
     expect(wrong).toMatchObject({ code: 69, stderr: expect.stringContaining('does not take the key') })
     const gone = { ...environment, STARLING_URL: 'http://127.0.0.1:1' }
     expect((await world.run(['status'], { environment: gone })).code).toBe(69)
@@ -175,6 +212,6 @@ describe('the command line', () => {
   })
 
   test('only its owner may read the address file', () => {
-    expect(statSync(join(world.dataDir, 'server.json')).mode & 0o777).toBe(0o600)
+    expect(statSync(join(world.dataDir, serverFileName)).mode & 0o777).toBe(0o600)
   })
 })

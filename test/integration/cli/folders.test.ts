@@ -58,7 +58,8 @@ test('what is no backup is not restored', async () => {
     code: 65,
     stderr: expect.stringContaining('lacks store.db and log.db'),
   })
-  for (const file of ['store.db', 'log.db']) writeFileSync(join(world.folder, file), 'no database, but long enough')
+  for (const file of ['store.db', 'log.db'])
+    writeFileSync(join(world.folder, file), 'no database, but long enough')
   expect(await world.run(['restore', world.folder])).toMatchObject({
     code: 65,
     stderr: expect.stringContaining('is damaged'),
@@ -69,7 +70,10 @@ test('what is no backup is not restored', async () => {
 test('verify asks the server, and opens the folder itself where none runs, also after a kill', async () => {
   const url = await world.serve()
   await identify(url, 'u1')
-  expect(await world.run(['verify'])).toMatchObject({ code: 0, stdout: expect.stringContaining('No differences.') })
+  expect(await world.run(['verify'])).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('No differences.'),
+  })
   await world.stop('SIGKILL')
   expect(existsSync(join(world.dataDir, 'server.json'))).toBe(true)
   expect(await world.run(['verify'])).toMatchObject({ code: 0 })
@@ -77,7 +81,9 @@ test('verify asks the server, and opens the folder itself where none runs, also 
   const file = new DatabaseSync(join(world.dataDir, 'store.db'))
   file.exec(`update customers set profile_json = json_set(profile_json, '$.counts.Bogus',
     json('{"total":1,"firstAt":1,"lastAt":1,"valueMicros":0,"days":[]}'))`)
-  file.exec("update customers set profile_json = json_set(profile_json, '$.counts.Bogus.firstAt', 4102444800000)")
+  file.exec(
+    "update customers set profile_json = json_set(profile_json, '$.counts.Bogus.firstAt', 4102444800000)",
+  )
   file.close()
   expect(await world.run(['verify'])).toMatchObject({ code: 65, stdout: expect.stringContaining('Bogus') })
   expect(await world.run(['verify', '--repair'])).toMatchObject({

@@ -138,16 +138,19 @@ test('the propensity in the row is the share with which the treatment is given',
 })
 
 test('a learned policy draws each treatment as often as the propensities in its rows say', async () => {
-  world = await openEngineWorld(learning(welcomeFile()))
+  world = await openEngineWorld(learning(welcomeFile()).replace('cost: 0', 'cost: 0.02'))
   const users = Array.from({ length: 1500 }, (_, i) => `u${i}`)
   await world.take(...users.flatMap((user) => [identify(user), track(user, 'Signed Up', `s-${user}`)]))
   await world.decide()
   const decisions = await world.rows('decisions')
-  // Inverse propensities of what was drawn estimate the number of decisions: of treatments, and of nothings.
+  // The share of each is its propensity; inverse propensities of what was drawn estimate the number of decisions: of treatments, and of nothings.
   for (const outcome of ['treatment', 'nothing']) {
     const drawn = decisions.filter((row) => row.outcome === outcome)
     const estimate = drawn.reduce((sum, row) => sum + 1 / row.propensity, 0)
     const p = drawn[0]!.propensity
+    // A send that costs something is drawn less often than nothing.
+    expect(outcome === 'treatment' ? p : 1 - p).toBeLessThan(0.4)
+    expect(p).toBeGreaterThan(0.05)
     const deviation = Math.sqrt((users.length * (1 - p)) / p)
     expect(Math.abs(estimate - users.length)).toBeLessThan(4 * deviation)
   }
