@@ -28,7 +28,7 @@ export async function assembleApi(
   const { store, log, wallClock, logger } = parts
   const identities = createIdentities(store)
   const ingest = createIngest({ log, identities })
-  const rejectedEvents = createRejectedEvents({ store, ingest, wallClock })
+  const rejectedEvents = createRejectedEvents({ store, ingest, log, wallClock })
   const keys = storedKeys(store)
   const auth = createAuth({ keys, wallClock })
   const doors: Doors = { ...parts, ...options, ingest, identities, rejectedEvents, auth }

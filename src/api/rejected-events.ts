@@ -1,5 +1,7 @@
 import type { Clock } from '#contracts/clock.ts'
 import type { ApiFault } from '#contracts/errors.ts'
+import type { LogRecord } from '#contracts/event.ts'
+import type { EventLog } from '#contracts/event-log.ts'
 import type { RowOf, Store } from '#platform/store/store.ts'
 import type { Ingest } from '../ingest/ingest.ts'
 import { parseRequest } from '../ingest/parse-request.ts'
@@ -11,10 +13,12 @@ import type { RejectedEventsPort, RejectedEventView } from './routes/rejected-ev
 export function createRejectedEvents({
   store,
   ingest,
+  log,
   wallClock,
 }: {
   store: Store
   ingest: Ingest
+  log: Pick<EventLog, 'append'>
   wallClock: Clock
 }): RejectedEventsPort {
   return {
@@ -26,6 +30,14 @@ export function createRejectedEvents({
       if (row === null) return refused({ code: 'not_found', detail: `no refused event ${rejectedId}` })
       if (row.replayed_at !== null)
         return refused({ code: 'conflict', detail: 'it has been replayed already' })
+      const markDone = () =>
+        store.transaction((tx) => markReplayed(tx.workspace(workspace), rejectedId, wallClock.now()))
+      if (row.code === notApplied && corrected === undefined) {
+        const fault = await appendAgain(log, row.body)
+        if (fault !== null) return refused(fault)
+        await markDone()
+        return { kind: 'replayed' }
+      }
       const json = corrected === undefined ? row.body : JSON.stringify(corrected)
       if (!isJson(json)) {
         return refused({
@@ -47,10 +59,23 @@ export function createRejectedEvents({
       }
       const answer = await ingest.ingest(workspace, request, row.received_at)
       if (answer.kind === 'fault') return refused(answer.fault)
-      await store.transaction((tx) => markReplayed(tx.workspace(workspace), rejectedId, wallClock.now()))
+      await markDone()
       return { kind: 'replayed' }
     },
   }
+}
+
+/** What pipeline/rejected-event-rows.ts calls an accepted event that could not be applied. */
+const notApplied = 'not_applied'
+
+/** An event that was accepted is kept as its record: it goes into the log as it is. */
+async function appendAgain(log: Pick<EventLog, 'append'>, body: string): Promise<ApiFault | null> {
+  const { workspace, customerId } = JSON.parse(body) as LogRecord
+  const result = await log.append([{ key: `${workspace}\u0000${customerId}`, body }])
+  if (result.kind === 'appended') return null
+  if (result.kind === 'unavailable') return { code: 'unavailable', detail: result.reason }
+  const { retryAfterSeconds } = result
+  return { code: 'overloaded', detail: 'the event log cannot take more now', retryAfterSeconds }
 }
 
 function refused(fault: ApiFault): { kind: 'refused'; fault: ApiFault } {
