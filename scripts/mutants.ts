@@ -6,10 +6,13 @@ import { join } from 'node:path'
 /**
  * Takes each guard away, one patch of `test/mutants/` at a time, in a copy of the project, and runs the
  * tests that the patch's first line names (`# test: path …`). A mutant that no test notices survives, and
- * then the tests have no teeth: exit 1.
+ * then the tests have no teeth: exit 1. `--services` takes those of `test/mutants/services/` instead, whose
+ * tests need what `npm run test:services` needs.
  */
 const project = join(import.meta.dirname, '..')
-const folder = join(project, 'test/mutants')
+const needServices = process.argv.includes('--services')
+const folder = join(project, 'test/mutants', needServices ? 'services' : '.')
+const config = needServices ? ['--config', 'test/services/vitest.config.ts'] : []
 const patches = readdirSync(folder)
   .filter((name) => name.endsWith('.patch'))
   .sort()
@@ -46,7 +49,7 @@ function tryMutant(patch: string): { caughtBy: string | null; detail: string } {
     const vitest = join(project, 'node_modules/vitest/vitest.mjs')
     const report = join(copy, 'report.json')
     // One failure is enough.
-    const options = ['run', '--bail=1', '--reporter=json', `--outputFile.json=${report}`]
+    const options = ['run', ...config, '--bail=1', '--reporter=json', `--outputFile.json=${report}`]
     const run = spawnSync(process.execPath, [vitest, ...options, ...tests], { cwd: copy, encoding: 'utf8' })
     if (!existsSync(report)) return { caughtBy: null, detail: `the tests did not run: ${run.stderr}` }
     return failedTest(JSON.parse(readFileSync(report, 'utf8')) as VitestReport)

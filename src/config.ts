@@ -131,8 +131,8 @@ export const configSchema = z.strictObject({
     .int()
     .min(1)
     .max(32)
-    .default(32)
-    .describe('Most messages in state `sending` at once.'),
+    .default(16)
+    .describe('Most messages in state `sending` at once, and connections to the mail server.'),
 })
 
 export type Config = Readonly<z.output<typeof configSchema>>

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 
-/** `npm run test:services`: what needs PostgreSQL. It fails, and does not skip, without one. */
+/** `npm run test:services`: what needs PostgreSQL or strace. It fails, and does not skip, without them. */
 export default defineConfig({
   root: join(import.meta.dirname, '../..'),
   test: {

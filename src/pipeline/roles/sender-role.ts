@@ -30,7 +30,11 @@ export async function assembleSender(parts: EngineParts): Promise<SenderRole> {
   const channels = await loadChannels({
     store,
     clock,
-    smtp: settings.smtpUrl === null ? null : smtpSettingsOf(settings.smtpUrl),
+    // A connection for each message in flight: one that waited for a connection would be `unknown` after a crash.
+    smtp:
+      settings.smtpUrl === null
+        ? null
+        : { ...smtpSettingsOf(settings.smtpUrl), connectionsMax: settings.sendsInFlightMax },
   })
   const sender = createSender({
     store,

@@ -26,7 +26,12 @@ test('every path of ours asks for the admin key, and says what it does', () => {
   for (const [path, methods] of own) {
     for (const [method, operation] of Object.entries(methods)) {
       expect([method, path, operation.security]).toEqual([method, path, [{ adminKey: [] }]])
-      expect([method, path, operation.tags?.length, operation.summary !== undefined]).toEqual([method, path, 1, true])
+      expect([method, path, operation.tags?.length, operation.summary !== undefined]).toEqual([
+        method,
+        path,
+        1,
+        true,
+      ])
     }
   }
 })

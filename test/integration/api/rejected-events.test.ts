@@ -26,6 +26,8 @@ test('an accepted event that was set aside goes back into the log as it was', as
   expect((await world.call('GET', '/status')).body).toMatchObject({ rejectedEvents: 1 })
   expect(await world.call('POST', '/rejected-events/e1/replay')).toMatchObject({ status: 200 })
   await world.engine.drain()
-  expect((await world.call('GET', '/customers/u1')).body).toMatchObject({ profile: { traits: { plan: 'gold' } } })
+  expect((await world.call('GET', '/customers/u1')).body).toMatchObject({
+    profile: { traits: { plan: 'gold' } },
+  })
   expect((await world.call('GET', '/status')).body).toMatchObject({ rejectedEvents: 0 })
 })

@@ -20,7 +20,9 @@ beforeEach(async () => {
   store = await openStore({ file: join(folder, 'store.db') })
   world = await createApiWorld({
     adminRoutes: (ingest) => [
-      rejectedEventRoutes(createRejectedEvents({ store, ingest, log: notCalled, wallClock: { now: Date.now } })),
+      rejectedEventRoutes(
+        createRejectedEvents({ store, ingest, log: notCalled, wallClock: { now: Date.now } }),
+      ),
     ],
   })
 })

@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { type DoorWorld, openDoorWorld } from './door-world.ts'
+
+const guides = new URL('../../../docs/guides/', import.meta.url)
+const yaml = readFileSync(new URL('welcome.yaml', guides), 'utf8')
+
+let world: DoorWorld
+beforeEach(async () => {
+  world = await openDoorWorld()
+})
+afterEach(() => world.close())
+
+test('the first guide’s file applies, launches, and brings messages into the outbox', async () => {
+  expect(await world.call('POST', '/workspace-file', { yaml })).toMatchObject({ status: 200 })
+  for (const step of ['approve', 'launch'])
+    await world.call('POST', `/campaigns/welcome/${step}`, { actor: 'ann' })
+  for (let i = 0; i < 20; i++) {
+    await world.identify(`u${i}`, { email: `u${i}@example.com`, ...(i === 0 ? {} : { firstName: 'Ada' }) })
+    await world.track(`u${i}`, 'Signed Up')
+  }
+  const { body } = await world.call('GET', '/status')
+  const { sent, ...others } = (body as unknown as { messages: Record<string, number> }).messages
+  expect(sent).toBeGreaterThan(5)
+  expect(others).toEqual({ queued: 0, sending: 0, failed: 0, unknown: 0, lapsed: 0 })
+  const preview = { templateId: 'welcome-mail', customer: 'u1', offerId: 'ten-percent' }
+  expect((await world.call('POST', '/templates/preview', preview)).body).toMatchObject({
+    missing: [],
+    content: { subject: 'Ada, 10 % off on your first order' },
+  })
+})
+
+test('the conditions, split and rules that the campaign guide shows are valid', async () => {
+  const text = readFileSync(new URL('campaigns.md', guides), 'utf8')
+  const [condition = '', split = '', rules = ''] = [...text.matchAll(/```yaml\n(.*?)```/gs)].map(
+    (match) => match[1] ?? '',
+  )
+  const [arms = '', policy = ''] = split.split('# and in the campaign\n')
+  const indented = condition.replace(/^/gm, '    ').trimEnd()
+  const own = yaml
+    .replace(
+      /^guardrails:[\s\S]*?(?=^campaigns:)/m,
+      `${rules}${arms}segments: [{ id: employees, name: Employees, condition: { trait: staff, op: eq, value: true } }]\n`,
+    )
+    .replace(/^ {4}audience: .*$/m, `${indented}\n${policy.trimEnd()}`)
+  expect(own).toContain('experiment: two-offers')
+  const { body } = await world.call('POST', '/workspace-file', { yaml: own, dryRun: true })
+  expect(body).toMatchObject({ applied: false })
+})
+})
+
+test('every link between the guides leads somewhere', () => {
+  for (const file of ['getting-started', 'events', 'campaigns', 'cli', 'configuration', 'http-api']) {
+    const text = readFileSync(new URL(`${file}.md`, guides), 'utf8')
+    for (const [, target = ''] of text.matchAll(/\]\(([^)#]+)(?:#[\w-]+)?\)/g)) {
+      expect(() => readFileSync(new URL(target, guides))).not.toThrow()
+    }
+  }
+})
