@@ -32,21 +32,19 @@ test('the first guide’s file applies, launches, and brings messages into the o
 
 test('the conditions, split and rules that the campaign guide shows are valid', async () => {
   const text = readFileSync(new URL('campaigns.md', guides), 'utf8')
-  const [condition = '', split = '', rules = ''] = [...text.matchAll(/```yaml\n(.*?)```/gs)].map(
+  const [condition = '', arms = '', policy = '', rules = ''] = [...text.matchAll(/```yaml\n(.*?)```/gs)].map(
     (match) => match[1] ?? '',
   )
-  const [arms = '', policy = ''] = split.split('# and in the campaign\n')
-  const indented = condition.replace(/^/gm, '    ').trimEnd()
+  const indented = `${condition}${policy}`.trimEnd().replace(/^/gm, '    ')
   const own = yaml
     .replace(
       /^guardrails:[\s\S]*?(?=^campaigns:)/m,
       `${rules}${arms}segments: [{ id: employees, name: Employees, condition: { trait: staff, op: eq, value: true } }]\n`,
     )
-    .replace(/^ {4}audience: .*$/m, `${indented}\n${policy.trimEnd()}`)
+    .replace(/^ {4}audience: .*$/m, indented)
   expect(own).toContain('experiment: two-offers')
   const { body } = await world.call('POST', '/workspace-file', { yaml: own, dryRun: true })
   expect(body).toMatchObject({ applied: false })
-})
 })
 
 test('every link between the guides leads somewhere', () => {
