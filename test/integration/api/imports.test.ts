@@ -51,6 +51,27 @@ test('customers come in with typed traits, each line once, and trigger nothing',
   expect(await eventCount()).toBe(before)
 })
 
+test('an import triggers nothing, where the same said by an event does', async () => {
+  const yaml = `campaigns:
+  - id: hello
+    name: Hello
+    goal: order
+    trigger: { event: identify }
+    holdout: 0
+    policy: { kind: fixed-split, experiment: all }
+    treatments: [{ offer: free-shipping, channel: email, variants: [{ id: plain, template: reminder }] }]`
+  await world.call('POST', '/workspace-file', { yaml })
+  for (const step of ['approve', 'launch'])
+    await world.call('POST', `/campaigns/hello/${step}`, { actor: 'ann' })
+  await world.call('POST', '/imports/customers', 'userId,email,firstName\nu1,u1@example.com,Uma\n')
+  await world.engine.drain()
+  expect((await world.call('GET', '/customers/u1')).body).toMatchObject({ messages: [], assignments: [] })
+  await world.identify('u1', { plan: 'gold' })
+  expect((await world.call('GET', '/customers/u1')).body).toMatchObject({
+    messages: [{ campaignId: 'hello' }],
+  })
+})
+
 test('a header that lacks a column, names one twice or names a prototype is refused', async () => {
   for (const header of ['email', 'userId,plan,plan', 'userId,__proto__.polluted', 'userId,a.constructor']) {
     expect(await world.call('POST', '/imports/customers', `${header}\na,b,c`)).toMatchObject({
