@@ -26,9 +26,9 @@ import { createSeededRandom } from '#platform/random/seeded-random.ts'
 /**
  * Decisions per second in one thread: the facts of 20 candidates are put together, guarded by every
  * guardrail, decided and recorded. Each customer has 6 contacts, 3 frequency caps that count them, quiet
- * hours and a feature vector of 64 doubles, none of them 0. Divided by a bare loop of the arithmetic alone
- * over the same vectors, in alternating rounds: a busy machine slows both. Beside it the same with vectors as
- * `featureVector` makes them of 12 declared traits, and with the candidates in 10 campaigns.
+ * hours and a vector of 64 features as `featureVector` makes it of 12 declared traits. Divided by a bare loop
+ * of the arithmetic alone, all 64 terms of it, in alternating rounds: a busy machine slows both. Beside it
+ * (`dense_ratio`) the same with vectors of which no feature is 0, and with the candidates in 10 campaigns.
  */
 const rounds = 240
 const warmUpRounds = 80
@@ -67,21 +67,21 @@ const workspace: WorkspaceSettings = {
 const runner = createGuardrailRunner(await loadGuardrails())
 let workDone = 0
 
+const own = measure({ campaigns: 1, offers: 10, isDense: false })
 const dense = measure({ campaigns: 1, offers: 10, isDense: true })
-const sparse = measure({ campaigns: 1, offers: 10, isDense: false })
 const tenCampaigns = measure({ campaigns: 10, offers: 1, isDense: true })
 console.log(
   JSON.stringify({
     bench: 'decide',
-    value: Math.round(dense.value),
-    baseline: Math.round(dense.baseline),
-    ratio: thousandths(dense.ratio),
-    sparse_ratio: thousandths(sparse.ratio),
+    value: Math.round(own.value),
+    baseline: Math.round(own.baseline),
+    ratio: thousandths(own.ratio),
+    dense_ratio: thousandths(dense.ratio),
     ten_campaigns_ratio: thousandths(tenCampaigns.ratio),
     baseline_is: '20 dot products of 64 doubles with one accumulator, 20 logistic functions, one draw',
   }),
 )
-process.exitCode = dense.ratio >= ratioMin && workDone > 0 ? 0 : 1
+process.exitCode = own.ratio >= ratioMin && workDone > 0 ? 0 : 1
 
 interface Shape {
   campaigns: number
@@ -154,7 +154,8 @@ function inputOf(scene: Scene, { facts, features }: BenchCustomer, decisionId: s
     const campaign = campaignFacts(spec)
     campaigns.push({ campaignId, version: 1, spec, heldOut: false, arm: '' })
     for (let treatmentIndex = 0; treatmentIndex < treatments.length; treatmentIndex += 1) {
-      const { channel, costMicros, offer } = treatments[treatmentIndex]!
+      const treatment = treatments[treatmentIndex]!
+      const { channel } = treatment
       const address = channel === 'email' ? 'ada@example.com' : '+4915112345678'
       candidates.push({
         campaignIndex,
@@ -164,7 +165,8 @@ function inputOf(scene: Scene, { facts, features }: BenchCustomer, decisionId: s
         guardrails: unjudged,
         missingVariables: complete,
         campaign,
-        candidate: { channel, costMicros, address, offer },
+        treatment,
+        address,
       })
     }
   }

@@ -71,6 +71,11 @@ export interface CampaignFacts {
 export interface Guardrail {
   name: string
   check(facts: GuardrailFacts): Verdict
+  /**
+   * True only where `check` would allow every treatment of the facts' campaign, whatever their candidate:
+   * then it is not asked for each. May be left out.
+   */
+  clears?(facts: GuardrailFacts): boolean
 }
 
 /** Every guardrail's verdict on one candidate and the verdict that wins. */

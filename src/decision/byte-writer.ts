@@ -12,6 +12,8 @@ export interface ByteWriter {
   /** Little-endian, all 64 bits kept. */
   f64(value: number): void
   f64s(values: Float64Array, count: number): void
+  /** Every `stride`-th of the values, `count` of them, from `first` on. */
+  f64Column(values: Float64Array, first: number, stride: number, count: number): void
   /** A bit for each, set for those whose indices are in `present`; then those. */
   sparse(values: Float64Array, present: Int32Array, presentCount: number): void
   bytes(values: Uint8Array): void
@@ -117,6 +119,14 @@ export function createByteWriter(): ByteWriter {
       at += 8
     },
     f64s,
+    f64Column(values, first, stride, count) {
+      need(count * 8)
+      const out = view
+      const end = at + count * 8
+      for (let to = at, from = first; to < end; to += 8, from += stride)
+        out.setFloat64(to, values[from]!, true)
+      at = end
+    },
     bytes(values) {
       need(values.length)
       bytes.set(values, at)

@@ -1,8 +1,9 @@
 import type { DecisionChoice, DecisionInput } from '#contracts/decision.ts'
+import type { GuardrailOutcome } from '#contracts/guardrail.ts'
 import type { Random } from '#contracts/random.ts'
 import { type CampaignHeads, campaignHeads, nothingPlace, treatmentPlace } from './campaign-heads.ts'
 import { chooseVariant, draw } from './choose-variant.ts'
-import { isHeldOut, isUsable } from './eligibility.ts'
+import { isHeldOut } from './eligibility.ts'
 import { inverseGapInto } from './inverse-gap.ts'
 import { responseProbabilities } from './response-probabilities.ts'
 import {
@@ -43,15 +44,29 @@ export function chooseByScore(input: DecisionInput, random: Random, space: Worki
   return chooseVariant(input, drawn[place]!, probabilities[place]!, random, space)
 }
 
-/** Into the draw, in order. */
-function takeUsable(input: DecisionInput, space: WorkingSpace): void {
-  const { candidates, campaigns } = input
+/**
+ * Into the draw, in order: the usable ones (`isUsable`) of inverse-gap campaigns. Candidates of one campaign
+ * stand together and share their outcomes, so most of what is asked has just been answered.
+ */
+function takeUsable({ candidates, campaigns }: DecisionInput, space: WorkingSpace): void {
   const { drawn } = space
   let place = 0
+  let lastCampaign = -1
+  let isOpen = false
+  let lastOutcome: GuardrailOutcome | null = null
+  let isAllowed = false
   for (let index = 0; index < candidates.length; index += 1) {
-    const candidate = candidates[index]!
-    if (!isUsable(input, candidate)) continue
-    if (campaigns[candidate.campaignIndex]!.spec.policy.kind !== 'inverse-gap') continue
+    const { campaignIndex, guardrails, missingVariables } = candidates[index]!
+    if (campaignIndex !== lastCampaign) {
+      lastCampaign = campaignIndex
+      const { heldOut, spec } = campaigns[campaignIndex]!
+      isOpen = !heldOut && spec.policy.kind === 'inverse-gap'
+    }
+    if (guardrails !== lastOutcome) {
+      lastOutcome = guardrails
+      isAllowed = guardrails.verdict.kind !== 'suppress'
+    }
+    if (!isOpen || !isAllowed || missingVariables.length > 0) continue
     drawn[place] = index
     place += 1
   }

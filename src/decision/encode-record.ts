@@ -94,7 +94,25 @@ function encodeCandidates(input: DecisionInput, space: WorkingSpace): void {
     encodeRun(first, length, isDrawn, index, space)
     index += length
   }
-  writer.f64s(space.factors, drawnCount * factorsPerPlace)
+  if (drawnCount > 0) encodeFactors(space)
+}
+
+/** Factor by factor: one that is the same for all scored candidates (mostly P₀, fatigue, lever) stands once. */
+function encodeFactors({ factors, drawnCount }: WorkingSpace): void {
+  const end = drawnCount * factorsPerPlace
+  let sameForAll = 0
+  for (let factor = 0; factor < factorsPerPlace; factor += 1) {
+    const first = factors[factor]!
+    let at = factor + factorsPerPlace
+    // Not ===, which takes −0 for +0.
+    while (at < end && Object.is(factors[at], first)) at += factorsPerPlace
+    if (at >= end) sameForAll |= 1 << factor
+  }
+  writer.u8(sameForAll)
+  for (let factor = 0; factor < factorsPerPlace; factor += 1) {
+    const count = (sameForAll >> factor) & 1 ? 1 : drawnCount
+    writer.f64Column(factors, factor, factorsPerPlace, count)
+  }
 }
 
 /** Of the run that begins at `start`; a candidate that an experiment judged or that lacks variables stands alone. */

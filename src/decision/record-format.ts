@@ -12,7 +12,9 @@ import type { DecisionTrigger } from '#contracts/decision.ts'
  *     n campaigns: text id, n version, u8 flags (1 held out, 2 fixed split), text arm
  *     n candidates, in runs of one campaign and rising treatments: n length, n campaign, n first treatment,
  *         u8 flags, outcome, [f64 share of its arms], [n missing variables: text]
- *     of each scored candidate 8 f64: P, P₀, fatigue, value, lever, cost, score, probability
+ *     if there are scored candidates: u8, a bit for each of P, P₀, fatigue, value, lever, cost, score,
+ *         probability (lowest first) that is the same for all of them, then each in turn: f64 where it is,
+ *         else f64 of every one
  *     f64 probability of nothing
  *     u8 choice: treatment: n candidate, n variants: f64 probability, n variant, f64 probability of the hour
  *         slot, f64 propensity, f64 dueAt; nothing: f64 propensity

@@ -119,18 +119,32 @@ function decodeCandidates(reader: ByteReader): RecordedCandidate[] {
       read.push({ ...first, candidate: { ...first.candidate, treatmentIndex: treatmentIndex + i } })
     }
   }
-  for (const { isScored, candidate } of read) {
-    if (!isScored) continue
-    candidate.responseProbability = reader.f64()
-    candidate.unpromptedProbability = reader.f64()
-    candidate.fatigue = reader.f64()
-    candidate.valueMicros = reader.f64()
-    candidate.lever = reader.f64()
-    candidate.costMicros = reader.f64()
-    candidate.scoreMicros = reader.f64()
-    candidate.probability = reader.f64()
-  }
+  decodeFactors(
+    reader,
+    read.flatMap(({ isScored, candidate }) => (isScored ? [candidate] : [])),
+  )
   return read.map(({ candidate }) => candidate)
+}
+
+/** In the order of the record. */
+const factorNames = [
+  'responseProbability',
+  'unpromptedProbability',
+  'fatigue',
+  'valueMicros',
+  'lever',
+  'costMicros',
+  'scoreMicros',
+  'probability',
+] as const
+
+function decodeFactors(reader: ByteReader, scored: RecordedCandidate[]): void {
+  if (scored.length === 0) return
+  const sameForAll = reader.u8()
+  for (const [factor, name] of factorNames.entries()) {
+    const common = (sameForAll >> factor) & 1 ? reader.f64() : null
+    for (const candidate of scored) candidate[name] = common ?? reader.f64()
+  }
 }
 
 function decodeCandidate(reader: ByteReader, outcome: () => GuardrailOutcome) {

@@ -1,4 +1,4 @@
-import type { Offer } from '#contracts/campaign.ts'
+import type { CampaignSpec, Offer } from '#contracts/campaign.ts'
 import { allow, type Guardrail } from '#contracts/guardrail.ts'
 
 /** An offer is proposed while it is available, from `validFrom` on and before `validUntil`. */
@@ -16,6 +16,21 @@ export const guardrail: Guardrail = {
       return { kind: 'suppress', reason: 'offer_expired', inputs: { offer: offer.id, untilMs } }
     return allow
   },
+  clears: ({ transactional, campaign: { spec } }) => transactional || hasOnlyPlainOffers(spec),
+}
+
+/** Available and without dates, as most are; specs are immutable, so it is looked at once. */
+const plain = new WeakMap<CampaignSpec, boolean>()
+
+function hasOnlyPlainOffers(spec: CampaignSpec): boolean {
+  let isPlain = plain.get(spec)
+  if (isPlain === undefined) {
+    isPlain = spec.treatments.every(
+      ({ offer }) => offer.available && offer.validFrom === undefined && offer.validUntil === undefined,
+    )
+    plain.set(spec, isPlain)
+  }
+  return isPlain
 }
 
 /** Parsed once per offer of a campaign version: parsing a date costs more than all else here. */

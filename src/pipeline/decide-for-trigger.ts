@@ -144,15 +144,16 @@ function candidatesOf(
     goalMet: false,
   }
   // One object for the guardrails and for the decision: 20 a decision are made.
-  const candidates = spec.treatments.map(({ channel, costMicros, offer }, treatmentIndex) => ({
+  const candidates = spec.treatments.map((treatment, treatmentIndex) => ({
     campaignIndex,
     treatmentIndex,
-    channel,
+    channel: treatment.channel,
     fatigue: 0,
     guardrails: unjudged,
     missingVariables: missingOf(running, treatmentIndex, triggered),
     campaign: campaignFacts,
-    candidate: { channel, costMicros, address: addressFor(channel, triggered.customer.profile), offer },
+    treatment,
+    address: addressFor(treatment.channel, triggered.customer.profile),
   }))
   const outcomes = parts.guardrails.evaluateMany(
     {

@@ -15,9 +15,13 @@ export interface SharedGuardrail extends Guardrail {
   sharedBy: 'campaign-and-channel'
 }
 
+/** Flat, so that a decision's own candidates can be handed over: 20 of them a decision are made. */
 export interface CandidateToJudge {
   campaign: GuardrailFacts['campaign']
-  candidate: GuardrailFacts['candidate']
+  /** Its place in the campaign's spec; −1 for what is not of it. */
+  treatmentIndex: number
+  treatment: Pick<GuardrailFacts['candidate'], 'channel' | 'costMicros' | 'offer'>
+  address: string | null
 }
 
 export interface GuardrailRunner {
@@ -52,14 +56,19 @@ export function createGuardrailRunner(guardrails: readonly Guardrail[]): Guardra
       // One object that every candidate borrows: guardrails do not keep what they are shown.
       let facts: GuardrailFacts | null = null
       for (let i = 0; i < candidates.length; i++) {
-        const { campaign, candidate } = candidates[i] as CandidateToJudge
-        facts ??= factsOf(base, campaign, candidate)
+        const { campaign, treatmentIndex, treatment, address } = candidates[i] as CandidateToJudge
+        facts ??= factsOf(base, campaign, address, treatment)
         facts.campaign = campaign
-        facts.candidate = candidate
+        const { candidate } = facts
+        candidate.channel = treatment.channel
+        candidate.costMicros = treatment.costMicros
+        candidate.address = address
+        candidate.offer = treatment.offer
         // Candidates of one campaign stand together.
         if (common?.campaign !== campaign) common = findCampaign(campaigns, sharing, facts)
         const shared = find(common.channels, candidate) ?? judgeShared(sharing, common, channels, facts)
-        const objections = objectionsOf(sharing.byCandidate, facts)
+        const isOwn = campaign.spec.treatments[treatmentIndex] === treatment
+        const objections = objectionsOf(isOwn ? common.toAsk : sharing.byCandidate, facts)
         outcomes[i] =
           objections === none ? shared.outcome : outcomeOf(merge(shared.outcome.objections, objections))
       }
@@ -71,8 +80,8 @@ export function createGuardrailRunner(guardrails: readonly Guardrail[]): Guardra
 type Objection = GuardrailOutcome['objections'][number]
 
 interface ChannelVerdict {
-  /** Any of that channel and address. */
-  candidate: CandidateToJudge['candidate']
+  channel: GuardrailFacts['candidate']['channel']
+  address: string | null
   outcome: GuardrailOutcome
 }
 
@@ -81,6 +90,8 @@ interface CampaignVerdict {
   /** To the campaign, in whatever channel. */
   objections: Objection[]
   hasOwnRules: boolean
+  /** Those that do not clear the campaign's treatments all at once. */
+  toAsk: readonly Guardrail[]
   channels: ChannelVerdict[]
 }
 
@@ -93,8 +104,10 @@ const allowed: GuardrailOutcome = Object.freeze({ verdict: allow, by: '', object
 function factsOf(
   base: Omit<GuardrailFacts, 'campaign' | 'candidate'>,
   campaign: GuardrailFacts['campaign'],
-  candidate: GuardrailFacts['candidate'],
+  address: string | null,
+  { channel, costMicros, offer }: CandidateToJudge['treatment'],
 ): GuardrailFacts {
+  const candidate = { channel, costMicros, address, offer }
   const { stage, now, workspace, settings, customer, transactional, messageId } = base
   return { stage, now, workspace, settings, customer, campaign, candidate, transactional, messageId }
 }
@@ -114,15 +127,24 @@ function objectionsOf(guardrails: readonly Guardrail[], facts: GuardrailFacts): 
 
 function findCampaign(
   seen: CampaignVerdict[],
-  { byCampaign, hasOwnRules }: Sharing,
+  { byCampaign, byCandidate, hasOwnRules }: Sharing,
   facts: GuardrailFacts,
 ): CampaignVerdict {
   const { campaign } = facts
   for (let i = 0; i < seen.length; i++) if (seen[i]?.campaign === campaign) return seen[i] as CampaignVerdict
   const objections = objectionsOf(byCampaign, facts)
-  const judged = { campaign, objections, hasOwnRules: hasOwnRules(campaign.spec), channels: [] }
+  const toAsk = byCandidate.every((guardrail) => clears(guardrail, facts))
+    ? nobody
+    : byCandidate.filter((guardrail) => !clears(guardrail, facts))
+  const judged = { campaign, objections, hasOwnRules: hasOwnRules(campaign.spec), toAsk, channels: [] }
   seen.push(judged)
   return judged
+}
+
+const nobody: readonly Guardrail[] = []
+
+function clears(guardrail: Guardrail, facts: GuardrailFacts): boolean {
+  return guardrail.clears?.(facts) === true
 }
 
 /** What stands against every candidate of the campaign in this channel. */
@@ -132,25 +154,25 @@ function judgeShared(
   channels: ChannelVerdict[],
   facts: GuardrailFacts,
 ): ChannelVerdict {
-  const { candidate } = facts
-  let ofChannel = campaign.hasOwnRules ? undefined : find(channels, candidate)
+  const { channel, address } = facts.candidate
+  let ofChannel = campaign.hasOwnRules ? undefined : find(channels, facts.candidate)
   if (ofChannel === undefined) {
-    ofChannel = { candidate, outcome: outcomeOf(objectionsOf(byChannel, facts)) }
+    ofChannel = { channel, address, outcome: outcomeOf(objectionsOf(byChannel, facts)) }
     if (!campaign.hasOwnRules) channels.push(ofChannel)
   }
   const others = merge(campaign.objections, objectionsOf(byBoth, facts))
   // Campaigns share the object where they can: the record has an outcome's bytes once.
   const outcome =
     others.length === 0 ? ofChannel.outcome : outcomeOf(merge(ofChannel.outcome.objections, others))
-  const judged = { candidate, outcome }
+  const judged = { channel, address, outcome }
   campaign.channels.push(judged)
   return judged
 }
 
-function find(seen: ChannelVerdict[], { channel, address }: CandidateToJudge['candidate']) {
+function find(seen: ChannelVerdict[], { channel, address }: GuardrailFacts['candidate']) {
   for (let i = 0; i < seen.length; i++) {
-    const { candidate } = seen[i] as ChannelVerdict
-    if (candidate.channel === channel && candidate.address === address) return seen[i]
+    const verdict = seen[i] as ChannelVerdict
+    if (verdict.channel === channel && verdict.address === address) return verdict
   }
   return undefined
 }
