@@ -7,6 +7,7 @@ import { checkEvents } from './verify/check-events.ts'
 import { checkExposures } from './verify/check-exposures.ts'
 import { checkMessages } from './verify/check-messages.ts'
 import { checkProfiles } from './verify/check-profiles.ts'
+import { checkSpend } from './verify/check-spend.ts'
 import { type CheckName, type CheckResult, checkNames, type Difference } from './verify/difference.ts'
 import { createWorkspaceContexts } from './workspace-context.ts'
 
@@ -36,7 +37,7 @@ export const differencesShownMax = 1000
 
 /**
  * Counts what is derived again from the primary rows and names each difference; asks of the ledger whether
- * every rule was kept. A repair mends what is derived (counts of profiles, segments); what the ledger shows
+ * every rule was kept. A repair mends what is derived (counts of profiles, segments, money spent); what the ledger shows
  * broken stays, for a person to judge.
  */
 export async function verify(
@@ -59,6 +60,7 @@ export async function verify(
     caps: await checkCaps(store, workspace),
     assignments: await checkAssignments(store, workspace),
     exposures: await checkExposures(store, workspace),
+    spend: await checkSpend(store, workspace, { repair }),
   }
   const all = checkNames.flatMap((name) => results[name].differences)
   return {

@@ -17,6 +17,7 @@ export const checkNames = [
   'caps',
   'assignments',
   'exposures',
+  'spend',
 ] as const
 export type CheckName = (typeof checkNames)[number]
 

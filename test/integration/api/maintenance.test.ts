@@ -62,6 +62,15 @@ describe('verify', () => {
     })
   })
 
+  test('a counter of money that drifted is named, and mended', async () => {
+    await spoil('update campaign_spend set spent_micros = spent_micros + 5')
+    const found = await look(true)
+    expect(found.differences.filter(({ check }) => check === 'spend')).toMatchObject([
+      { id: 'cart', repaired: true },
+    ])
+    expect(await look()).toMatchObject({ differencesCount: 0 })
+  })
+
   test.each([
     [
       'a state without its step',
