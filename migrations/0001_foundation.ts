@@ -165,9 +165,8 @@ async function up(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
       excluded_json: json,
       record: blob,
     },
-    ['workspace', 'day_utc', 'decision_id'],
+    ['workspace', 'decision_id', 'day_utc'],
   )
-  await index('decisions_id', 'decisions', ['workspace', 'decision_id'])
   await index('decisions_customer', 'decisions', ['workspace', 'customer_id', 'decided_at'])
 
   await table(
