@@ -1,6 +1,7 @@
 import type { SendMode, WorkspaceSettings } from '#contracts/workspace.ts'
+import { escapeHtml } from '#platform/html/escape-html.ts'
 import type { OutboxEntry, OutboxMessage, OutboxPosition } from './outbox-rows.ts'
-import { escapeHtml, page } from './page-style.ts'
+import { page } from './page-style.ts'
 
 type Shown = Pick<WorkspaceSettings, 'workspace' | 'name' | 'sendMode'>
 

@@ -1,3 +1,5 @@
+import { escapeHtml } from '#platform/html/escape-html.ts'
+
 /** One sheet for the pages of this room: no external assets, light and dark, readable at any width. */
 const pageStyle = `
 :root { color-scheme: light dark; --line: light-dark(#e3e5ea, #33363f); --soft: light-dark(#5c6370, #a2a8b4);
@@ -32,15 +34,6 @@ nav { margin-top: 1rem; }
 button { font: inherit; padding: .6rem 1.4rem; border: 0; border-radius: 8px; background: #2f5bd0; color: #fff; cursor: pointer; }
 button:focus-visible, a:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 `
-
-export function escapeHtml(text: string): string {
-  return text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;')
-    .replaceAll("'", '&#39;')
-}
 
 /** A whole page; `body` is html. */
 export function page(title: string, body: string): string {

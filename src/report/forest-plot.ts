@@ -1,4 +1,4 @@
-import { escapeHtml } from './escape-html.ts'
+import { escapeHtml } from '#platform/html/escape-html.ts'
 import { axisOf, comparisonTitle, lackOf, type MeasureRow, measureTitle, writerOf } from './measure-rows.ts'
 import { signed } from './number-format.ts'
 

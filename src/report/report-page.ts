@@ -1,4 +1,4 @@
-import { escapeHtml } from './escape-html.ts'
+import { escapeHtml } from '#platform/html/escape-html.ts'
 import { forestPlot } from './forest-plot.ts'
 import {
   comparisonTitle,

@@ -1,5 +1,6 @@
 import type { WorkspaceSettings } from '#contracts/workspace.ts'
-import { escapeHtml, page } from '../../action/page-style.ts'
+import { escapeHtml } from '#platform/html/escape-html.ts'
+import { page } from '../../action/page-style.ts'
 import type { ListedCampaign } from '../../campaign/campaign-rows.ts'
 
 const modes = {

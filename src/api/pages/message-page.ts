@@ -1,4 +1,5 @@
-import { escapeHtml, page } from '../../action/page-style.ts'
+import { escapeHtml } from '#platform/html/escape-html.ts'
+import { page } from '../../action/page-style.ts'
 
 /** A page that says one thing. */
 export function messagePage(title: string, text: string): string {
