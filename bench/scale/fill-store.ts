@@ -4,6 +4,7 @@ import { createSeededRandom } from '#platform/random/seeded-random.ts'
 import { createSqliteBulkInsert } from '#platform/store/bulk-insert-sqlite.ts'
 import { createSqliteConnection } from '#platform/store/sqlite-connection.ts'
 import type { WorkspaceRowOf } from '#platform/store/store.ts'
+import { seenKeptMs } from '../../src/pipeline/keep-house.ts'
 
 /** Rows of one customer of the shop that the benchmark decides for. */
 export interface FillOptions {
@@ -18,9 +19,14 @@ export function customerIdAt(index: number): string {
   return stableId('scale', String(index))
 }
 
-/** Ids of a customer's rows: as long as real ones, in the order of the customers'. */
+/** An id of a customer's row, as long as a real one. */
 function idBeside(index: number, ending: string): string {
   return `${customerIdAt(index).slice(0, 31)}${ending}`
+}
+
+/** Ids of decisions and messages begin with their day. */
+function idOnDay(day: number, index: number, ending: string): string {
+  return `${day.toString(16).padStart(4, '0')}${idBeside(index, ending).slice(4)}`
 }
 
 /** Few enough for the memory, many enough that commits cost nothing. */
@@ -158,7 +164,7 @@ function addCustomer(rows: Rows, options: FillOptions, index: number, next: () =
 function addEvent(rows: Rows, { now }: FillOptions, index: number, next: () => number): void {
   const at = now - Math.floor((1 + next() * 359) * dayMs)
   const event_id = idBeside(index, 'e')
-  rows.event_dedupe.push({ event_id, received_at: at })
+  if (at > now - seenKeptMs) rows.event_dedupe.push({ event_id, received_at: at })
   rows.events.push({
     day_utc: Math.floor(at / dayMs),
     event_id,
@@ -178,9 +184,9 @@ function addEvent(rows: Rows, { now }: FillOptions, index: number, next: () => n
 function addMessage(rows: Rows, { now, campaignId }: FillOptions, index: number, next: () => number): void {
   const at = now - Math.floor((1 + next() * 25) * dayMs)
   const customer_id = customerIdAt(index)
-  const decision_id = idBeside(index, 'd')
-  const message_id = idBeside(index, 'f')
   const day = Math.floor(at / dayMs)
+  const decision_id = idOnDay(day, index, 'd')
+  const message_id = idOnDay(day, index, 'f')
   const named = {
     campaign_id: campaignId,
     campaign_version: 4,

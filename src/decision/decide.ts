@@ -28,8 +28,9 @@ export function decide(input: DecisionInput): Decision {
   resetWorkingSpace(space, input.candidates.length, input.campaigns.length)
   findPresent(space, input.features)
   space.gamma = gammaScale * Math.sqrt(input.snapshot.t)
-  space.seedHigh = hex32At(input.decisionId, 0)
-  space.seedLow = hex32At(input.decisionId, 8)
+  // The id's second half: its first digits are the day.
+  space.seedHigh = hex32At(input.decisionId, 16)
+  space.seedLow = hex32At(input.decisionId, 24)
   const random = createSeededRandom(space.seedHigh, space.seedLow)
   const experiment = decidingExperiment(input)
   const choice =
@@ -53,7 +54,7 @@ function hex32At(decisionId: string, start: number): number {
   for (let i = start; i < start + 8; i += 1) {
     const digit = hexDigitOf(decisionId.charCodeAt(i))
     if (digit > 15)
-      throw new RangeError(`decision id ${JSON.stringify(decisionId)} does not begin with 16 hex digits`)
+      throw new RangeError(`decision id ${JSON.stringify(decisionId)} is not 32 hex digits`)
     value = (value << 4) | digit
   }
   return value >>> 0

@@ -7,7 +7,7 @@ import {
 } from '#contracts/guardrail.ts'
 import type { JsonObject } from '#contracts/json.ts'
 import type { Customer } from '#contracts/profile.ts'
-import { decisionIdOf } from '#platform/ids/ids.ts'
+import { dayUtcOf, decisionIdOf } from '#platform/ids/ids.ts'
 import { assign } from '../campaign/assignment.ts'
 import type { AssignmentRow } from '../campaign/assignment-rows.ts'
 import { templateContext } from '../creative/context.ts'
@@ -58,7 +58,7 @@ export function decideForTrigger(
 ): void {
   const { customer, trigger, now } = triggered
   const { workspace } = rows.context.settings
-  const decisionId = decisionIdOf(workspace, customer.customerId, trigger)
+  const decisionId = decisionIdOf(workspace, customer.customerId, trigger, dayUtcOf(triggered.receivedAt))
   const facts = customerFacts(rows, customer)
   const campaigns: DecisionCampaign[] = []
   const candidates: Candidate[] = []

@@ -1,7 +1,7 @@
 import type { DecisionCampaign } from '#contracts/decision.ts'
 import type { GuardrailOutcome } from '#contracts/guardrail.ts'
 import { allow } from '#contracts/guardrail.ts'
-import { customerIdOf, decisionIdOf, stableId } from '#platform/ids/ids.ts'
+import { customerIdOf, dayUtcOf, decisionIdOf, stableId } from '#platform/ids/ids.ts'
 import type { Store } from '#platform/store/store.ts'
 import { type AssignmentRow, insertAssignments } from '../campaign/assignment-rows.ts'
 import { loadRunningCampaigns } from '../campaign/campaign-rows.ts'
@@ -71,7 +71,7 @@ export async function importDecisions(
       const trigger = { kind: 'import' as const, triggerId, step: 0 }
       const input = {
         workspace,
-        decisionId: decisionIdOf(workspace, customerId, trigger),
+        decisionId: decisionIdOf(workspace, customerId, trigger, dayUtcOf(line.decidedAt)),
         customerId,
         trigger,
         decidedAt: line.decidedAt,

@@ -9,7 +9,7 @@ const rowsPerStep = 200
  * Ids of events are remembered for 40 days: longer than the log keeps anything (30 at most), and than any
  * client retries (12 hours).
  */
-const seenKeptMs = 40 * 86_400_000
+export const seenKeptMs = 40 * 86_400_000
 
 /** Deletes what a workspace keeps no longer; by the wall clock. Resolves to the rows deleted. */
 export async function keepHouse(

@@ -84,9 +84,11 @@ function createWriter(file: string) {
   database.exec('pragma cache_size = -65536')
   // The most that SQLite maps: a million customers with their history are some 2 GB, read without system calls.
   database.exec('pragma mmap_size = 2147418112')
-  // 32 MB of log between checkpoints, each of which syncs twice; a burst's larger file shrinks again.
-  database.exec('pragma wal_autocheckpoint = 4096')
-  database.exec('pragma journal_size_limit = 67108864')
+  // 64 MB of log between checkpoints, each of which copies every page once, syncs twice and holds up writers
+  // meanwhile. Decisions for a million customers drawn at random, mean and longest of 200: with 4096 pages
+  // 685 and 1,060 µs each, with 8192 630 and 1,190, with 16384 595 and 1,600. A burst's larger file shrinks again.
+  database.exec('pragma wal_autocheckpoint = 8192')
+  database.exec('pragma journal_size_limit = 134217728')
   let restricted = false
   let failure: { cause: unknown } | undefined
   const connection = createSqliteConnection(database, {

@@ -163,7 +163,7 @@ describe('the draw', () => {
 
   it('refuses what no pipeline should pass', () => {
     const input = makeInput([makeCampaign(spec)])
-    expect(() => decide({ ...input, decisionId: 'D1' })).toThrow(/16 hex digits/)
+    expect(() => decide({ ...input, decisionId: 'D1' })).toThrow(/32 hex digits/)
     expect(() => decide({ ...input, featureSchema: 'v2' })).toThrow(/schema v2/)
     expect(() => decide({ ...input, snapshot: makeSnapshot({}, { boundMicros: 0 }) })).toThrow(/bound/)
     const short = makeSnapshot({ welcome: { 'a/email': [1] } })

@@ -26,7 +26,7 @@ describe('the decision record', () => {
           snapshotId: input.snapshot.snapshotId,
           t: input.snapshot.t,
           boundMicros: input.snapshot.boundMicros,
-          seed: decisionId.slice(0, 16),
+          seed: decisionId.slice(16),
           choice,
         })
         // Object.is: −0 stays −0.
