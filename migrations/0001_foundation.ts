@@ -1,29 +1,33 @@
 import { type Kysely, sql } from 'kysely'
 import type { ColumnTypes, StoreMigration } from '#platform/store/migrations.ts'
+import { createDefaultPartition, partitionedTables } from '#platform/store/partitions.ts'
 
 /**
  * The foundation. Every key leads with the workspace; the three tables that grow without end (events,
- * decisions, outcomes) carry `day_utc` in their keys, so that PostgreSQL can partition them by time.
+ * decisions, outcomes) carry `day_utc` in their keys and are partitioned by it in PostgreSQL.
  */
 export const migration: StoreMigration = { up }
 
 async function up(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
   const { text, int, real, json, blob } = types
-  const table = (name: string, columns: Record<string, ReturnType<typeof sql>>, key: string[]) => {
+  const table = async (name: string, columns: Record<string, ReturnType<typeof sql>>, key: string[]) => {
     let builder = db.schema.createTable(name)
     for (const [column, type] of Object.entries(columns)) {
       builder = builder.addColumn(column, type as never, (c) =>
         nullable.has(`${name}.${column}`) ? c : c.notNull(),
       )
     }
-    return builder
+    const partitioned = partitionedTables.find((own) => own === name)
+    await builder
       .addPrimaryKeyConstraint(`${name}_key`, key as never[])
-      .$call((b) =>
-        types.dialect === 'sqlite'
-          ? b.modifyEnd(rowidTables.has(name) ? sql`strict` : sql`strict, without rowid`)
-          : b,
-      )
+      .$call((b) => {
+        if (types.dialect === 'sqlite')
+          return b.modifyEnd(rowidTables.has(name) ? sql`strict` : sql`strict, without rowid`)
+        return partitioned === undefined ? b : b.modifyEnd(sql`partition by range (day_utc)`)
+      })
       .execute()
+    if (types.dialect === 'postgres' && partitioned !== undefined)
+      await createDefaultPartition(db, partitioned)
   }
   const index = (name: string, on: string, columns: string[]) =>
     db.schema.createIndex(name).on(on).columns(columns).execute()

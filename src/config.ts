@@ -50,6 +50,53 @@ export const configSchema = z.strictObject({
     .min(1)
     .exactOptional()
     .describe('PostgreSQL instead of the embedded store: `postgres://…`. In the environment: DATABASE_URL.'),
+  kafkaBrokers: z
+    .preprocess(
+      (value) => (typeof value === 'string' ? value.split(',').map((broker) => broker.trim()) : value),
+      z.array(z.string().regex(/^[^\s:/]+:\d{1,5}$/, 'must be host:port, separated by commas')).min(1),
+    )
+    .exactOptional()
+    .describe('Kafka instead of the embedded log: `host:port,host:port`. Needs `databaseUrl` too.'),
+  kafkaTopicPrefix: z
+    .string()
+    .regex(/^[a-zA-Z0-9._-]{1,100}$/)
+    .default('starling')
+    .describe('What the names of our topics and consumer groups begin with.'),
+  kafkaCreateTopics: z
+    .stringbool()
+    .or(z.boolean())
+    .default(false)
+    .describe('`true` creates the topics that are missing; else a missing one is refused at the start.'),
+  kafkaReplicationFactor: z.coerce
+    .number()
+    .int()
+    .min(-1)
+    .max(10)
+    .default(-1)
+    .describe('Copies of each topic that Starling creates; -1 takes the cluster’s own default.'),
+  kafkaTls: z
+    .stringbool()
+    .or(z.boolean())
+    .default(false)
+    .describe('`true` speaks TLS to Kafka, with the certificate authorities that Node trusts.'),
+  kafkaSaslMechanism: z
+    .enum(['plain', 'scram-sha-256', 'scram-sha-512'])
+    .default('scram-sha-512')
+    .describe('How to sign in to Kafka, where `kafkaUsername` is set.'),
+  kafkaUsername: z.string().min(1).exactOptional().describe('Name to sign in to Kafka with.'),
+  kafkaPassword: z.string().min(1).exactOptional().describe('Password of `kafkaUsername`.'),
+  redisUrl: z
+    .string()
+    .regex(/^rediss?:\/\//, 'must start with redis:// or rediss://')
+    .exactOptional()
+    .describe('Redis, which lets several processes refuse early and share rate limits: `redis://…`.'),
+  drainMaxMs: z.coerce
+    .number()
+    .int()
+    .min(1000)
+    .max(600_000)
+    .default(25_000)
+    .describe('After SIGTERM, how long what is under way may take to end, in milliseconds.'),
   sendMode: z
     .enum(['outbox', 'allowlist', 'live'])
     .default('outbox')
@@ -59,6 +106,13 @@ export const configSchema = z.strictObject({
     .regex(/^smtps?:\/\//, 'must start with smtp:// or smtps://')
     .exactOptional()
     .describe('Mail server: `smtp://user:password@host:port`. Without it mail stays in the outbox.'),
+  smtpSendsPerSecondMax: z.coerce
+    .number()
+    .positive()
+    .exactOptional()
+    .describe(
+      'Most mails a second that the mail server is given, by all senders together. Default: no limit.',
+    ),
   mailFrom: z
     .string()
     .min(3)
@@ -151,13 +205,34 @@ export function readConfig(environment: Record<string, string | undefined>, fold
     if (value !== undefined && value !== '') fromEnvironment[key] = value
   }
   const parsed = configSchema.safeParse({ ...fromFile, ...fromEnvironment })
-  if (parsed.success) return { kind: 'config', config: Object.freeze(parsed.data) }
+  if (parsed.success) {
+    const faults = jointFaults(parsed.data)
+    return faults.length > 0
+      ? { kind: 'faults', faults }
+      : { kind: 'config', config: Object.freeze(parsed.data) }
+  }
   const faults = parsed.error.issues.map((issue) => {
     const key = String(issue.path[0] ?? '')
     const from = key in fromEnvironment ? environmentName(key) : key === '' ? file : `${key} in ${file}`
     return `${from}: ${issue.message}`
   })
   return { kind: 'faults', faults }
+}
+
+/** What is right alone and wrong together. */
+function jointFaults(config: Config): string[] {
+  const { kafkaBrokers, databaseUrl, kafkaUsername, kafkaPassword, roles, publicUrl } = config
+  const faults: string[] = []
+  if (kafkaBrokers !== undefined && databaseUrl === undefined) {
+    faults.push('STARLING_KAFKA_BROKERS: needs DATABASE_URL too, since the log’s offsets stand in the store')
+  }
+  if ((kafkaUsername === undefined) !== (kafkaPassword === undefined)) {
+    faults.push('STARLING_KAFKA_USERNAME: goes with STARLING_KAFKA_PASSWORD, set both or none')
+  }
+  if (roles.includes('sender') && !roles.includes('api') && publicUrl === undefined) {
+    faults.push('STARLING_PUBLIC_URL: a sender apart from the role api needs it for the links in messages')
+  }
+  return faults
 }
 
 export function environmentName(key: string): string {

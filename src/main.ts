@@ -15,7 +15,6 @@ if (started.kind === 'refused') {
 console.log(started.server.greeting)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, async () => {
-    await started.server.close()
-    process.exit(0)
+    process.exit((await started.server.close()) ? 0 : 75)
   })
 }

@@ -1,4 +1,3 @@
-import { sql } from 'kysely'
 import type { MessageState } from '#contracts/message.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 
@@ -28,6 +27,20 @@ export async function campaignSpend(
   return spend
 }
 
+/**
+ * Keeps others from spending on these campaigns until the transaction ends, so that two claims do not both
+ * take the last of a budget. Name all campaigns of the claim: in one order, as `moveSpend` writes them. Left out:
+ * all of the workspace.
+ */
+export async function lockSpend(db: WorkspaceDb, campaignIds?: readonly string[]): Promise<void> {
+  if (db.dialect === 'sqlite') return
+  const rows =
+    campaignIds === undefined
+      ? db.selectFrom('campaign_spend')
+      : db.selectByKeys('campaign_spend', 'campaign_id', campaignIds)
+  await rows.select('campaign_spend.campaign_id').orderBy('campaign_spend.campaign_id').forUpdate().execute()
+}
+
 /** A message's cost moves from one state to the other; `from` is null for a new one. */
 export interface SpendMove {
   campaignId: string
@@ -36,7 +49,10 @@ export interface SpendMove {
   to: MessageState
 }
 
-/** Counts moves in the transaction that makes them. */
+/**
+ * Counts moves in the transaction that makes them, late in it: everybody who moves a campaign's money waits
+ * from here to its end.
+ */
 export async function moveSpend(db: WorkspaceDb, moves: readonly SpendMove[]): Promise<void> {
   const changes = new Map<string, CampaignSpend>()
   for (const { campaignId, costMicros, from, to } of moves) {
@@ -47,19 +63,16 @@ export async function moveSpend(db: WorkspaceDb, moves: readonly SpendMove[]): P
   }
   const moved = [...changes].filter(([, change]) => change.spentMicros !== 0 || change.queuedMicros !== 0)
   if (moved.length === 0) return
-  const rows = moved.map(([campaign_id]) => ({ campaign_id, spent_micros: 0, queued_micros: 0 }))
-  await db.bulkInsert('campaign_spend', rows, 'ignore')
-  // In one order for all, so that two transactions never hold what the other wants.
-  for (const [campaignId, change] of moved.toSorted(([a], [b]) => (a < b ? -1 : 1))) {
-    await db
-      .updateTable('campaign_spend')
-      .set({
-        spent_micros: sql`campaign_spend.spent_micros + ${change.spentMicros}`,
-        queued_micros: sql`campaign_spend.queued_micros + ${change.queuedMicros}`,
-      })
-      .where('campaign_spend.campaign_id', '=', campaignId)
-      .execute()
-  }
+  const rows = moved.map(([campaign_id, { spentMicros, queuedMicros }]) => ({
+    campaign_id,
+    spent_micros: spentMicros,
+    queued_micros: queuedMicros,
+  }))
+  await db.bulkInsert('campaign_spend', rows, {
+    key: ['workspace', 'campaign_id'],
+    update: [],
+    add: ['spent_micros', 'queued_micros'],
+  })
 }
 
 export interface SpendDifference {
@@ -108,6 +121,8 @@ export async function recountSpend(db: WorkspaceDb): Promise<SpendDifference[]> 
 
 /** Sets the counters to what the messages add up to. Resolves to what was different. */
 export async function repairSpend(db: WorkspaceDb): Promise<SpendDifference[]> {
+  // Who moves money meanwhile waits, and adds to what is set here.
+  await lockSpend(db)
   const differences = await recountSpend(db)
   const rows = differences.map(({ campaignId, recounted }) => ({
     campaign_id: campaignId,

@@ -53,8 +53,8 @@ export interface ClaimResult<F extends GuardrailFacts> {
 const patienceMs = 5
 
 /**
- * The last gate. Takes up to `limit` due messages of one workspace: locks their customers, asks every
- * guardrail again about what is true now, and for those allowed sets `sending` and writes the attempt. The
+ * The last gate. Takes up to `limit` due messages of one workspace: locks their customers and the workspace's
+ * configuration, asks every guardrail again about what is true now, and for those allowed sets `sending` and writes the attempt. The
  * commit of this transaction is the moment a send begins; nothing else may start one.
  *
  * Messages are judged one after the other, each seeing the slots and the money that those before it took.
@@ -68,9 +68,9 @@ export async function claimMessages<F extends GuardrailFacts>(
   const startedAt = parts.wallClock.now()
   const now = parts.clock.now()
   const db = tx.workspace(workspace)
-  const due = await selectDueForClaim(db, { now, limit })
+  await db.lock('configuration', 'shared')
+  const due = await lockDue(db, now, limit)
   if (due.length === 0) return { claimed: [], taken: 0 }
-  await db.lockCustomers([...new Set(due.map((message) => message.customer_id))])
   const facts = await parts.facts.load(tx, workspace, due, now)
 
   const changed: MessageRow[] = []
@@ -105,6 +105,17 @@ export async function claimMessages<F extends GuardrailFacts>(
   await saveMessages(db, changed, now, repeated)
   await insertAttempts(db, claimed, now)
   return { claimed, taken: changed.length }
+}
+
+/**
+ * Due messages, locked with their customers. Whose customer is in other hands right now stays queued for
+ * the next claim: who holds messages never waits for a customer, since a merge holds its customers and waits
+ * for their messages.
+ */
+async function lockDue(db: WorkspaceDb, now: InstantMs, limit: number): Promise<MessageRow[]> {
+  const due = await selectDueForClaim(db, { now, limit })
+  const free = await db.tryLockCustomers([...new Set(due.map((message) => message.customer_id))])
+  return due.filter((message) => free.has(message.customer_id))
 }
 
 type Gate<F> =

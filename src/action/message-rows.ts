@@ -1,7 +1,9 @@
+import type { SelectQueryBuilder } from 'kysely'
 import type { ChannelName } from '#contracts/campaign.ts'
 import type { InstantMs } from '#contracts/clock.ts'
 import type { ContactSlot } from '#contracts/guardrail.ts'
 import type { MessageState, NewMessage } from '#contracts/message.ts'
+import type { StoreSchema } from '#platform/store/schema.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 import { moveSpend } from './campaign-spend.ts'
 
@@ -197,6 +199,11 @@ export async function saveMessages(
     key: ['workspace', 'message_id'],
     update: [...stateColumns],
   })
+  await tellTransitions(
+    db,
+    rows.filter((row) => !repeated.has(row)),
+    now,
+  )
   await moveSpend(
     db,
     rows.map((row) => ({
@@ -206,13 +213,15 @@ export async function saveMessages(
       to: row.state,
     })),
   )
-  const told = rows.filter((row) => !repeated.has(row))
-  if (told.length === 0) return
+}
+
+async function tellTransitions(db: WorkspaceDb, rows: MessageRow[], now: InstantMs): Promise<void> {
+  if (rows.length === 0) return
   const last = await lastSequences(
     db,
-    told.map((row) => row.message_id),
+    rows.map((row) => row.message_id),
   )
-  const transitions = told.map((row) => ({
+  const transitions = rows.map((row) => ({
     message_id: row.message_id,
     sequence: (last.get(row.message_id) ?? 0) + 1,
     state: row.state,
@@ -222,14 +231,15 @@ export async function saveMessages(
   await db.bulkInsert('message_transitions', transitions, 'fail')
 }
 
-/** These messages as they stand, by id. */
-export async function loadMessageRows(
+/** These messages as they stand, by id; nobody else changes them until the transaction ends. */
+export async function lockMessageRows(
   db: WorkspaceDb,
   messageIds: readonly string[],
 ): Promise<Map<string, MessageRow>> {
   if (messageIds.length === 0) return new Map()
-  const rows = await db.selectByKeys('messages', 'message_id', messageIds).selectAll('messages').execute()
-  return new Map(rows.map((row) => [row.message_id, row]))
+  const rows = db.selectByKeys('messages', 'message_id', messageIds).selectAll('messages')
+  const found = await inLockedOrder(db, rows).execute()
+  return new Map(found.map((row) => [row.message_id, row]))
 }
 
 /** States as stored, by id; locked until the transaction ends, so that each change is counted once. */
@@ -237,11 +247,16 @@ async function loadStates(db: WorkspaceDb, messageIds: string[]): Promise<Map<st
   const rows = db
     .selectByKeys('messages', 'message_id', messageIds)
     .select(['messages.message_id', 'messages.state'])
-  const found = await (db.dialect === 'postgres'
-    ? rows.orderBy('messages.message_id').forUpdate()
-    : rows
-  ).execute()
+  const found = await inLockedOrder(db, rows).execute()
   return new Map(found.map((row) => [row.message_id, row.state]))
+}
+
+/** In one order for all, so that two transactions never hold what the other wants. */
+function inLockedOrder<O>(
+  db: WorkspaceDb,
+  rows: SelectQueryBuilder<StoreSchema, 'messages', O>,
+): SelectQueryBuilder<StoreSchema, 'messages', O> {
+  return db.dialect === 'postgres' ? rows.orderBy('messages.message_id').forUpdate() : rows
 }
 
 async function lastSequences(db: WorkspaceDb, messageIds: string[]): Promise<Map<string, number>> {

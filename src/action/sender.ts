@@ -1,4 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
+import type { ChannelName } from '#contracts/campaign.ts'
+import type { CapCache } from '#contracts/cap-cache.ts'
 import type { GuardrailFacts } from '#contracts/guardrail.ts'
 import type { Logger } from '#contracts/logger.ts'
 import type { ContentFault, OutgoingMessage, RenderedContent, SendResult } from '#contracts/message.ts'
@@ -38,6 +40,8 @@ export interface SenderParts<F extends GuardrailFacts> extends ClaimParts<F>, Re
   /** Most messages `sending` at once, all workspaces together: what a crash can leave `unknown`. */
   inFlightMax: number
   logger: Pick<Logger, 'error'>
+  /** Is told of slots after they were taken and given back: it may know less than the ledger for a moment. */
+  capCache?: Pick<CapCache, 'note' | 'takeBack'>
 }
 
 export interface Sender {
@@ -70,6 +74,7 @@ export function createSender<F extends GuardrailFacts>(parts: SenderParts<F>): S
       try {
         const result = await sendOne(claimed, parts)
         await results.put({ message, provider: channel.provider, result })
+        if (givesBack(result)) tellGivenBack(parts, message)
       } catch (error) {
         // It stays `sending` and becomes `unknown` when its lease has run out.
         logger.error('a send result could not be written', {
@@ -88,6 +93,7 @@ export function createSender<F extends GuardrailFacts>(parts: SenderParts<F>): S
     const free = inFlightMax - inFlight.size
     if (free <= 0) return 0
     const result = await store.transaction((tx) => claimMessages(tx, workspace, free, parts))
+    tellTaken(parts, workspace, result.claimed)
     for (const claimed of result.claimed) start(claimed)
     return result.taken
   }
@@ -165,6 +171,34 @@ function renderOne<F extends GuardrailFacts>(
   }
 }
 
+/** Nobody waits for it: early refusal is a help, and the next claim asks the ledger. */
+function tellTaken<F extends GuardrailFacts>(
+  { capCache }: SenderParts<F>,
+  workspace: string,
+  claimed: ClaimedMessage<F>[],
+): void {
+  const marketing = claimed.map(({ message }) => message).filter((message) => message.transactional === 0)
+  if (capCache === undefined || marketing.length === 0) return
+  const sends = marketing.map((message) => ({
+    customerId: message.customer_id,
+    messageId: message.message_id,
+    channel: message.channel as ChannelName,
+    campaignId: message.campaign_id,
+    at: message.sending_at ?? 0,
+  }))
+  void capCache.note(workspace, sends)
+}
+
+function tellGivenBack<F extends GuardrailFacts>({ capCache }: SenderParts<F>, message: MessageRow): void {
+  const { workspace, customer_id: customerId, message_id: messageId } = message
+  if (message.transactional === 0) void capCache?.takeBack(workspace, [{ customerId, messageId }])
+}
+
+/** What was sent or may have been keeps its slot. */
+function givesBack({ kind }: SendResult): boolean {
+  return kind !== 'sent' && kind !== 'unknown'
+}
+
 /** A plain read, so that idle workspaces cost no write transaction. */
 async function hasDue(store: Store, workspace: string, now: number): Promise<boolean> {
   const due = await store.read
@@ -173,6 +207,8 @@ async function hasDue(store: Store, workspace: string, now: number): Promise<boo
     .select('messages.message_id')
     .where('messages.state', '=', 'queued')
     .where('messages.due_at', '<=', now)
+    // In the index's order: without it, PostgreSQL expects a due message soon on a walk over all of them.
+    .orderBy('messages.due_at')
     .limit(1)
     .executeTakeFirst()
   return due !== undefined

@@ -3,7 +3,7 @@ import type { Clock, InstantMs } from '#contracts/clock.ts'
 import type { SendResult } from '#contracts/message.ts'
 import type { Random } from '#contracts/random.ts'
 import type { Store, WorkspaceDb } from '#platform/store/store.ts'
-import { loadMessageRows, type MessageRow, saveMessages } from './message-rows.ts'
+import { lockMessageRows, type MessageRow, saveMessages } from './message-rows.ts'
 import { outcomeOf, reasonOf, type SendOutcome } from './send-outcome.ts'
 
 /** One provider call that has ended. */
@@ -57,7 +57,8 @@ async function writeWorkspace(
   now: InstantMs,
   parts: ResultParts,
 ): Promise<void> {
-  const current = await loadMessageRows(
+  // Locked: a merge that moves them comes wholly before, or finds what is written here.
+  const current = await lockMessageRows(
     db,
     finished.map(({ message }) => message.message_id),
   )

@@ -1,10 +1,11 @@
 import type { StoreLocation } from '#platform/store/open-store.ts'
 import type { Store } from '#platform/store/store.ts'
 import type { Config } from '../config.ts'
-import { createIngest } from '../ingest/ingest.ts'
+import { createInbox } from '../ingest/inbox.ts'
+import { createIngest, type Ingest } from '../ingest/ingest.ts'
 import type { EngineParts } from '../pipeline/engine-parts.ts'
 import { createIdentities } from '../profile/identities.ts'
-import { createAuth, type KeysPort } from './auth.ts'
+import { type Auth, createAuth, type KeysPort } from './auth.ts'
 import { createApi } from './create-api.ts'
 import type { Doors } from './doors.ts'
 import { buildOpenApi } from './openapi.ts'
@@ -23,7 +24,7 @@ export interface ApiServer {
 /** The web application of this process, made of its parts. */
 export async function assembleApi(
   parts: EngineParts,
-  options: { config: Config; location: StoreLocation },
+  options: { config: Config; location: StoreLocation; ailing?: () => string | null },
 ): Promise<ApiServer> {
   const { store, log, wallClock, logger } = parts
   const identities = createIdentities(store)
@@ -38,12 +39,18 @@ export async function assembleApi(
     wallClock,
     logger,
     notReady: () => null,
+    ...(options.ailing === undefined ? {} : { ailing: options.ailing }),
     adminRoutes: adminRoutes(doors),
     publicRoutes: publicRoutes(doors),
     publicUrl: parts.settings.publicUrl,
     version,
   })
-  return { listen: (at) => app.listen(at), document: () => buildOpenApi(app), close: () => app.close() }
+  const inbox = readInbox({ log, ingest, auth, wallClock, logger })
+  const close = async (): Promise<void> => {
+    await inbox?.close()
+    await app.close()
+  }
+  return { listen: (at) => app.listen(at), document: () => buildOpenApi(app), close }
 }
 
 function storedKeys(store: Store): KeysPort {
@@ -57,4 +64,16 @@ function storedKeys(store: Store): KeysPort {
       return row ?? null
     },
   }
+}
+
+/** A door without HTTP: what other systems wrote to Kafka's inbox topic. Each process reads a share of it. */
+function readInbox({
+  log,
+  auth,
+  ...parts
+}: Pick<EngineParts, 'log' | 'wallClock' | 'logger'> & { ingest: Ingest; auth: Auth }) {
+  const { inbox, publisher } = log
+  if (inbox === undefined || publisher === undefined) return null
+  const workspaceOf = async (key: string) => (await auth.find(key, 'write'))?.workspace ?? null
+  return inbox.read(createInbox({ ...parts, publisher, workspaceOf }))
 }

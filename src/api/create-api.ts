@@ -25,6 +25,8 @@ export interface ApiParts {
   logger: Logger
   /** Why the server cannot serve yet or any more; null when it can. */
   notReady(): string | null
+  /** Why `/readyz` says no though the doors still take what they can: a component is away, a role is stuck. */
+  ailing?: () => string | null
   /** Under /api/v1, behind an admin key. */
   adminRoutes: ApiRoutes[]
   /** From the root, without a key: links, unsubscribe, the outbox, reports. */
@@ -73,8 +75,8 @@ export async function createApi(parts: ApiParts): Promise<ApiApp> {
   app.decorateRequest('principal', null)
 
   await registerOpenApi(app, parts)
-  await app.register(healthRoutes({ notReady }))
-  await app.register(ingestRoutes({ ingest, auth, wallClock, notReady }))
+  await app.register(healthRoutes({ notReady: () => notReady() ?? parts.ailing?.() ?? null }))
+  await app.register(ingestRoutes({ ingest, auth, wallClock, notReady, publicUrl: parts.publicUrl }))
   const admin: FastifyPluginAsync = async (scope) => {
     scope.addHook('onRequest', refuseWhileStopping(notReady))
     scope.addHook('onRequest', requireAdmin(auth))
@@ -99,7 +101,7 @@ function refuseWhileStopping(notReady: () => string | null) {
 function onError(logger: Logger) {
   return (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
     const fault = faultOfError(error)
-    if (fault === null) {
+    if (fault === null || fault.code === 'unavailable') {
       logger.error('a request failed', {
         method: request.method,
         path: request.url,

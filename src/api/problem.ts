@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyReply } from 'fastify'
 import { z } from 'zod'
 import { type ApiErrorCode, type ApiFault, apiErrors } from '#contracts/errors.ts'
+import { isStoreFault } from '#platform/store/store-faults.ts'
 
 /** RFC 9457, with `code` and `message` beside its members: some event clients retry whatever lacks them. */
 const problemSchema = z
@@ -51,8 +52,11 @@ export function sendFault<Reply extends object>(typedReply: Reply, fault: Listed
   return typedReply
 }
 
-/** What fastify throws by itself, in our words; null for a fault of the program. */
+/** What fastify or the store throws, in our words; null for a fault of the program. */
 export function faultOfError(error: FastifyError): ApiFault | null {
+  // A full disk, a database that is away: the same request may succeed later.
+  if (isStoreFault(error))
+    return { code: 'unavailable', detail: `the store cannot do it now: ${error.message}` }
   if (error.validation !== undefined) {
     const first = error.validation[0]
     const field = first?.instancePath.replace(/^\//, '').replaceAll('/', '.')

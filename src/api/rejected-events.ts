@@ -4,8 +4,7 @@ import type { LogRecord } from '#contracts/event.ts'
 import type { EventLog } from '#contracts/event-log.ts'
 import type { RowOf, Store } from '#platform/store/store.ts'
 import type { Ingest } from '../ingest/ingest.ts'
-import { parseRequest } from '../ingest/parse-request.ts'
-import { surroundingsOf, validateEvent } from '../ingest/validate-event.ts'
+import { readKept } from '../ingest/kept-event.ts'
 import { listRejected, loadRejected, markReplayed } from '../pipeline/rejected-event-rows.ts'
 import type { RejectedEventsPort, RejectedEventView } from './routes/rejected-event-routes.ts'
 
@@ -46,18 +45,14 @@ export function createRejectedEvents({
           field: 'event',
         })
       }
-      const request = parseRequest(Buffer.from(`{"batch":[${json}]}`), 'batch', ingest.limits)
-      if (!('events' in request)) return refused(request)
+      const kept = await readKept(json, row.received_at, ingest.limits)
+      if (!('request' in kept)) return refused(kept)
       // Asked first, so that an event that is refused again is not kept a second time.
-      const checked = validateEvent(
-        request.events[0],
-        surroundingsOf(request, row.received_at, ingest.limits),
-      )
-      if (checked.kind === 'fault') {
-        const { code, field, detail } = checked
+      if (kept.fault !== null) {
+        const { code, field, detail } = kept.fault
         return refused({ code: 'invalid_definition', detail: `still refused: ${code}, ${detail}`, field })
       }
-      const answer = await ingest.ingest(workspace, request, row.received_at)
+      const answer = await ingest.ingest(workspace, kept.request, row.received_at)
       if (answer.kind === 'fault') return refused(answer.fault)
       await markDone()
       return { kind: 'replayed' }

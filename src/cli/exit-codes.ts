@@ -10,6 +10,8 @@ export const exitCodes = {
   internal: 70,
   /** The data folder is in use by another process. */
   folderInUse: 73,
+  /** After SIGTERM, what was under way did not end in time. */
+  drainTooLong: 75,
   /** A setting is wrong. */
   config: 78,
 } as const

@@ -3,9 +3,12 @@ import { version } from '../api/version.ts'
 import { applyCommand } from './commands/apply.ts'
 import { backupCommand } from './commands/backup.ts'
 import { campaignCommand } from './commands/campaign.ts'
+import { eventsCommand } from './commands/events.ts'
 import { explainCommand } from './commands/explain.ts'
+import { healthCommand } from './commands/health.ts'
 import { importCommand } from './commands/import.ts'
 import { killSwitchCommand } from './commands/kill-switch.ts'
+import { migrateStoreCommand } from './commands/migrate-store.ts'
 import { reportCommand } from './commands/report.ts'
 import { resolveCommand } from './commands/resolve.ts'
 import { restoreCommand } from './commands/restore.ts'
@@ -42,15 +45,18 @@ for (const command of [
   applyCommand,
   campaignCommand,
   reportCommand,
+  eventsCommand,
   explainCommand,
   importCommand,
   statusCommand,
+  healthCommand,
   killSwitchCommand,
   sendModeCommand,
   resolveCommand,
   verifyCommand,
   backupCommand,
   restoreCommand,
+  migrateStoreCommand,
 ]) {
   program.addCommand(command(context))
 }

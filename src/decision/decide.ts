@@ -53,8 +53,7 @@ function hex32At(decisionId: string, start: number): number {
   let value = 0
   for (let i = start; i < start + 8; i += 1) {
     const digit = hexDigitOf(decisionId.charCodeAt(i))
-    if (digit > 15)
-      throw new RangeError(`decision id ${JSON.stringify(decisionId)} is not 32 hex digits`)
+    if (digit > 15) throw new RangeError(`decision id ${JSON.stringify(decisionId)} is not 32 hex digits`)
     value = (value << 4) | digit
   }
   return value >>> 0

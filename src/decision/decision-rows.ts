@@ -79,10 +79,19 @@ function excludedCounts(input: DecisionInput): Record<string, number> {
   return counts
 }
 
-/** Records by decision id; one that was erased is missing. */
-export async function loadRecords(db: WorkspaceDb, decisionIds: string[]): Promise<Map<string, Uint8Array>> {
+/**
+ * Records by decision id; one that was erased is missing. `days` (UTC, both inclusive) says which partitions
+ * to look into.
+ */
+export async function loadRecords(
+  db: WorkspaceDb,
+  decisionIds: string[],
+  days: { from: number; to: number },
+): Promise<Map<string, Uint8Array>> {
   const rows = await db
     .selectByKeys('decisions', 'decision_id', decisionIds)
+    .where('decisions.day_utc', '>=', days.from)
+    .where('decisions.day_utc', '<=', days.to)
     .select(['decisions.decision_id', 'decisions.record'])
     .execute()
   return new Map(rows.map((row) => [row.decision_id, row.record]))

@@ -50,7 +50,7 @@ function longestOverrun(
     const cap = caps[i] as FrequencyCap
     if (cap.channel !== undefined && cap.channel !== facts.candidate.channel) continue
     if (facts.customer.contacts.length < cap.sendsMax) continue
-    const since = windowStart(cap, facts)
+    const since = capWindowStart(cap, facts.now, facts.customer.zone)
     let used = 0
     for (const slot of facts.customer.contacts) if (holds(slot, cap, facts, campaignId, since)) used++
     if (used < cap.sendsMax) continue
@@ -77,10 +77,10 @@ function holds(
 }
 
 /** Slots taken at this instant or later are in the window. */
-function windowStart({ window }: FrequencyCap, { now, customer }: GuardrailFacts): InstantMs {
+export function capWindowStart({ window }: FrequencyCap, now: InstantMs, zone: string): InstantMs {
   if ('hours' in window) return now - windowMsOf(window.hours) + 1
-  const { dayNumber } = localMoment(now, customer.zone)
-  return startOfDay(dayNumber - window.localDays + 1, customer.zone)
+  const { dayNumber } = localMoment(now, zone)
+  return startOfDay(dayNumber - window.localDays + 1, zone)
 }
 
 /** When so many slots have left the window that one more send fits: the newest of those that must go. */

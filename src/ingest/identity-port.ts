@@ -18,6 +18,8 @@ export interface IdentityPort {
   resolveMany(workspace: string, ids: ExternalIds[]): Promise<string[]>
   /** `identify` with both ids: the anonymous one joins the user. */
   link(workspace: string, ids: { userId: string; anonymousId: string }, now: InstantMs): Promise<Linked>
+  /** PostHog's `$identify`: the same, where the anonymous id may as well be one that events gave as a user's. */
+  linkEither(workspace: string, ids: { userId: string; anonymousId: string }, now: InstantMs): Promise<Linked>
   /** `alias`: what `previousId` (a user's or an anonymous id) stood for joins `userId`. */
   alias(workspace: string, ids: { userId: string; previousId: string }, now: InstantMs): Promise<Linked>
 }

@@ -6,9 +6,10 @@ import type { EventFault } from './event-fault.ts'
 import type { IdentityPort, Linked } from './identity-port.ts'
 import { DEFAULT_INGEST_LIMITS, type IngestLimits } from './ingest-limits.ts'
 import type { ParsedRequest } from './parse-request.ts'
-import { rawBatchEvents } from './raw-events.ts'
+import { refusedTexts } from './refused-texts.ts'
 import { eventRecord, rejectedRecord } from './to-log-records.ts'
 import { surroundingsOf, type ValidEvent, validateEvent } from './validate-event.ts'
+import { validatePostHogEvent } from './validate-posthog-event.ts'
 
 interface RejectedEvent {
   /** Place in the batch. */
@@ -48,7 +49,7 @@ export function createIngest({
         eventRecord(workspace, event, { ...customers[i]!, eventId: eventIdOf(event), receivedAt }),
       )
       if (faults.length > 0) {
-        const raws = request.shape === 'batch' ? rawBatchEvents(request.json) : [typed(request)]
+        const raws = refusedTexts(request)
         for (const { index, fault } of faults) {
           records.push(rejectedRecord(workspace, fault, raws[index]!, receivedAt, limits.rejectedBytesMax))
         }
@@ -79,10 +80,11 @@ function validateAll(
   limits: IngestLimits,
 ): { valid: ValidEvent[]; faults: IndexedFault[] } {
   const around = surroundingsOf(request, receivedAt, limits)
+  const validate = request.shape === 'posthog' ? validatePostHogEvent : validateEvent
   const valid: ValidEvent[] = []
   const faults: IndexedFault[] = []
   for (let index = 0; index < request.events.length; index++) {
-    const result = validateEvent(request.events[index], around)
+    const result = validate(request.events[index], around)
     if (result.kind === 'fault') faults.push({ index, fault: result })
     else valid.push(result)
   }
@@ -127,7 +129,7 @@ async function customersOf(
 function linkOf(
   identities: IdentityPort,
   workspace: string,
-  { kind, userId, anonymousId, previousId }: ValidEvent,
+  { kind, userId, anonymousId, previousId, isEitherKind }: ValidEvent,
   now: InstantMs,
 ): Promise<Linked> | null {
   if (userId === undefined) return null
@@ -135,7 +137,8 @@ function linkOf(
   if (kind === 'alias' && previousId !== undefined && previousId !== userId)
     return identities.alias(workspace, { userId, previousId }, now)
   if (kind === 'identify' && anonymousId !== undefined) {
-    return identities.link(workspace, { userId, anonymousId }, now)
+    const ids = { userId, anonymousId }
+    return isEitherKind ? identities.linkEither(workspace, ids, now) : identities.link(workspace, ids, now)
   }
   return null
 }
@@ -154,13 +157,6 @@ function createEventIds(workspace: string, receivedAt: InstantMs): (event: Valid
     seen.set(hash, number + 1)
     return number === 0 ? hash : stableId(hash, String(number))
   }
-}
-
-/** A single event's text; where only the path named its type, with the type, so that it can be replayed. */
-function typed({ shape, events: [event], json }: ParsedRequest): string {
-  if (typeof event !== 'object' || event === null || Array.isArray(event) || 'type' in event) return json
-  const inside = json.slice(json.indexOf('{') + 1)
-  return `{"type":"${shape}"${inside.trim() === '}' ? '' : ','}${inside}`
 }
 
 function faultOf(

@@ -16,6 +16,11 @@ export function rawBatchEvents(json: string): string[] {
   return batchAt === -1 ? [] : elements(json, batchAt)
 }
 
+/** The same for a body that is an array of events. */
+export function rawArrayEvents(json: string): string[] {
+  return elements(json, json.indexOf('['))
+}
+
 /** True when objects and arrays stand inside each other more than `depthMax` times. */
 export function isNestedDeeper(json: string, depthMax: number): boolean {
   let depth = 0

@@ -16,6 +16,8 @@ export interface ValidEvent {
   userId: string | undefined
   anonymousId: string | undefined
   previousId: string | undefined
+  /** Set where nobody can tell whether the anonymous id is a visitor's or a user's: PostHog has one kind. */
+  isEitherKind?: true
   occurredAt: InstantMs
   /** The time that the client gave the event, as text; empty where it gave none. */
   ownTime: string
@@ -31,16 +33,19 @@ export interface EventSurroundings {
   context: JsonObject | undefined
   /** Set where the common context breaks a limit: every event of the request has that fault. */
   contextFault: EventFault | null
+  imported: true | undefined
   limits: IngestLimits
 }
 
 export function surroundingsOf(
-  request: Pick<ParsedRequest, 'shape' | 'sentAt' | 'context'>,
+  request: Pick<ParsedRequest, 'shape' | 'sentAt' | 'context' | 'imported'>,
   receivedAt: InstantMs,
   limits: IngestLimits,
 ): EventSurroundings {
-  const { shape, sentAt, context } = request
-  const common = { shape, receivedAt, sentAt, context: undefined, contextFault: null, limits }
+  const { sentAt, context, imported } = request
+  // PostHog's events have been given a type each when they are looked at.
+  const shape = request.shape === 'posthog' ? 'batch' : request.shape
+  const common = { shape, receivedAt, sentAt, context: undefined, contextFault: null, imported, limits }
   if (context === undefined || context === null) return common
   if (!isObject(context)) return { ...common, contextFault: wrongType('context', 'an object') }
   const fault = checkSize({ context }, limits)
@@ -92,7 +97,7 @@ export function validateEvent(raw: unknown, around: EventSurroundings): ValidEve
   )
   if (typeof occurredAt === 'object') return occurredAt
 
-  const payloadJson = JSON.stringify({
+  const contentJson = JSON.stringify({
     name,
     properties: withCategory(properties, raw, kind),
     traits,
@@ -102,6 +107,7 @@ export function validateEvent(raw: unknown, around: EventSurroundings): ValidEve
     previousId,
     groupId,
   })
+  const payloadJson = around.imported ? `${contentJson.slice(0, -1)},"imported":true}` : contentJson
   // A UTF-16 code unit has at most three bytes in UTF-8: most events need no count.
   if (
     payloadJson.length * 3 > limits.eventBytesMax &&
@@ -197,10 +203,10 @@ function objectOf(value: unknown): JsonObject | undefined | null {
   return isObject(value) ? (value as JsonObject) : null
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function wrongType(field: string, wanted: string): EventFault {
+export function wrongType(field: string, wanted: string): EventFault {
   return eventFault('wrong_type', field, `must be ${wanted}`)
 }

@@ -21,6 +21,8 @@ export async function closeWindows(
   db: WorkspaceDb,
   { now, closeGraceMs, limit }: CloseWindows,
 ): Promise<number> {
+  // Another process is at it: two would close the same ones.
+  if (!(await db.tryLock('windows'))) return 0
   const endedBefore = now - closeGraceMs
   const ended = await db
     .selectFrom('exposures')

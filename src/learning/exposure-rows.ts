@@ -1,3 +1,4 @@
+import { ChangedMeanwhileError } from '#platform/store/changed-meanwhile.ts'
 import type { RowOf, WorkspaceDb, WorkspaceRowOf } from '#platform/store/store.ts'
 
 /** New exposures, state 'open'. One that is there already keeps its state. */
@@ -25,13 +26,24 @@ export async function loadExposures(
     .execute()
 }
 
-/** Writes the states of exposures that were loaded in the same transaction. */
+/**
+ * Writes the states of exposures that were loaded in the same transaction and have earned a reward: an open
+ * one was credited, a closed one corrected. The transaction fails, and is run again, where a window was closed
+ * or credited since it was read.
+ */
 export async function updateExposureStates(db: WorkspaceDb, rows: RowOf<'exposures'>[]): Promise<void> {
-  const own = rows.map(({ workspace: _, ...row }) => row)
-  await db.bulkInsert('exposures', own, {
-    key: ['workspace', 'decision_id', 'campaign_id'],
-    update: ['state'],
-  })
+  for (const [state, was] of [
+    ['credited', 'open'],
+    ['corrected', 'closed'],
+  ] as const) {
+    const own = rows.filter((row) => row.state === state).map(({ workspace: _, ...row }) => row)
+    const written = await db.bulkInsert('exposures', own, {
+      key: ['workspace', 'decision_id', 'campaign_id'],
+      update: ['state'],
+      onlyIf: { column: 'state', is: was },
+    })
+    if (written < own.length) throw new ChangedMeanwhileError('an exposure')
+  }
 }
 
 /** After a merge: the exposures of one customer become another's. Resolves to how many moved. */

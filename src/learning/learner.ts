@@ -29,8 +29,12 @@ import { widenedCovariance } from './widened-covariance.ts'
 export interface LearnerOptions {
   store: Store
   wallClock: Clock
-  /** Decision records by decision id; an erased decision is missing. */
-  loadRecords(db: WorkspaceDb, decisionIds: string[]): Promise<Map<string, Uint8Array>>
+  /** Decision records by decision id, of these days (UTC, both inclusive); an erased decision is missing. */
+  loadRecords(
+    db: WorkspaceDb,
+    decisionIds: string[],
+    days: { from: number; to: number },
+  ): Promise<Map<string, Uint8Array>>
   decodeFeatures(record: Uint8Array): { features: Float64Array; featureSchema: string }
   /** Inside the transaction that publishes. */
   onPublished(tx: StoreTransaction, workspace: string): Promise<void>
@@ -142,7 +146,9 @@ export function createLearner(options: LearnerOptions): Learner {
   async function learn(db: WorkspaceDb, held: Held, rows: RowOf<'rewards'>[]): Promise<void> {
     if (rows.length === 0) return
     const { state } = held
-    const records = await options.loadRecords(db, [...new Set(rows.map((row) => row.decision_id))])
+    const ids = [...new Set(rows.map((row) => row.decision_id))]
+    const days = rows.map((row) => row.decision_day_utc)
+    const records = await options.loadRecords(db, ids, { from: Math.min(...days), to: Math.max(...days) })
     for (const row of rows) {
       const features = featuresOf(records.get(row.decision_id))
       if (features === null) {

@@ -1,3 +1,4 @@
+import { dayUtcOf } from '#platform/ids/ids.ts'
 import type { WorkspaceDb, WorkspaceRowOf } from '#platform/store/store.ts'
 
 /** What happened, one row each. An outcome that is there already stays as it is. */
@@ -18,6 +19,8 @@ export async function convertedSince(
     .where('outcomes.customer_id', '=', asked.customerId)
     .where('outcomes.kind', '=', 'conversion')
     .where('outcomes.occurred_at', '>=', asked.since)
+    // What happened since was received since, but for the skew of clocks: older partitions are left alone.
+    .where('outcomes.day_utc', '>=', dayUtcOf(asked.since) - 1)
     .limit(1)
     .executeTakeFirst()
   return row !== undefined

@@ -1,6 +1,7 @@
 import type { CampaignSpec } from '#contracts/campaign.ts'
 import type { PolicySnapshot } from '#contracts/decision.ts'
 import { headKey } from '#contracts/decision.ts'
+import { ChangedMeanwhileError } from '#platform/store/changed-meanwhile.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 import { goalOf, inheritances } from './inheritance.ts'
 import { decodeWeights, encodeWeights } from './snapshot-codec.ts'
@@ -107,7 +108,7 @@ export async function ensureSnapshotFor(
     },
     publishedAt: now,
   })
-  if (!(await insertSnapshot(db, row))) throw new Error(`snapshot ${row.snapshot_id} was published meanwhile`)
+  if (!(await insertSnapshot(db, row))) throw new ChangedMeanwhileError('the policy')
   return row.snapshot_id
 }
 

@@ -1,6 +1,7 @@
 import type { ChannelName } from '#contracts/campaign.ts'
 import type { ConsentState } from '#contracts/profile.ts'
 import type { WorkspaceDb } from '#platform/store/store.ts'
+import { canonicalCustomerId } from '../profile/canonical-customer.ts'
 import { setConsent } from '../profile/consent-rows.ts'
 import { suppress, unsuppress } from '../profile/suppression-rows.ts'
 import { audit, type Change, type ChangeParts } from './change-workspace.ts'
@@ -16,8 +17,10 @@ export async function changeConsent(
     const { channel, state, source } = change
     const now = clock.now()
     const db = tx.workspace(change.workspace)
-    const customerId = await findCustomer(db, change.customer)
-    await setConsent(db, { customerId, channel, state, source, now })
+    const found = await findCustomer(db, change.customer)
+    await setConsent(db, { customerId: found, channel, state, source, now })
+    // Locked by now: who it stands for does not change any more.
+    const customerId = await canonicalCustomerId(db, found)
     await audit(tx, change, now, `consent.${state}`, customerId, `${channel}, ${source}`)
     return { customerId, alreadySending: await listSending(db, { customerId, channel }) }
   })
@@ -38,15 +41,14 @@ export async function suppressAddresses(
   return store.transaction(async (tx) => {
     const db = tx.workspace(change.workspace)
     const now = clock.now()
-    const keys = new Set(change.facts.map(addressKey))
-    const underWay = await messagesTo(db, keys)
-    await db.lockCustomers([...new Set(underWay.map((row) => row.customer_id))])
     for (const fact of change.facts) await suppress(db, { ...fact, now })
+    // Claims under way are waited for, the next ones see the facts: all claims, since nobody knows yet which
+    // messages will go to an address.
+    await db.lock('configuration')
     const [first] = change.facts
     const target = change.facts.length === 1 && first ? addressKey(first) : `${change.facts.length} addresses`
     await audit(tx, change, now, 'suppress', target)
-    const sending = (await messagesTo(db, keys)).filter((row) => row.state === 'sending')
-    return { alreadySending: sending.map((row) => row.message_id).sort() }
+    return { alreadySending: await sendingTo(db, new Set(change.facts.map(addressKey))) }
   })
 }
 
@@ -62,15 +64,17 @@ export async function unsuppressAddress(
   })
 }
 
-/** Messages not yet ended that go to one of the addresses. */
-async function messagesTo(db: WorkspaceDb, keys: ReadonlySet<string>) {
+/** Ids of messages `sending` to one of the addresses. */
+async function sendingTo(db: WorkspaceDb, keys: ReadonlySet<string>): Promise<string[]> {
   const rows = await db
     .selectFrom('messages')
-    .select(['messages.message_id', 'messages.customer_id', 'messages.channel', 'messages.address'])
-    .select('messages.state')
-    .where('messages.state', 'in', ['queued', 'sending'])
+    .select(['messages.message_id', 'messages.channel', 'messages.address'])
+    .where('messages.state', '=', 'sending')
     .execute()
-  return rows.filter((row) => keys.has(addressKey(row)))
+  return rows
+    .filter((row) => keys.has(addressKey(row)))
+    .map((row) => row.message_id)
+    .sort()
 }
 
 function addressKey({ channel, address }: { channel: string; address: string }): string {

@@ -2,7 +2,7 @@ import type { CampaignVersion } from '#contracts/campaign.ts'
 import type { GuardrailFacts } from '#contracts/guardrail.ts'
 import type { Customer } from '#contracts/profile.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
-import { campaignSpend } from '../action/campaign-spend.ts'
+import { campaignSpend, lockSpend } from '../action/campaign-spend.ts'
 import type { ClaimFacts } from '../action/claim-messages.ts'
 import { loadContacts } from '../action/message-rows.ts'
 import { loadAssignments } from '../campaign/assignment-rows.ts'
@@ -46,13 +46,16 @@ export function createClaimFacts(contexts: WorkspaceContexts): ClaimFacts<SendFa
 async function loadRows(db: WorkspaceDb, context: WorkspaceContext, messages: Message[], now: number) {
   const ids = [...new Set(messages.map((message) => message.customer_id))]
   const assignments = await loadAssignments(db, ids)
+  const campaigns = [...new Set(messages.map((message) => message.campaign_id))]
+  const budgeted = campaigns.filter((id) => context.budgetedCampaigns.includes(id))
+  if (budgeted.length > 0) await lockSpend(db, campaigns)
   return {
     customers: await loadCustomers(db, ids),
     consents: await loadConsents(db, ids),
     contacts: await loadContacts(db, ids, now - contactsKeptMs),
     suppressions: await loadSuppressions(db, [...new Set(messages.map((message) => message.address))]),
     assignments: new Map(assignments.map((row) => [assignmentKey(row.campaignId, row.customerId), row])),
-    spend: await campaignSpend(db, context.budgetedCampaigns),
+    spend: await campaignSpend(db, budgeted),
   }
 }
 

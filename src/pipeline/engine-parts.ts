@@ -1,14 +1,15 @@
+import type { CapCache } from '#contracts/cap-cache.ts'
 import type { Clock } from '#contracts/clock.ts'
 import type { EventLog } from '#contracts/event-log.ts'
 import type { Logger } from '#contracts/logger.ts'
 import type { Random } from '#contracts/random.ts'
+import type { TokenBucket } from '#contracts/rate-limit.ts'
 import type { Store } from '#platform/store/store.ts'
 import type { Wake } from '#platform/threads/wake.ts'
 
-/** What every role is made of: the real components, the two clocks, and the settings they share. */
-export interface EngineParts {
+/** What the roles that append and read nothing are made of: sender, strategist. */
+export interface RoleParts {
   store: Store
-  log: EventLog
   wake: Wake
   /** Injected: due times, customers' windows, attribution. */
   clock: Clock
@@ -16,7 +17,15 @@ export interface EngineParts {
   wallClock: Clock
   random: Random
   logger: Logger
+  /** What several processes share; absent where there is one. */
+  capCache?: CapCache
+  tokenBucket?: TokenBucket
   settings: EngineSettings
+}
+
+/** What every role can be made of: the real components, the two clocks, and the settings they share. */
+export interface EngineParts extends RoleParts {
+  log: EventLog
 }
 
 export interface EngineSettings {
@@ -26,6 +35,10 @@ export interface EngineSettings {
   sendsInFlightMax: number
   eventsKeepDays: number
   smtpUrl: string | null
+  /** Calls of the mail server by all senders together; absent: as fast as it answers. */
+  smtpSendsPerSecondMax?: number
+  /** Several processes share through it; absent where there is one. */
+  redisUrl?: string
   mailFrom: string
   /** How customers reach us: links in messages start with it. */
   publicUrl: string

@@ -1,6 +1,7 @@
 import type { Store } from '#platform/store/store.ts'
 import { lookAtSegments } from './apply-product-event.ts'
 import { decideForTrigger } from './decide-for-trigger.ts'
+import { noticesOf } from './notices.ts'
 import type { BatchParts } from './process-batch.ts'
 import { dueTimers } from './timer-rows.ts'
 import { openWorkspaceBatch, writeWorkspaceBatch } from './workspace-batch.ts'
@@ -20,6 +21,8 @@ export async function fireTimers(parts: BatchParts, store: Store, workspace: str
     const context = await parts.contexts.load(tx, workspace)
     if (context === null) return 0
     const db = tx.workspace(workspace)
+    // Another worker is at it: two would fire the same ones.
+    if (!(await db.tryLock('timers'))) return 0
     const timers = await dueTimers(db, now, timersPerTransaction)
     const ids = timers.map((timer) => timer.customer_id)
     const rows = await openWorkspaceBatch(
@@ -27,6 +30,7 @@ export async function fireTimers(parts: BatchParts, store: Store, workspace: str
       context,
       { eventIds: [], customerIds: ids, engagedCustomerIds: ids, earliestOccurredAt: now },
       now,
+      parts.capCache,
     )
     for (const timer of timers) {
       // Removed unless the look below sets it again.
@@ -49,6 +53,7 @@ export async function fireTimers(parts: BatchParts, store: Store, workspace: str
       }
     }
     await writeWorkspaceBatch(rows, now)
+    await parts.publish?.(noticesOf(rows))
     return timers.length
   })
 }

@@ -11,6 +11,8 @@ export interface FirstStartOptions {
   sendMode: SendMode
   zone: string
   reportingCurrency: string
+  /** Names the key of this machine's commands; left out where the process has no door to use it at. */
+  localKeyName?: string
   now: number
 }
 
@@ -47,13 +49,16 @@ export async function firstStart(store: Store, options: FirstStartOptions): Prom
     if (adminKey !== undefined) await addKey(tx, workspace, 'admin', adminKey, now)
     if (isNew && writeKey !== undefined) made.writeKey = writeKey
     if (isNew && adminKey !== undefined) made.adminKey = adminKey
-    await tx.system
-      .deleteFrom('api_keys')
-      .where('workspace', '=', workspace)
-      .where('name', '=', localKeyName)
-      .execute()
+    const { localKeyName } = options
     const localKey = randomKey('l')
-    await addKey(tx, workspace, 'admin', localKey, now, localKeyName)
+    if (localKeyName !== undefined) {
+      await tx.system
+        .deleteFrom('api_keys')
+        .where('workspace', '=', workspace)
+        .where('name', '=', localKeyName)
+        .execute()
+      await addKey(tx, workspace, 'admin', localKey, now, localKeyName)
+    }
     return { made, localKey }
   })
 }
@@ -91,8 +96,6 @@ async function addKey(
   const key_hash = hash('sha256', key, 'hex')
   await tx.systemBulk('api_keys', [{ key_hash, workspace, kind, name, created_at: now }], 'ignore')
 }
-
-const localKeyName = 'command line'
 
 /** `id:secret`: the one form that every event client's way of sending a key can carry. */
 function randomKey(prefix: string): string {

@@ -1,9 +1,13 @@
 import { dayUtcOf } from '#platform/ids/ids.ts'
+import type { KeptPartitions } from '#platform/store/partitions.ts'
 import type { Store } from '#platform/store/store.ts'
+import { deleteCountsBefore, namesCountedBefore } from '../ingest/catalogue/catalogue-rows.ts'
 import { deleteEventsBefore, forgetSeenBefore } from '../profile/event-rows.ts'
 
 /** Small steps: a transaction of this many deletions stays near the 5 ms that others wait at most. */
 const rowsPerStep = 200
+/** In PostgreSQL nobody waits for it. */
+const rowsPerStepPostgres = 5000
 
 /**
  * Ids of events are remembered for 40 days: longer than the log keeps anything (30 at most), and than any
@@ -11,20 +15,46 @@ const rowsPerStep = 200
  */
 export const seenKeptMs = 40 * 86_400_000
 
+/**
+ * PostgreSQL: drops months of events that nobody keeps any longer, makes those to come. Of all workspaces at
+ * once; SQLite deletes row by row in `keepHouse`. A month goes when its last day does.
+ */
+export async function keepPartitions(
+  store: Store,
+  { now, eventsKeepDays }: { now: number; eventsKeepDays: number },
+): Promise<KeptPartitions | null> {
+  return (await store.partitions?.keep({ now, eventsFromDay: dayUtcOf(now) - eventsKeepDays })) ?? null
+}
+
 /** Deletes what a workspace keeps no longer; by the wall clock. Resolves to the rows deleted. */
 export async function keepHouse(
   store: Store,
   workspace: string,
   { now, eventsKeepDays }: { now: number; eventsKeepDays: number },
 ): Promise<number> {
-  let deleted = 0
+  const inMonths = store.partitions !== null
+  const limit = inMonths ? rowsPerStepPostgres : rowsPerStep
+  let deleted = await forgetCounts(store, workspace, dayUtcOf(now) - eventsKeepDays)
   for (;;) {
     const step = await store.transaction(async (tx) => {
       const db = tx.workspace(workspace)
-      const events = await deleteEventsBefore(db, dayUtcOf(now) - eventsKeepDays, rowsPerStep)
-      return events + (await forgetSeenBefore(db, now - seenKeptMs, rowsPerStep))
+      const events = inMonths ? 0 : await deleteEventsBefore(db, dayUtcOf(now) - eventsKeepDays, limit)
+      return events + (await forgetSeenBefore(db, now - seenKeptMs, limit))
     })
     if (step === 0) return deleted
     deleted += step
+  }
+}
+
+/** The catalogue's counts of days whose events are kept no longer. Resolves to the names that had any. */
+async function forgetCounts(store: Store, workspace: string, beforeDay: number): Promise<number> {
+  let forgotten = 0
+  for (;;) {
+    const names = await namesCountedBefore(store.read.workspace(workspace), beforeDay, rowsPerStep)
+    if (names.length === 0) return forgotten
+    for (const name of names) {
+      await store.transaction((tx) => deleteCountsBefore(tx.workspace(workspace), name, beforeDay))
+    }
+    forgotten += names.length
   }
 }

@@ -6,8 +6,6 @@ import { workerGroup } from './worker.ts'
 export function createLogLag({ store, log }: { store: Store; log: EventLog }): {
   records(): Promise<number>
 } {
-  // A second reader of the worker's group that never commits: it only knows where the log ends.
-  const reader = log.consumer(workerGroup)
   return {
     async records() {
       const rows = await store.read.system
@@ -15,8 +13,12 @@ export function createLogLag({ store, log }: { store: Store; log: EventLog }): {
         .select(['partition_number', 'next_offset'])
         .where('group_name', '=', workerGroup)
         .execute()
-      for (const { partition_number, next_offset } of rows) reader.seek(partition_number, next_offset)
-      return await reader.lag()
+      const taken = new Map(rows.map((row) => [row.partition_number, row.next_offset]))
+      const ends = await log.ends()
+      return [...ends].reduce(
+        (sum, [partition, end]) => sum + Math.max(0, end - (taken.get(partition) ?? 0)),
+        0,
+      )
     },
   }
 }

@@ -21,6 +21,7 @@ export async function mergeCustomer(
   // The one merged into may itself have been merged away since the record was written.
   const intoId = await canonicalCustomerId(db, towardsId)
   if (fromId === intoId) return
+  await db.lockCustomers([fromId, intoId])
   await mergeCustomerRows(db, fromId, intoId, now)
   await mergeAssignments(db, fromId, intoId)
   await moveDecisions(db, fromId, intoId)

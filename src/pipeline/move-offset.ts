@@ -1,4 +1,5 @@
-import type { StoreTransaction } from '#platform/store/store.ts'
+import type { EventLog } from '#contracts/event-log.ts'
+import type { Store, StoreTransaction } from '#platform/store/store.ts'
 
 /** Thrown when another owner has moved the offset: the batch rolls back and the partition is read again. */
 export class OffsetMovedError extends Error {
@@ -47,5 +48,34 @@ export async function loadOffsets(
     .select(['partition_number', 'next_offset'])
     .where('group_name', '=', group)
     .execute()
-  return new Map(rows.map((row) => [row.partition_number, row.next_offset]))
+  const asked = new Set(partitions)
+  return new Map(
+    rows
+      .filter((row) => asked.has(row.partition_number))
+      .map((row) => [row.partition_number, row.next_offset]),
+  )
+}
+
+/**
+ * Why this log cannot be the one the store has read: it ends before what was consumed, or has fewer
+ * partitions. Null when it can.
+ */
+export async function offsetsFault(store: Store, log: EventLog, group: string): Promise<string | null> {
+  const rows = await store.read.system
+    .selectFrom('log_offsets')
+    .select(['partition_number', 'next_offset'])
+    .where('group_name', '=', group)
+    .orderBy('partition_number')
+    .execute()
+  const partitions = Math.max(0, ...rows.map((row) => row.partition_number + 1))
+  if (partitions > log.partitions) {
+    return `the store has read ${partitions} partitions of the event log, and this log has ${log.partitions}: connect the log that belongs to the store`
+  }
+  const ends = await log.ends()
+  for (const { partition_number: partition, next_offset: offset } of rows) {
+    const end = ends.get(partition) ?? 0
+    if (offset <= end) continue
+    return `the event log's partition ${partition} ends at ${end}, before offset ${offset} which the store has consumed: the log is older than the store. Restore both from one backup.`
+  }
+  return null
 }

@@ -1,11 +1,14 @@
+import type { CapCache } from '#contracts/cap-cache.ts'
 import type { Clock } from '#contracts/clock.ts'
 import type { CustomerEvent, EngagementPayload, LogRecord } from '#contracts/event.ts'
 import type { LogAppend, LogBatch } from '#contracts/event-log.ts'
 import type { StoreTransaction } from '#platform/store/store.ts'
+import type { EventCatalogue } from '../ingest/catalogue/event-catalogue.ts'
 import { applyEngagementRecord } from './apply-engagement.ts'
 import { applyProductEvent } from './apply-product-event.ts'
 import type { DecisionParts } from './decide-for-trigger.ts'
 import { mergeCustomer } from './merge-customer.ts'
+import { type Notice, noticesOf, unreadableNotices } from './notices.ts'
 import { rejectedRow } from './rejected-event-rows.ts'
 import {
   type BatchNeeds,
@@ -17,12 +20,17 @@ import type { WorkspaceContext, WorkspaceContexts } from './workspace-context.ts
 
 export interface BatchParts {
   contexts: WorkspaceContexts
+  catalogue: EventCatalogue
   decision: DecisionParts
   clock: Clock
+  /** Several processes: refuses early, and spares the ledger a read. */
+  capCache?: CapCache
   /** Milliseconds of a steady clock, for the 5 ms bound. */
   steadyNowMs: () => number
   /** An event older than this changes the profile and triggers nothing. */
   triggerMaxAgeMs: number
+  /** Tells other systems, inside the transaction; absent where nobody listens. */
+  publish?: (notices: Notice[]) => Promise<void>
   /** A batch ends after this long while another writer waits. */
   batchMaxMs: number
 }
@@ -33,6 +41,8 @@ export interface BatchResult {
   decisions: number
   /** Records of customers that were merged away, on their way to the canonical one. */
   forwards: LogAppend[]
+  /** What other systems are told, where there is a way to them. */
+  notices: Notice[]
 }
 
 /**
@@ -47,7 +57,7 @@ export async function processBatch(
 ): Promise<BatchResult> {
   const startedMs = parts.steadyNowMs()
   const now = parts.clock.now()
-  const result: BatchResult = { taken: 0, decisions: 0, forwards: [] }
+  const result: BatchResult = { taken: 0, decisions: 0, forwards: [], notices: [] }
   const records = await prefixUpToMerge(tx, batch.records, now)
   const batches = await openBatches(parts, tx, records, now)
   for (const record of records) {
@@ -57,7 +67,12 @@ export async function processBatch(
     if (rows !== undefined) applyRecord(parts, rows, record, now, result)
     if (tx.othersWait() && parts.steadyNowMs() - startedMs > parts.batchMaxMs) break
   }
-  for (const rows of batches.values()) await writeWorkspaceBatch(rows, now)
+  for (const rows of batches.values()) {
+    await writeWorkspaceBatch(rows, now)
+    await parts.catalogue.take(rows.db, batch.partition, rows.written.events)
+    if (parts.publish !== undefined) result.notices.push(...noticesOf(rows))
+  }
+  if (parts.publish !== undefined) result.notices.push(...unreadableNotices(batch, result.taken))
   return result
 }
 
@@ -156,7 +171,7 @@ async function openBatches(
     if (context === null) continue
     batches.set(
       workspace,
-      await openWorkspaceBatch(tx.workspace(workspace), context, needsOf(own, context), now),
+      await openWorkspaceBatch(tx.workspace(workspace), context, needsOf(own, context), now, parts.capCache),
     )
   }
   return batches

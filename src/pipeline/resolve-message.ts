@@ -1,6 +1,6 @@
 import type { ApiFault } from '#contracts/errors.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
-import { loadMessageRows, type MessageRow, saveMessages } from '../action/message-rows.ts'
+import { lockMessageRows, type MessageRow, saveMessages } from '../action/message-rows.ts'
 import { attribute } from '../learning/attribution.ts'
 import { loadExposures, updateExposureStates } from '../learning/exposure-rows.ts'
 import { insertRewards } from '../learning/reward-rows.ts'
@@ -19,11 +19,10 @@ export async function resolveMessage(
     const { messageId, state, reason } = change
     const now = clock.now()
     const db = tx.workspace(change.workspace)
-    const row = (await loadMessageRows(db, [messageId])).get(messageId)
+    const row = (await lockMessageRows(db, [messageId])).get(messageId)
     if (row === undefined) {
       return { kind: 'refused', fault: { code: 'not_found', detail: `there is no message ${messageId}` } }
     }
-    await db.lockCustomers([row.customer_id])
     if (row.state !== 'unknown') {
       const detail = `message ${messageId} is ${row.state}: only an unknown one is resolved`
       return { kind: 'refused', fault: { code: 'conflict', detail } }

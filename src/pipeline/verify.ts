@@ -3,6 +3,7 @@ import { dayUtcOf } from '#platform/ids/ids.ts'
 import type { Store } from '#platform/store/store.ts'
 import { checkAssignments } from './verify/check-assignments.ts'
 import { checkCaps } from './verify/check-caps.ts'
+import { checkCatalogue } from './verify/check-catalogue.ts'
 import { checkEvents } from './verify/check-events.ts'
 import { checkExposures } from './verify/check-exposures.ts'
 import { checkMessages } from './verify/check-messages.ts'
@@ -37,8 +38,8 @@ export const differencesShownMax = 1000
 
 /**
  * Counts what is derived again from the primary rows and names each difference; asks of the ledger whether
- * every rule was kept. A repair mends what is derived (counts of profiles, segments, money spent); what the ledger shows
- * broken stays, for a person to judge.
+ * every rule was kept. A repair mends what is derived (counts of profiles and of the catalogue, segments,
+ * money spent); what the ledger shows broken stays, for a person to judge.
  */
 export async function verify(
   { store, clock, wallClock, eventsKeepDays }: VerifyParts,
@@ -46,16 +47,18 @@ export async function verify(
   { repair }: { repair: boolean },
 ): Promise<Verification> {
   const now = clock.now()
+  // A day more than is kept: house-keeping may be about to delete it.
+  const keptFromDay = dayUtcOf(wallClock.now()) - eventsKeepDays + 1
   const { profiles, segments } = await checkProfiles(store, createWorkspaceContexts(), workspace, {
     now,
-    // A day more than is kept: house-keeping may be about to delete it.
-    keptFromDay: dayUtcOf(wallClock.now()) - eventsKeepDays + 1,
+    keptFromDay,
     repair,
   })
   const results: Record<CheckName, CheckResult> = {
     profiles,
     segments,
     events: await checkEvents(store, workspace, wallClock.now()),
+    catalogue: await checkCatalogue(store, workspace, { keptFromDay, repair }),
     messages: await checkMessages(store, workspace),
     caps: await checkCaps(store, workspace),
     assignments: await checkAssignments(store, workspace),

@@ -1,14 +1,16 @@
-import type { EventLog, LogBatch, LogConsumer } from '#contracts/event-log.ts'
+import type { EventLog, LogBatch } from '#contracts/event-log.ts'
 import type { Logger } from '#contracts/logger.ts'
 import type { Store, StoreTransaction } from '#platform/store/store.ts'
+import { isStoreFault } from '#platform/store/store-faults.ts'
 import { fireTimers } from './fire-timers.ts'
-import { loadOffsets, moveOffset, OffsetMovedError } from './move-offset.ts'
+import { loadOffsets, moveOffset, OffsetMovedError, offsetsFault } from './move-offset.ts'
+import { type Notice, rejectedNotice, unreadableNotices } from './notices.ts'
 import { type BatchParts, type BatchResult, processBatch } from './process-batch.ts'
 import { insertRejected, setAsideRow } from './rejected-event-rows.ts'
 
 export const workerGroup = 'pipeline'
 
-export interface WorkerOptions extends BatchParts {
+export interface WorkerOptions extends Omit<BatchParts, 'publish'> {
   log: EventLog
   store: Store
   logger: Logger
@@ -33,23 +35,39 @@ export interface Worker {
 /** The owner of partitions: polls the log and applies each batch in one transaction with its offset inside. */
 export async function createWorker(options: WorkerOptions): Promise<Worker> {
   const { log, store } = options
-  const consumer = log.consumer(workerGroup)
-  await seekToStored(store, consumer)
+  const fault = await offsetsFault(store, log, workerGroup)
+  if (fault !== null) throw new Error(fault)
+  const storedOffsets = (partitions: number[]) =>
+    store.transaction((tx) => loadOffsets(tx, workerGroup, partitions))
+  const consumer = log.consumer(workerGroup, storedOffsets)
+  const { publisher } = log
+  const publish = async (notices: Notice[]): Promise<void> => {
+    if (publisher === undefined || notices.length === 0) return
+    const result = await publisher.publish(notices)
+    if (result.kind !== 'appended') throw new LogRefusedError(result.kind)
+  }
+  const parts: BatchParts = publisher === undefined ? options : { ...options, publish }
   const commit = async (batch: LogBatch, apply: ApplyBatch): Promise<number> => {
     const taken = await store.transaction(async (tx) => {
+      options.catalogue.begin()
       const result = await apply(tx, batch)
-      await moveOffset(tx, workerGroup, batch.partition, batch.baseOffset, batch.baseOffset + result.taken)
-      // Forwarded records must be durable before the offset passes the ones they replace.
-      if (result.forwards.length > 0) await appendOrThrow(log, result.forwards)
+      await moveOffset(tx, workerGroup, batch.partition, batch.fromOffset, batch.baseOffset + result.taken)
+      // Forwarded records must be durable before the offset passes the ones they replace. And behind the
+      // compare-and-set: an owner that has lost the partition tells nobody what it decided.
+      await Promise.all([
+        result.forwards.length > 0 ? appendOrThrow(log, result.forwards) : null,
+        publish(result.notices),
+      ])
       return result.taken
     })
+    options.catalogue.committed()
     const next = batch.baseOffset + taken
     consumer.seek(batch.partition, next)
     consumer.committed(batch.partition, next)
     options.onQueued()
     return taken
   }
-  const process: ApplyBatch = (tx, batch) => processBatch(options, tx, batch)
+  const process: ApplyBatch = (tx, batch) => processBatch(parts, tx, batch)
   return {
     async step(waitMs) {
       const batch = await consumer.poll(options.recordsMax, waitMs)
@@ -58,7 +76,8 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
         return await commit(batch, process)
       } catch (error) {
         // Whatever went wrong, what was not committed is read again from the stored offset.
-        await seekToStored(store, consumer)
+        const offsets = await storedOffsets(consumer.assigned())
+        for (const [partition, offset] of offsets) consumer.seek(partition, offset)
         if (!(error instanceof OffsetMovedError))
           return await takeFirst(batch, commit, process, options.logger)
         options.logger.warn('batch given up', { reason: error.message })
@@ -67,7 +86,7 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     },
     fireTimers: async () => {
       let fired = 0
-      for (const workspace of await options.workspaces()) fired += await fireTimers(options, store, workspace)
+      for (const workspace of await options.workspaces()) fired += await fireTimers(parts, store, workspace)
       return fired
     },
     lag: () => consumer.lag(),
@@ -75,7 +94,10 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
   }
 }
 
-type ApplyBatch = (tx: StoreTransaction, batch: LogBatch) => Promise<Pick<BatchResult, 'taken' | 'forwards'>>
+type ApplyBatch = (
+  tx: StoreTransaction,
+  batch: LogBatch,
+) => Promise<Pick<BatchResult, 'taken' | 'forwards' | 'notices'>>
 
 /**
  * After a batch that failed: its first record alone. A record that fails by itself too is set aside among
@@ -92,11 +114,16 @@ async function takeFirst(
   try {
     return await commit(first, process)
   } catch (error) {
+    // A record is not to blame for a store or a log that is away: it is read again when they are back.
+    if (error instanceof OffsetMovedError || error instanceof LogRefusedError || isStoreFault(error))
+      throw error
     const record = first.records[0] ?? null
     const detail = error instanceof Error ? error.message : String(error)
     const taken = await commit(first, async (tx) => {
-      if (record !== null) await insertRejected(tx.workspace(record.workspace), [setAsideRow(record, detail)])
-      return { taken: 1, forwards: [] }
+      if (record === null) return { taken: 1, forwards: [], notices: unreadableNotices(first, 1) }
+      const row = setAsideRow(record, detail)
+      await insertRejected(tx.workspace(record.workspace), [row])
+      return { taken: 1, forwards: [], notices: [rejectedNotice(record.workspace, row)] }
     })
     const at = { partition: batch.partition, offset: batch.baseOffset }
     logger.error('an event could not be applied and was set aside', {
@@ -108,13 +135,14 @@ async function takeFirst(
   }
 }
 
-async function seekToStored(store: Store, consumer: LogConsumer): Promise<void> {
-  const partitions = consumer.assigned()
-  const offsets = await store.transaction((tx) => loadOffsets(tx, workerGroup, partitions))
-  for (const partition of partitions) consumer.seek(partition, offsets.get(partition) ?? 0)
+class LogRefusedError extends Error {
+  constructor(kind: string) {
+    super(`the log takes no records of the worker now: ${kind}`)
+    this.name = 'LogRefusedError'
+  }
 }
 
 async function appendOrThrow(log: EventLog, records: Parameters<EventLog['append']>[0]): Promise<void> {
   const result = await log.append(records)
-  if (result.kind !== 'appended') throw new Error(`the log takes no forwarded records now: ${result.kind}`)
+  if (result.kind !== 'appended') throw new LogRefusedError(result.kind)
 }

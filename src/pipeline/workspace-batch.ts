@@ -1,11 +1,12 @@
 import type { ChannelName } from '#contracts/campaign.ts'
+import type { CapCache } from '#contracts/cap-cache.ts'
 import type { CustomerEvent, EngagementPayload, LogRecord } from '#contracts/event.ts'
 import type { ContactSlot } from '#contracts/guardrail.ts'
 import type { NewMessage } from '#contracts/message.ts'
 import type { ConsentState, Customer } from '#contracts/profile.ts'
 import type { RowOf, WorkspaceDb, WorkspaceRowOf } from '#platform/store/store.ts'
 import { campaignSpend } from '../action/campaign-spend.ts'
-import { insertMessages, loadContacts } from '../action/message-rows.ts'
+import { insertMessages } from '../action/message-rows.ts'
 import { type AssignmentRow, insertAssignments, loadAssignments } from '../campaign/assignment-rows.ts'
 import { insertDecisions } from '../decision/decision-rows.ts'
 import { insertExposures, loadExposures, updateExposureStates } from '../learning/exposure-rows.ts'
@@ -16,7 +17,8 @@ import { loadCustomers, saveCustomers } from '../profile/customer-rows.ts'
 import { insertEvents, seenEventIds } from '../profile/event-rows.ts'
 import { newProfile } from '../profile/profile.ts'
 import { loadSuppressions } from '../profile/suppression-rows.ts'
-import { addressesOf, contactsKeptMs } from './customer-facts.ts'
+import { addressesOf } from './customer-facts.ts'
+import { loadContactsEarly } from './early-refusal.ts'
 import { insertRejected } from './rejected-event-rows.ts'
 import { setTimers, type TimerSetting } from './timer-rows.ts'
 import type { WorkspaceContext } from './workspace-context.ts'
@@ -66,6 +68,7 @@ export async function openWorkspaceBatch(
   context: WorkspaceContext,
   needs: BatchNeeds,
   now: number,
+  capCache?: CapCache,
 ): Promise<WorkspaceBatch> {
   const seen = await seenEventIds(db, needs.eventIds)
   const customers = await loadCustomers(db, needs.customerIds)
@@ -84,7 +87,7 @@ export async function openWorkspaceBatch(
     changed: new Set(),
     assignments: new Map(assignments.map((row) => [assignmentKey(row.campaignId, row.customerId), row])),
     exposures: Map.groupBy(exposures, (row) => row.customer_id),
-    contacts: decides ? await loadContacts(db, engaged, now - contactsKeptMs) : new Map(),
+    contacts: decides ? await loadContactsEarly(db, context, customers, engaged, now, capCache) : new Map(),
     consents: decides ? await loadConsents(db, engaged) : new Map(),
     suppressions: addresses.length > 0 ? await loadSuppressions(db, addresses) : new Map(),
     spend: decides ? await campaignSpend(db, context.budgetedCampaigns, 'decision') : new Map(),

@@ -69,9 +69,11 @@ export function createWorkspaceContexts(): WorkspaceContexts {
 
 /**
  * Everything that changes a workspace's configuration or policy ends with this, in its own transaction:
- * whoever holds a context reads it again before its next batch.
+ * whoever holds a context reads it again before its next batch. Claims under way are waited for: from here
+ * on what they began to send can be listed, and the next claim judges by what this transaction wrote.
  */
 export async function touchWorkspace(tx: StoreTransaction, workspace: string): Promise<void> {
+  await tx.workspace(workspace).lock('configuration')
   const name = settingName(workspace)
   const next = String(Number(await configurationVersion(tx, workspace)) + 1)
   await tx.systemBulk('system_settings', [{ name, value: next }], { key: ['name'], update: ['value'] })

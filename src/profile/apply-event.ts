@@ -12,9 +12,9 @@ import { isIanaZone } from './zone.ts'
  * Takes an event into `customer.profile`, in place.
  *
  * Traits come from `traits` of an identify and from `context.traits` of any event (those of a group call
- * describe the group). An event older than the newest one that brought traits fills in what is missing and
- * overwrites nothing; one instant for the whole profile instead of one per trait keeps profiles small, and
- * errs by ignoring a late update of a trait that the newer event did not bring.
+ * describe the group); `context.traitsOnce` fills in what is missing and overwrites nothing. Nor does an
+ * event older than the newest one that brought traits; one instant for the whole profile instead of one per
+ * trait keeps profiles small, and errs by ignoring a late update of a trait that the newer event did not bring.
  *
  * A zone and a locale in the traits win over the context's, which is the device's of the moment.
  */
@@ -24,6 +24,7 @@ export function applyEvent(customer: Customer, event: CustomerEvent, currency: R
   const { context } = payload
   const traits = traitsOf(event)
   if (traits !== undefined) applyTraits(profile, traits, occurredAt)
+  if (isObject(context?.traitsOnce)) setTraits(profile, context.traitsOnce, false)
   if (context !== undefined) applyContext(profile, context, occurredAt)
   if (occurredAt < profile.firstSeenAt) profile.firstSeenAt = occurredAt
   if (occurredAt > profile.lastSeenAt) profile.lastSeenAt = occurredAt
@@ -50,12 +51,18 @@ function traitsOf({ kind, payload }: CustomerEvent): JsonObject | undefined {
 }
 
 function applyTraits(profile: DatedProfile, given: JsonObject, occurredAt: InstantMs): void {
-  const { traits } = profile
   const newer = profile.traitsAt === undefined || occurredAt >= profile.traitsAt
+  setTraits(profile, given, newer)
+  if (newer) profile.traitsAt = occurredAt
+}
+
+/** What is missing is always filled in; what is there is overwritten only if so told. */
+function setTraits(profile: Profile, given: JsonObject, overwrites: boolean): void {
+  const { traits } = profile
   let room = -1
   for (const key of Object.keys(given)) {
     if (Object.hasOwn(traits, key)) {
-      if (newer) traits[key] = given[key]!
+      if (overwrites) traits[key] = given[key]!
       continue
     }
     if (room < 0) room = Math.max(0, traitsMax - Object.keys(traits).length)
@@ -64,7 +71,6 @@ function applyTraits(profile: DatedProfile, given: JsonObject, occurredAt: Insta
     traits[key] = given[key]!
     room -= 1
   }
-  if (newer) profile.traitsAt = occurredAt
   if (Object.hasOwn(given, 'email')) setOrDelete(profile, 'email', normalEmail(traits.email))
   if (Object.hasOwn(given, 'timezone') && isIanaZone(traits.timezone)) profile.zone = traits.timezone
   if (Object.hasOwn(given, 'locale') && isLocale(traits.locale)) profile.locale = traits.locale

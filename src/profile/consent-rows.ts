@@ -42,17 +42,7 @@ export async function setConsent(
   },
 ): Promise<void> {
   const { channel, state, source, now } = consent
-  await db.lockCustomers([consent.customerId])
-  const customerId = await canonicalCustomerId(db, consent.customerId)
-  const customer = {
-    customer_id: customerId,
-    version: 0,
-    merged_into: null,
-    profile_json: JSON.stringify(newProfile(now)),
-    updated_at: now,
-  }
-  await db.bulkInsert('customers', [customer], 'ignore')
-  await db.lockCustomers([customerId])
+  const customerId = await lockedCanonical(db, consent.customerId, now)
   await db.bulkInsert('consents', [{ customer_id: customerId, channel, state, source, changed_at: now }], {
     key: ['workspace', 'customer_id', 'channel'],
     update: ['state', 'source', 'changed_at'],
@@ -62,6 +52,25 @@ export async function setConsent(
     .set({ version: sql`customers.version + 1`, updated_at: now })
     .where('customers.customer_id', '=', customerId)
     .execute()
+}
+
+/** The customer that this one stands for, with a row, locked: a merge may come in between until the lock is held. */
+async function lockedCanonical(db: WorkspaceDb, customerId: string, now: InstantMs): Promise<string> {
+  let locked = customerId
+  for (;;) {
+    const customer = {
+      customer_id: locked,
+      version: 0,
+      merged_into: null,
+      profile_json: JSON.stringify(newProfile(now)),
+      updated_at: now,
+    }
+    await db.bulkInsert('customers', [customer], 'ignore')
+    await db.lockCustomers([locked])
+    const canonical = await canonicalCustomerId(db, locked)
+    if (canonical === locked) return locked
+    locked = canonical
+  }
 }
 
 /** Moves consents to `intoId`: what either side has denied is denied; what only one side says holds. */

@@ -1,5 +1,6 @@
 import type { InstantMs } from '#contracts/clock.ts'
 import type { Customer, Profile } from '#contracts/profile.ts'
+import { ChangedMeanwhileError } from '#platform/store/changed-meanwhile.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 import { canonicalCustomerId } from './canonical-customer.ts'
 import { mergeConsents } from './consent-rows.ts'
@@ -16,8 +17,8 @@ export async function loadCustomers(db: WorkspaceDb, customerIds: string[]): Pro
 
 /**
  * Writes the profiles and counts each customer's `version` up, here and in the row. A pointer to another
- * customer is not written: only a merge sets it. For customers read in the same transaction: their version
- * is not asked for again.
+ * customer is not written: only a merge sets it. The transaction fails, and is run again, where somebody else
+ * changed or merged one of them since it was read: that locks no more rows than are written.
  */
 export async function saveCustomers(db: WorkspaceDb, customers: Customer[], now: InstantMs): Promise<void> {
   const rows = customers.map(({ customerId, version, profile }) => ({
@@ -27,10 +28,12 @@ export async function saveCustomers(db: WorkspaceDb, customers: Customer[], now:
     profile_json: JSON.stringify(profile),
     updated_at: now,
   }))
-  await db.bulkInsert('customers', rows, {
+  const written = await db.bulkInsert('customers', rows, {
     key: ['workspace', 'customer_id'],
     update: ['version', 'profile_json', 'updated_at'],
+    onlyIf: 'version-before',
   })
+  if (written < rows.length) throw new ChangedMeanwhileError('a customer')
   for (const customer of customers) customer.version += 1
 }
 
@@ -48,6 +51,7 @@ export async function mergeCustomerRows(
   const targetId = await canonicalCustomerId(db, intoId)
   if (fromId === targetId) return 'nothing'
   await db.lockCustomers([fromId, targetId])
+  if ((await canonicalCustomerId(db, targetId)) !== targetId) throw new ChangedMeanwhileError('a customer')
   const customers = await loadCustomers(db, [fromId, targetId])
   const from = customers.get(fromId)
   if (from !== undefined && from.mergedInto !== null) return 'nothing'
@@ -92,10 +96,12 @@ async function leavePointer(
     profile_json: JSON.stringify(newProfile(now)),
     updated_at: now,
   }
-  await db.bulkInsert('customers', [row], {
+  const written = await db.bulkInsert('customers', [row], {
     key: ['workspace', 'customer_id'],
     update: ['version', 'merged_into', 'profile_json', 'updated_at'],
+    onlyIf: 'version-before',
   })
+  if (written === 0) throw new ChangedMeanwhileError('a customer')
 }
 
 function customerOf(row: RowOf<'customers'>): Customer {

@@ -3,6 +3,7 @@ import { customerIdOf } from '#platform/ids/ids.ts'
 import type { Store, WorkspaceDb } from '#platform/store/store.ts'
 import { createIdentityCache, type IdentityKind } from './identity-cache.ts'
 import { type Identity, readIdentities, readIdentitiesOf, writeIdentities } from './identity-rows.ts'
+import { linkEither } from './link-either.ts'
 
 /** Ids as a client gave them; at least one is there. The user's wins. */
 interface ExternalIds {
@@ -30,6 +31,8 @@ export interface Identities {
   resolveMany(workspace: string, ids: ExternalIds[]): Promise<string[]>
   /** Joins an anonymous id to a user. It keeps the first user it was joined to. */
   link(workspace: string, ids: { userId: string; anonymousId: string }, now: InstantMs): Promise<Linked>
+  /** The same for an id that may be a visitor's or a user's: PostHog has one kind. */
+  linkEither(workspace: string, ids: { userId: string; anonymousId: string }, now: InstantMs): Promise<Linked>
   /**
    * Joins what `previousId` stood for to `userId`. It is taken for the kind of id that is linked already; one
    * that is not linked may be either, and both are joined. What is joined already stays as it is.
@@ -101,6 +104,24 @@ export function createIdentities(
       remember(workspace, Object.values(pair))
       const customerId = pair.user?.customer_id ?? customerIdOf(workspace, 'user', userId)
       return { customerId, mergeFrom: pair.anonymous?.customer_id === customerId ? [own] : [] }
+    },
+    async linkEither(workspace, ids, now) {
+      const { userId, anonymousId } = ids
+      if (userId === anonymousId) return { customerId: await resolve(workspace, ids), mergeFrom: [] }
+      const user = cache.get(workspace, 'user', userId)
+      const readings = (['user', 'anonymous'] as const).map((kind) => cache.get(workspace, kind, anonymousId))
+      if (user?.linked && readings.every((own) => own?.linked && own.customerId === user.customerId)) {
+        const owns = (['user', 'anonymous'] as const).map((kind) =>
+          customerIdOf(workspace, kind, anonymousId),
+        )
+        const { customerId } = user
+        return { customerId, mergeFrom: owns.filter((own) => own !== customerId) }
+      }
+      const { rows, ...linked } = await store.transaction((tx) =>
+        linkEither(tx.workspace(workspace), ids, now),
+      )
+      remember(workspace, rows)
+      return linked
     },
     async alias(workspace, ids, now) {
       if (ids.userId === ids.previousId) return { customerId: await resolve(workspace, ids), mergeFrom: [] }

@@ -19,6 +19,20 @@ export function emptyFunnel(): Funnel {
   }
 }
 
+/** The same with its names in order, whatever the order in which the store gave them. */
+export function inOrder(funnel: Funnel): Funnel {
+  const { decisions, exclusions, messages, sentByTreatment, ...totals } = funnel
+  const sorted = (counts: Record<string, number>) =>
+    Object.fromEntries(Object.entries(counts).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+  return {
+    decisions: sorted(decisions),
+    exclusions: sorted(exclusions),
+    messages: sorted(messages),
+    sentByTreatment: sorted(sentByTreatment),
+    ...totals,
+  }
+}
+
 /**
  * Adds what happened to the page's customers. Always from the customers to their rows: a cross join keeps
  * SQLite to that order, and the queries group by campaign instead of asking for one. Otherwise it may walk

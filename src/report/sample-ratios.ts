@@ -24,7 +24,8 @@ export async function sampleRatios(
   db: WorkspaceDb,
   input: { spec: CampaignSpec; state: CampaignState; globalHoldout: number; cells: PopulationCell[] },
 ): Promise<SampleRatios> {
-  const { spec, state, globalHoldout, cells } = input
+  const { spec, state, globalHoldout } = input
+  const cells = merged(input.cells)
   const plans = await loadPlans(db, spec, cells)
   const heldOutShare = (plan: Plan) => 1 - (1 - globalHoldout) * (1 - plan.holdout)
   const holdout = createTable()
@@ -49,6 +50,23 @@ export async function sampleRatios(
   }
 }
 
+type Sized = Pick<PopulationCell, 'campaignVersion' | 'heldOut' | 'arm' | 'customers'>
+
+/**
+ * One cell a group and version, in order: a sum of shares has the same last digit however the customers were
+ * paged and in whatever order the store gave them.
+ */
+function merged(cells: PopulationCell[]): Sized[] {
+  const byKey = new Map<string, Sized>()
+  for (const { campaignVersion, heldOut, arm, customers } of cells) {
+    const key = `${String(campaignVersion).padStart(16, '0')}${heldOut ? 1 : 0}${arm}`
+    const known = byKey.get(key)
+    if (known === undefined) byKey.set(key, { campaignVersion, heldOut, arm, customers })
+    else known.customers += customers
+  }
+  return [...byKey].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, cell]) => cell)
+}
+
 /** What a campaign version plans to do with those who enter; arms are [id, share]. */
 interface Plan {
   holdout: number
@@ -63,11 +81,7 @@ function planOf(spec: Pick<CampaignSpec, 'holdout' | 'policy'>): Plan {
   }
 }
 
-async function loadPlans(
-  db: WorkspaceDb,
-  spec: CampaignSpec,
-  cells: PopulationCell[],
-): Promise<Map<number, Plan>> {
+async function loadPlans(db: WorkspaceDb, spec: CampaignSpec, cells: Sized[]): Promise<Map<number, Plan>> {
   const versions = [...new Set(cells.map(({ campaignVersion }) => campaignVersion))]
   if (versions.length === 0) return new Map()
   const rows = await db

@@ -6,7 +6,7 @@ import { ALPHA_DEFAULT } from '#statistics/difference.ts'
 import { holm } from '#statistics/many-comparisons.ts'
 import { type ComparedGoal, compareGroups, type GroupTally, type Unjudged } from './compare-groups.ts'
 import { customerPages } from './customer-pages.ts'
-import { addToFunnel, emptyFunnel } from './funnel-rows.ts'
+import { addToFunnel, emptyFunnel, inOrder } from './funnel-rows.ts'
 import {
   addConverter,
   emptyTally,
@@ -63,7 +63,7 @@ export async function buildUpliftReport(db: WorkspaceDb, input: UpliftReportInpu
     })),
     sampleRatios: [ratios.holdout, ratios.arms].filter((ratio) => ratio !== null),
     comparisons,
-    funnel: counted.funnel,
+    funnel: inOrder(counted.funnel),
     notes: ratios.sharesChanged ? [SHARES_CHANGED] : [],
   } satisfies Omit<UpliftReport, 'headline'>
   return { ...facts, headline: headline(facts) }

@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Channel, OutgoingMessage } from '#contracts/message.ts'
 import { createSteppedClock } from '#platform/clock/stepped-clock.ts'
-import { openStore } from '#platform/store/open-store.ts'
 import type { Store } from '#platform/store/store.ts'
 import type { ChannelSettings } from '../../src/action/channel-file.ts'
 import { channelFiles, loadChannels } from '../../src/action/load-channels.ts'
+import { openTestStore } from '../support/test-store.ts'
 import { startSmtpServer } from '../unit/action/smtp-servers.ts'
 
 const files = await channelFiles()
@@ -27,7 +27,7 @@ const receivedBy: Record<string, () => Promise<string[]>> = {
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'starling-channels-'))
-  store = await openStore({ file: join(folder, 'store.db') })
+  store = await openTestStore(folder)
   smtp = await startSmtpServer()
   settings = { store, clock: createSteppedClock(0), smtp: smtp.settings }
 })

@@ -7,18 +7,17 @@ import type { EventLog, LogAppend, LogBatch, LogConsumer } from '#contracts/even
 
 export interface LogUnderTest {
   log: EventLog
-  /** Applies retention now. */
-  maintain(): Promise<void>
   close(): Promise<void>
 }
 
-export interface LogSetup {
-  folder: string
-  limits?: { retentionMs?: number; retentionBytesMax?: number; backlogBytesMax?: number }
-}
+/** A poll for records that are there waits at most so long: a member of a group has to join first. */
+export const arrivesMs = 20_000
 
 /** What every adapter of the `EventLog` port must do. `makeLog` opens, or opens again, the log of a folder. */
-export function eventLogContract(name: string, makeLog: (setup: LogSetup) => Promise<LogUnderTest>): void {
+export function eventLogContract(
+  name: string,
+  makeLog: (setup: { folder: string }) => Promise<LogUnderTest>,
+): void {
   describe(name, () => {
     let folder: string
     let open: LogUnderTest[]
@@ -30,14 +29,14 @@ export function eventLogContract(name: string, makeLog: (setup: LogSetup) => Pro
       for (const one of open) await one.close()
       rmSync(folder, { recursive: true })
     })
-    const start = async (limits: LogSetup['limits'] = {}): Promise<LogUnderTest> => {
-      const made = await makeLog({ folder, limits })
+    const start = async (): Promise<LogUnderTest> => {
+      const made = await makeLog({ folder })
       open.push(made)
       return made
     }
-    const restart = async (limits: LogSetup['limits'] = {}): Promise<LogUnderTest> => {
+    const restart = async (): Promise<LogUnderTest> => {
       await open.pop()?.close()
-      return start(limits)
+      return start()
     }
 
     test('keeps the order of each customer, in one partition, through many concurrent calls', async () => {
@@ -66,6 +65,7 @@ export function eventLogContract(name: string, makeLog: (setup: LogSetup) => Pro
       const next = new Map<number, number>()
       for (const batch of await readAll(log.consumer('worker'), 4)) {
         expect(batch.baseOffset).toBe(next.get(batch.partition) ?? 0)
+        expect(batch.fromOffset).toBe(batch.baseOffset)
         expect(batch.nextOffset - batch.baseOffset).toBe(batch.records.length)
         next.set(batch.partition, batch.nextOffset)
       }
@@ -99,9 +99,10 @@ export function eventLogContract(name: string, makeLog: (setup: LogSetup) => Pro
       const { log } = await start()
       await log.append(many(200, 'x'))
       const consumer = log.consumer('worker')
+      expect(await consumer.lag()).toBe(200)
       const visited: number[] = []
       for (let i = 0; i < consumer.assigned().length; i++) {
-        const batch = await consumer.poll(3, 0)
+        const batch = await consumer.poll(3, arrivesMs)
         expect(batch?.records).toHaveLength(3)
         visited.push(batch!.partition)
       }
@@ -111,7 +112,7 @@ export function eventLogContract(name: string, makeLog: (setup: LogSetup) => Pro
     test('puts the records of many small appends into one batch', async () => {
       const { log } = await start()
       for (let i = 0; i < 20; i++) await log.append([record('one', `e${i}`)])
-      const batch = await log.consumer('worker').poll(15, 0)
+      const batch = await log.consumer('worker').poll(15, arrivesMs)
       expect(present(batch!).map((one) => one.eventId)).toEqual(Array.from({ length: 15 }, (_, i) => `e${i}`))
     })
 
@@ -136,18 +137,56 @@ export function eventLogContract(name: string, makeLog: (setup: LogSetup) => Pro
       const { log } = await start()
       await log.append(Array.from({ length: 10 }, (_, i) => record('same', `e${i}`)))
       const consumer = log.consumer('worker')
-      const all = (await consumer.poll(100, 0))!
+      const all = (await consumer.poll(100, arrivesMs))!
+      expect(all.records).toHaveLength(10)
       expect(await consumer.poll(100, 0)).toBeNull()
       for (const offset of [7, 0, 3]) {
         consumer.seek(all.partition, offset)
-        const batch = (await consumer.poll(100, 0))!
+        const batch = (await consumer.poll(100, arrivesMs))!
         expect(batch.baseOffset).toBe(offset)
+        expect(batch.fromOffset).toBe(offset)
         expect(batch.records).toEqual(all.records.slice(offset))
       }
       consumer.seek(all.partition, 10)
       expect(await consumer.poll(100, 0)).toBeNull()
-      expect(() => consumer.seek(all.partition, 11)).toThrow(/older than the store/)
       expect(() => consumer.seek(log.partitions, 0)).toThrow(/no partition/)
+      const beyond = async () => {
+        consumer.seek(all.partition, 11)
+        await consumer.poll(100, arrivesMs)
+      }
+      await expect(beyond()).rejects.toThrow(/ends at 10, before offset 11 .* older than the store/)
+    })
+
+    test('starts where the store stands, in the partitions it is asked about', async () => {
+      const { log } = await start()
+      await log.append(many(200, 'x'))
+      const ends = await log.ends()
+      expect([...ends.keys()]).toEqual(Array.from({ length: log.partitions }, (_, i) => i))
+      expect([...ends.values()].reduce((sum, end) => sum + end, 0)).toBe(200)
+
+      const stored = new Map([...ends].map(([partition, end]) => [partition, Math.floor(end / 2)]))
+      const asked: number[] = []
+      const consumer = log.consumer('worker', async (partitions) => {
+        asked.push(...partitions)
+        return stored
+      })
+      expect(asked).toEqual([])
+      const batches = await readAll(consumer)
+      expect(asked.toSorted((a, b) => a - b)).toEqual([...ends.keys()])
+      const first = new Map(batches.toReversed().map((batch) => [batch.partition, batch.fromOffset]))
+      expect(first).toEqual(new Map([...stored].filter(([partition, at]) => at < ends.get(partition)!)))
+      const last = new Map(batches.map((batch) => [batch.partition, batch.nextOffset]))
+      for (const [partition, end] of last) expect(end).toBe(ends.get(partition))
+    })
+
+    test('a store that is ahead of the log is a fault, and what the store says is asked again', async () => {
+      const { log } = await start()
+      await log.append(Array.from({ length: 3 }, (_, i) => record('same', `e${i}`)))
+      const partition = [...(await log.ends())].find(([, end]) => end > 0)![0]
+      const answers = [4, 2]
+      const consumer = log.consumer('worker', async () => new Map([[partition, answers.shift() ?? 2]]))
+      await expect(consumer.poll(10, arrivesMs)).rejects.toThrow(/older than the store/)
+      expect(present((await consumer.poll(10, arrivesMs))!).map((one) => one.eventId)).toEqual(['e2'])
     })
 
     test('counts the lag of what was not polled', async () => {
@@ -156,7 +195,7 @@ export function eventLogContract(name: string, makeLog: (setup: LogSetup) => Pro
       expect(await consumer.lag()).toBe(0)
       await log.append(many(25, 'x'))
       expect(await consumer.lag()).toBe(25)
-      const batch = (await consumer.poll(2, 0))!
+      const batch = (await consumer.poll(2, arrivesMs))!
       expect(await consumer.lag()).toBe(25 - batch.records.length)
       await readAll(consumer)
       expect(await consumer.lag()).toBe(0)
@@ -171,91 +210,6 @@ export function eventLogContract(name: string, makeLog: (setup: LogSetup) => Pro
       const batches = await readAll(one)
       await commitAll(one, batches)
       expect(idsByCustomer(await readAll(two))).toEqual(idsByCustomer(batches))
-    })
-
-    test('retention keeps what some group has not consumed, and everything before any group is known', async () => {
-      const { log, maintain } = await start({ retentionMs: -1000 })
-      await log.append(many(60, 'x'))
-      await maintain()
-      const [fast, slow] = [log.consumer('fast'), log.consumer('slow')]
-      const batches = await readAll(fast)
-      expect(countOf(batches)).toBe(60)
-      await commitAll(fast, batches)
-      // Travels behind the commits: after its answer they have arrived.
-      await log.append([record('barrier', 'barrier')])
-      await maintain()
-      expect(countOf(await readAll(slow))).toBe(61)
-    })
-
-    test('retention deletes by age what every group has consumed; offsets go on from there', async () => {
-      const { log, maintain } = await start({ retentionMs: -1000 })
-      await log.append(many(60, 'x'))
-      const consumer = log.consumer('worker')
-      const batches = await readAll(consumer)
-      const kept = batches.findLast((batch) => batch.partition === batches[0]!.partition)!.partition
-      await commitAll(
-        consumer,
-        batches.filter((batch) => batch.partition !== kept),
-      )
-      await log.append([record('barrier', 'barrier')])
-      await maintain()
-
-      const ends = new Map(batches.map((batch) => [batch.partition, batch.nextOffset]))
-      const { log: reopened } = await restart({ retentionMs: -1000 })
-      await reopened.append(many(60, 'y'))
-      const again = reopened.consumer('worker')
-      const left = await readAll(again)
-      const first = new Map(left.toReversed().map((batch) => [batch.partition, batch.baseOffset]))
-      for (const [partition, end] of ends) expect(first.get(partition)).toBe(partition === kept ? 0 : end)
-    })
-
-    test('retention by size deletes the oldest consumed records only, until the rest fits', async () => {
-      const { log, maintain } = await start({ retentionBytesMax: 20_000 })
-      const consumer = log.consumer('worker')
-      for (let i = 0; i < 40; i++) await log.append(many(20, `call${i}`))
-      await maintain()
-      const batches = await readAll(consumer)
-      expect(countOf(batches)).toBe(800)
-      await commitAll(consumer, batches)
-      await log.append([record('barrier', 'barrier')])
-      await maintain()
-      for (const partition of consumer.assigned()) consumer.seek(partition, 0)
-      const left = await readAll(consumer)
-      const bytes = left.reduce((sum, batch) => sum + JSON.stringify(batch.records).length, 0)
-      expect(bytes).toBeLessThan(25_000)
-      expect(bytes).toBeGreaterThan(10_000)
-      for (const batch of left) {
-        const end = batches.findLast((one) => one.partition === batch.partition)?.nextOffset ?? 0
-        expect(batch.nextOffset).toBeGreaterThanOrEqual(end)
-      }
-    })
-
-    test('answers full, whole calls only, while a group is too far behind', async () => {
-      const { log } = await start({ backlogBytesMax: 20_000 })
-      const consumer = log.consumer('worker')
-      let answer = await log.append(many(20, 'c0'))
-      let calls = 1
-      for (; answer.kind === 'appended' && calls < 100; calls++)
-        answer = await log.append(many(20, `c${calls}`))
-      expect(answer).toEqual({ kind: 'full', retryAfterSeconds: expect.any(Number) })
-      expect(calls).toBeGreaterThan(2)
-
-      const batches = await readAll(consumer)
-      expect(countOf(batches)).toBe((calls - 1) * 20)
-      expect(await log.append(many(20, 'polled'))).toMatchObject({ kind: 'full' })
-      await commitAll(consumer, batches)
-      expect(await log.append(many(20, 'committed'))).toEqual({ kind: 'appended' })
-    })
-
-    test('a restart remembers roughly how far the groups were', async () => {
-      const { log, maintain } = await start({ backlogBytesMax: 20_000 })
-      const consumer = log.consumer('worker')
-      for (let i = 0; i < 3; i++) expect(await log.append(many(20, `c${i}`))).toEqual({ kind: 'appended' })
-      await commitAll(consumer, await readAll(consumer))
-      await log.append([record('barrier', 'barrier')])
-      await maintain()
-      const { log: reopened } = await restart({ backlogBytesMax: 20_000 })
-      expect(await reopened.append(many(60, 'y'))).toEqual({ kind: 'appended' })
     })
 
     test('answers what is under way when it closes, then is unavailable', async () => {
@@ -297,30 +251,30 @@ export function many(count: number, call: string): LogAppend[] {
 export async function readAll(consumer: LogConsumer, recordsMax = 50): Promise<LogBatch[]> {
   const batches: LogBatch[] = []
   for (;;) {
-    const batch = await consumer.poll(recordsMax, 0)
-    if (batch === null) return batches
-    batches.push(batch)
+    const batch = await consumer.poll(recordsMax, 10)
+    if (batch !== null) batches.push(batch)
+    else if ((await consumer.lag()) === 0) return batches
   }
 }
 
-async function commitAll(consumer: LogConsumer, batches: LogBatch[]): Promise<void> {
+export async function commitAll(consumer: LogConsumer, batches: LogBatch[]): Promise<void> {
   for (const batch of batches) consumer.committed(batch.partition, batch.nextOffset)
 }
 
-function present(batch: LogBatch): LogRecord[] {
+export function present(batch: LogBatch): LogRecord[] {
   return batch.records.filter((one) => one !== null)
 }
 
-function countOf(batches: LogBatch[]): number {
+export function countOf(batches: LogBatch[]): number {
   return batches.reduce((sum, batch) => sum + present(batch).length, 0)
 }
 
 function asBatch(records: LogAppend[]): LogBatch {
   const parsed = records.map((one) => JSON.parse(one.body) as LogRecord)
-  return { partition: 0, baseOffset: 0, nextOffset: parsed.length, records: parsed }
+  return { partition: 0, fromOffset: 0, baseOffset: 0, nextOffset: parsed.length, records: parsed }
 }
 
-function idsByCustomer(batches: LogBatch[]): Map<string, string[]> {
+export function idsByCustomer(batches: LogBatch[]): Map<string, string[]> {
   const ids = new Map<string, string[]>()
   for (const { customerId, eventId } of batches.flatMap(present)) {
     ids.set(customerId, [...(ids.get(customerId) ?? []), eventId])

@@ -3,13 +3,14 @@ import { createInThreadLog } from '#platform/log/in-thread-log.ts'
 import { createLogClient } from '#platform/log/log-client.ts'
 import { startLogThread } from '#platform/log/start-log-thread.ts'
 import { eventLogContract } from './event-log-contract.ts'
+import { type BoundedLog, type BoundedSetup, logRetentionContract } from './log-retention-contract.ts'
 
-eventLogContract('SQLite log in the same thread', async ({ folder, limits = {} }) => {
+const inThread = async ({ folder, limits = {} }: BoundedSetup): Promise<BoundedLog> => {
   const log = createInThreadLog({ file: join(folder, 'log.db'), wallClock: { now: Date.now }, limits })
   return { log, maintain: log.maintain, close: log.close }
-})
+}
 
-eventLogContract('SQLite log in its own thread', async ({ folder, limits = {} }) => {
+const ownThread = async ({ folder, limits = {} }: BoundedSetup): Promise<BoundedLog> => {
   const thread = await startLogThread({ file: join(folder, 'log.db'), limits })
   const log = createLogClient(thread.connect())
   return {
@@ -20,4 +21,9 @@ eventLogContract('SQLite log in its own thread', async ({ folder, limits = {} })
       await thread.close()
     },
   }
-})
+}
+
+eventLogContract('SQLite log in the same thread', inThread)
+eventLogContract('SQLite log in its own thread', ownThread)
+logRetentionContract('limits of the SQLite log in the same thread', inThread)
+logRetentionContract('limits of the SQLite log in its own thread', ownThread)

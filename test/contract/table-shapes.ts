@@ -94,6 +94,31 @@ export const tableShapes: {
     key: ['workspace', 'event_id'],
     columns: { workspace: 'text', event_id: 'text', received_at: 'int' },
   },
+  event_counts: {
+    key: ['workspace', 'kind', 'name', 'day_utc', 'partition_number'],
+    columns: {
+      workspace: 'text',
+      kind: 'text',
+      name: 'text',
+      day_utc: 'int',
+      partition_number: 'int',
+      events_count: 'int',
+      first_occurred_at: 'int',
+      last_occurred_at: 'int',
+    },
+  },
+  event_properties: {
+    key: ['workspace', 'kind', 'name', 'property', 'type'],
+    columns: {
+      workspace: 'text',
+      kind: 'text',
+      name: 'text',
+      property: 'text',
+      type: 'text',
+      example: 'text',
+      first_occurred_at: 'int',
+    },
+  },
   documents: {
     key: ['workspace', 'kind', 'document_id', 'version'],
     columns: {

@@ -15,6 +15,8 @@ const child = fileURLToPath(new URL('batch-kill-child.ts', import.meta.url))
 const batchTables: WorkspaceTable[] = [
   'events',
   'event_dedupe',
+  'event_counts',
+  'event_properties',
   'customers',
   'assignments',
   'decisions',

@@ -1,40 +1,58 @@
 import { parseArgs } from 'node:util'
-import { type FaultReport, runFaults } from './harness/run-faults.ts'
+import { runFaults } from './harness/run-faults.ts'
+import { runServiceFaults } from './harness/run-service-faults.ts'
 
 /**
  * `npm run -s faults -- --kills 20`: streams events, kills the server again and again, and counts from
  * outside what became of everything that was acknowledged. The last line is the count as JSON; exit 0 only
  * when every promise was kept and the run put enough to the test.
+ *
+ * `npm run -s faults -- --services`: the same with each role in processes of its own, on a Kafka, a PostgreSQL
+ * and a Redis that the run starts for itself; in each of its `--rounds` every one of them fails once.
  */
 const { values } = parseArgs({
   options: {
+    services: { type: 'boolean', default: false },
     kills: { type: 'string', default: '20' },
+    rounds: { type: 'string', default: '2' },
     seed: { type: 'string', default: '1' },
-    customers: { type: 'string', default: '900' },
+    customers: { type: 'string' },
+    /** Folder for what the processes of `--services` print. */
+    logs: { type: 'string' },
   },
 })
 const inFlightMax = 32
+const say = (line: string): void => void process.stderr.write(`${line}\n`)
+const seed = Number(values.seed)
 
-const { report, findings } = await runFaults({
-  kills: Number(values.kills),
-  seed: Number(values.seed),
-  customers: Number(values.customers),
-  say: (line) => process.stderr.write(`${line}\n`),
-})
-const broken = [...findings, ...missedBars(report)]
-for (const line of broken) process.stderr.write(`BROKEN ${line}\n`)
+const { report, findings, insideOf } = values.services ? await onServices() : await onOneMachine()
+const broken = [...findings, ...missedBars()]
+for (const line of broken) say(`BROKEN ${line}`)
 console.log(JSON.stringify(report))
 process.exit(broken.length === 0 ? 0 : 1)
 
-function missedBars(own: FaultReport): string[] {
+async function onOneMachine() {
+  const customers = Number(values.customers ?? 900)
+  const { report, findings } = await runFaults({ kills: Number(values.kills), seed, customers, say })
+  return { report, findings, insideOf: { inside: report.kills_inside, all: report.kills } }
+}
+
+async function onServices() {
+  const { logs } = values
+  const customers = Number(values.customers ?? 4000)
+  const rounds = Number(values.rounds)
+  const { report, findings } = await runServiceFaults({ rounds, seed, customers, logs, say })
+  return { report, findings, insideOf: { inside: report.faults_inside, all: report.faults } }
+}
+
+function missedBars(): string[] {
+  const { unknown, kills, cap_refusals, optouts } = report
+  const { inside, all } = insideOf
   const bars: [boolean, string][] = [
-    [
-      own.unknown <= own.kills * inFlightMax,
-      `${own.unknown} unknown, more than ${own.kills} × ${inFlightMax}`,
-    ],
-    [own.kills_inside * 2 >= own.kills, `only ${own.kills_inside} of ${own.kills} kills were inside`],
-    [own.cap_refusals >= 100, `only ${own.cap_refusals} cap refusals`],
-    [own.optouts >= 100, `only ${own.optouts} opt-outs`],
+    [unknown <= kills * inFlightMax, `${unknown} unknown, more than ${kills} × ${inFlightMax}`],
+    [inside * 2 >= all, `only ${inside} of ${all} faults were inside`],
+    [cap_refusals >= 100, `only ${cap_refusals} cap refusals`],
+    [optouts >= 100, `only ${optouts} opt-outs`],
   ]
   return bars.filter(([holds]) => !holds).map(([, line]) => line)
 }

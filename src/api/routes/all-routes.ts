@@ -5,6 +5,7 @@ import { pageAccess } from '../page-access.ts'
 import { campaignRoutes } from './campaign-routes.ts'
 import { customerRoutes } from './customer-routes.ts'
 import { decisionRoutes } from './decision-routes.ts'
+import { eventCatalogueRoutes } from './event-catalogue-routes.ts'
 import { importRoutes } from './import-routes.ts'
 import { linkRoutes } from './link-routes.ts'
 import { maintenanceRoutes } from './maintenance-routes.ts'
@@ -32,6 +33,7 @@ export function adminRoutes(doors: Doors): ApiRoutes[] {
     workspaceRoutes(doors),
     statusRoutes(doors),
     maintenanceRoutes(doors),
+    eventCatalogueRoutes(doors),
     rejectedEventRoutes(doors.rejectedEvents),
   ]
 }

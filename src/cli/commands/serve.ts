@@ -42,8 +42,10 @@ export function serveCommand(context: CliContext): Command {
         const { server } = started
         context.stdout(json === true ? `${JSON.stringify({ url: server.url })}\n` : `${server.greeting}\n`)
         await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
-        await server.close()
-        return done({ stopped: true }, '')
+        if (await server.close()) return done({ stopped: true }, '')
+        // What holds it up would hold up the process too.
+        context.stderr(`what was under way did not end within ${result.config.drainMaxMs} ms\n`)
+        process.exit(exitCodes.drainTooLong)
       }),
     )
 }

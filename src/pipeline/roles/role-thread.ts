@@ -1,14 +1,17 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '#platform/clock/system-clock.ts'
-import { createLogClient, type LogConnection } from '#platform/log/log-client.ts'
 import { createSeededRandom } from '#platform/random/seeded-random.ts'
 import { openStore, type StoreLocation } from '#platform/store/open-store.ts'
 import { createWriterTicket } from '#platform/store/writer-ticket.ts'
 import { createLogger } from '#platform/telemetry/logger.ts'
 import { onThreadClose } from '#platform/threads/on-thread-close.ts'
+import { createPulse } from '#platform/threads/pulse.ts'
 import { createWake } from '#platform/threads/wake.ts'
-import type { RoleName } from '../../config.ts'
-import type { EngineParts, EngineSettings } from '../engine-parts.ts'
+import { type RoleName, roleNames } from '../../config.ts'
+import type { EngineSettings, RoleParts } from '../engine-parts.ts'
+import type { RoleRun } from './keep-going.ts'
+import { type LogLocation, openRoleLog } from './open-role-log.ts'
+import { openShared } from './open-shared.ts'
 import { assembleSender, runSender } from './sender-role.ts'
 import { assembleStrategist, runStrategist } from './strategist-role.ts'
 import { assembleWorker, runWorker } from './worker-role.ts'
@@ -19,46 +22,56 @@ export interface RoleThreadData {
   location: StoreLocation
   ticket: SharedArrayBuffer
   wake: SharedArrayBuffer
-  log: LogConnection
+  pulse: SharedArrayBuffer
+  /** Of a worker. */
+  log?: LogLocation
   settings: EngineSettings
 }
 
-/** One role in its own thread: its own connection to the store, its own way to the log. */
+/** One role in its own thread: its own connections to the store and the log. */
 if (parentPort !== null) {
   const data = workerData as RoleThreadData
   const stop = new AbortController()
-  const parts = await openParts(data)
-  const running = run(data.role, parts, stop.signal)
+  const own = await openParts(data)
+  const { redisUrl } = data.settings
+  const shared = redisUrl === undefined ? undefined : await openShared(redisUrl, own.logger)
+  const parts = { ...own, ...shared }
+  const pulse = createPulse(roleNames.length, data.pulse)
+  const beat = (): void => pulse.beat(roleNames.indexOf(data.role), parts.wallClock.now())
+  const running = run(data, parts, { stop: stop.signal, beat })
   onThreadClose(parentPort, async () => {
     stop.abort()
     await running
-    await parts.log.close()
+    shared?.close()
     await parts.store.close()
   })
   await running
 }
 
-async function openParts(data: RoleThreadData): Promise<EngineParts> {
-  const ticket = createWriterTicket(data.ticket)
+async function openParts({ role, location, ticket, wake, settings }: RoleThreadData): Promise<RoleParts> {
   return {
-    store: await openStore({ ...data.location, ticket }),
-    log: createLogClient(data.log),
-    wake: createWake(data.wake),
+    store: await openStore({ ...location, ticket: createWriterTicket(ticket) }),
+    wake: createWake(wake),
     clock: systemClock,
     wallClock: systemClock,
     random: createSeededRandom(systemClock.now() >>> 0, process.pid),
-    logger: createLogger({ role: data.role }),
-    settings: data.settings,
+    logger: createLogger({ role }),
+    settings,
   }
 }
 
-async function run(role: RoleThreadData['role'], parts: EngineParts, stop: AbortSignal): Promise<void> {
+async function run({ role, log: location }: RoleThreadData, parts: RoleParts, own: RoleRun): Promise<void> {
   switch (role) {
-    case 'worker':
-      return runWorker(parts, await assembleWorker(parts), stop)
+    case 'worker': {
+      if (location === undefined) throw new Error('a worker needs a log')
+      const log = await openRoleLog(location, parts.logger)
+      const engine = { ...parts, log }
+      await runWorker(engine, await assembleWorker(engine), own)
+      return log.close()
+    }
     case 'sender':
-      return runSender(parts, await assembleSender(parts), stop)
+      return runSender(parts, await assembleSender(parts), own)
     case 'strategist':
-      return runStrategist(parts, assembleStrategist(parts), stop)
+      return runStrategist(parts, assembleStrategist(parts), own)
   }
 }

@@ -1,3 +1,5 @@
+import { createInProcessTokenBucket } from '#platform/cache/in-process-token-bucket.ts'
+import { limitRate, type RateLimits } from '../../action/limit-rate.ts'
 import { createLinks } from '../../action/links.ts'
 import { loadChannels } from '../../action/load-channels.ts'
 import { createSender, type Sender } from '../../action/sender.ts'
@@ -8,12 +10,12 @@ import { createGuardrailRunner } from '../../guardrails/run/evaluate.ts'
 import { loadGuardrails } from '../../guardrails/run/load-guardrails.ts'
 import { suppress } from '../../profile/suppression-rows.ts'
 import { createClaimFacts } from '../claim-facts.ts'
-import type { EngineParts } from '../engine-parts.ts'
+import type { RoleParts } from '../engine-parts.ts'
 import { linkSecret } from '../first-start.ts'
 import { openExposures } from '../open-exposures.ts'
 import { createRenderPort } from '../render-message.ts'
 import { createWorkspaceContexts } from '../workspace-context.ts'
-import { keepGoing } from './keep-going.ts'
+import { keepGoing, type RoleRun } from './keep-going.ts'
 
 export interface SenderRole extends Sender {
   close(): Promise<void>
@@ -24,10 +26,10 @@ const leaseMs = 120_000
 const templatesKept = 1000
 
 /** The sender of this thread. What an earlier process left `sending` is `unknown` from here on. */
-export async function assembleSender(parts: EngineParts): Promise<SenderRole> {
+export async function assembleSender(parts: RoleParts): Promise<SenderRole> {
   const { store, clock, wallClock, settings } = parts
   const contexts = createWorkspaceContexts()
-  const channels = await loadChannels({
+  const opened = await loadChannels({
     store,
     clock,
     // A connection for each message in flight: one that waited for a connection would be `unknown` after a crash.
@@ -36,12 +38,14 @@ export async function assembleSender(parts: EngineParts): Promise<SenderRole> {
         ? null
         : { ...smtpSettingsOf(settings.smtpUrl), connectionsMax: settings.sendsInFlightMax },
   })
+  const channels = limitRate(opened, rateLimitsOf(parts))
   const sender = createSender({
     store,
     clock,
     wallClock,
     random: parts.random,
     logger: parts.logger,
+    ...(parts.capCache === undefined ? {} : { capCache: parts.capCache }),
     channels,
     owner: settings.owner,
     leaseMs,
@@ -65,14 +69,23 @@ export async function assembleSender(parts: EngineParts): Promise<SenderRole> {
   }
 }
 
+/** One second's worth at once. Without Redis this is the only sender there is. */
+function rateLimitsOf({ settings, tokenBucket, wallClock }: RoleParts): RateLimits {
+  const { smtpUrl, smtpSendsPerSecondMax: perSecond } = settings
+  const bucket = tokenBucket ?? createInProcessTokenBucket({ wallClock })
+  if (smtpUrl === null || perSecond === undefined) return { bucket, rates: new Map() }
+  const name = `smtp:${new URL(smtpUrl).host}`
+  return { bucket, rates: new Map([['smtp', { name, perSecond, burst: Math.max(1, perSecond) }]]) }
+}
+
 /** Messages become due by time too: how long to wait without being woken. */
 const idleMs = 200
 const recoverEveryMs = 30_000
 
 /** Sends until told to stop; what is in flight then gets its result first. */
-export async function runSender(parts: EngineParts, sender: SenderRole, stop: AbortSignal): Promise<void> {
+export async function runSender(parts: RoleParts, sender: SenderRole, role: RoleRun): Promise<void> {
   let recoverAt = parts.wallClock.now() + recoverEveryMs
-  await keepGoing(parts.logger, stop, async () => {
+  await keepGoing(parts.logger, role, async () => {
     const seen = parts.wake.version('messages')
     if ((await sender.step()) === 0) await parts.wake.changed('messages', seen, idleMs)
     if (parts.wallClock.now() < recoverAt) return

@@ -4,10 +4,10 @@ import { loadRecords } from '../../decision/decision-rows.ts'
 import { decodeDecision } from '../../decision/record.ts'
 import { closeWindows } from '../../learning/close-windows.ts'
 import { createLearner } from '../../learning/learner.ts'
-import type { EngineParts } from '../engine-parts.ts'
-import { keepHouse } from '../keep-house.ts'
+import type { RoleParts } from '../engine-parts.ts'
+import { keepHouse, keepPartitions } from '../keep-house.ts'
 import { touchWorkspace } from '../workspace-context.ts'
-import { keepGoing } from './keep-going.ts'
+import { keepGoing, type RoleRun } from './keep-going.ts'
 
 export interface Strategist {
   /** Deletes what is kept no longer. */
@@ -20,7 +20,7 @@ const windowsPerStep = 500
 /** An event may still be in the log when its window ends: windows close this much later. */
 const closeGraceMs = 60_000
 
-export function assembleStrategist(parts: EngineParts): Strategist {
+export function assembleStrategist(parts: RoleParts): Strategist {
   const learner = createLearner({
     store: parts.store,
     wallClock: parts.wallClock,
@@ -32,6 +32,9 @@ export function assembleStrategist(parts: EngineParts): Strategist {
     async keepHouse() {
       const now = parts.wallClock.now()
       const { eventsKeepDays } = parts.settings
+      const partitions = await keepPartitions(parts.store, { now, eventsKeepDays })
+      if (partitions !== null && partitions.left.length > 0)
+        parts.logger.warn('partitions left for the next round', { left: partitions.left.join('; ') })
       for (const { workspace } of await listWorkspaces(parts.store.read)) {
         await keepHouse(parts.store, workspace, { now, eventsKeepDays })
       }
@@ -56,19 +59,15 @@ export function assembleStrategist(parts: EngineParts): Strategist {
 const idleMs = 1000
 const keepHouseEveryMs = 3_600_000
 
-export async function runStrategist(
-  parts: EngineParts,
-  strategist: Strategist,
-  stop: AbortSignal,
-): Promise<void> {
+export async function runStrategist(parts: RoleParts, strategist: Strategist, role: RoleRun): Promise<void> {
   let keepHouseAt = 0
-  await keepGoing(parts.logger, stop, async () => {
+  await keepGoing(parts.logger, role, async () => {
     const now = parts.wallClock.now()
     if (now >= keepHouseAt) {
       await strategist.keepHouse()
       keepHouseAt = now + keepHouseEveryMs
     }
     if ((await strategist.step()) === 0)
-      await wait(idleMs, undefined, { signal: stop }).catch(() => undefined)
+      await wait(idleMs, undefined, { signal: role.stop }).catch(() => undefined)
   })
 }

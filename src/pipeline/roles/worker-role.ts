@@ -2,10 +2,11 @@ import { performance } from 'node:perf_hooks'
 import { listWorkspaces } from '../../campaign/workspaces.ts'
 import { createGuardrailRunner } from '../../guardrails/run/evaluate.ts'
 import { loadGuardrails } from '../../guardrails/run/load-guardrails.ts'
+import { createEventCatalogue } from '../../ingest/catalogue/event-catalogue.ts'
 import type { EngineParts } from '../engine-parts.ts'
 import { createWorker, type Worker } from '../worker.ts'
 import { createWorkspaceContexts } from '../workspace-context.ts'
-import { keepGoing } from './keep-going.ts'
+import { keepGoing, type RoleRun } from './keep-going.ts'
 
 /** The owner of partitions, made of the parts of its thread. */
 export async function assembleWorker(parts: EngineParts): Promise<Worker> {
@@ -15,7 +16,9 @@ export async function assembleWorker(parts: EngineParts): Promise<Worker> {
     store: parts.store,
     logger: parts.logger,
     clock: parts.clock,
+    ...(parts.capCache === undefined ? {} : { capCache: parts.capCache }),
     contexts: createWorkspaceContexts(),
+    catalogue: createEventCatalogue(),
     decision: { guardrails: createGuardrailRunner(await loadGuardrails()) },
     steadyNowMs: () => performance.now(),
     triggerMaxAgeMs: settings.triggerMaxAgeMs,
@@ -30,9 +33,9 @@ const pollMs = 500
 const timersEveryMs = 1000
 
 /** Works until told to stop; the batch under way is finished. */
-export async function runWorker(parts: EngineParts, worker: Worker, stop: AbortSignal): Promise<void> {
+export async function runWorker(parts: EngineParts, worker: Worker, role: RoleRun): Promise<void> {
   let timersAt = 0
-  await keepGoing(parts.logger, stop, async () => {
+  await keepGoing(parts.logger, role, async () => {
     await worker.step(pollMs)
     const now = parts.wallClock.now()
     if (now < timersAt) return

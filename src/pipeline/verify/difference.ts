@@ -11,6 +11,7 @@ export interface Difference {
 
 export const checkNames = [
   'events',
+  'catalogue',
   'profiles',
   'segments',
   'messages',

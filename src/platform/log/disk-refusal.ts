@@ -12,12 +12,21 @@ const DISK_CODES = new Map([
 
 /** Why the disk refused, in words for the operator; undefined when the error is a fault of the program. */
 export function diskRefusal(error: unknown): string | undefined {
-  const code = error instanceof Error && 'errcode' in error ? Number(error.errcode) : 0
+  const code = codeOf(error)
   const reason = DISK_CODES.get(code & 0xff)
   return reason === undefined ? undefined : `${reason} (SQLite ${code})`
+}
+
+/** SQLITE_CORRUPT: pages that do not fit together. */
+export function isCorrupt(error: unknown): boolean {
+  return (codeOf(error) & 0xff) === 11
 }
 
 /** SQLite ends a transaction by itself on some errors. */
 export function rollBack(database: DatabaseSync): void {
   if (database.isTransaction) database.exec('rollback')
+}
+
+function codeOf(error: unknown): number {
+  return error instanceof Error && 'errcode' in error ? Number(error.errcode) : 0
 }

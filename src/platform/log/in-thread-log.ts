@@ -3,7 +3,7 @@ import { decodeAppend, encodeAppend } from './append-frame.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { createLogConsumer } from './log-consumer.ts'
 import { IN_FLIGHT_BYTES_MAX, type LogDamage } from './log-limits.ts'
-import { createLogSignal } from './log-signal.ts'
+import { createLogSignal, endsOf } from './log-signal.ts'
 import { createSqliteLog, type SqliteLogOptions } from './sqlite-log.ts'
 
 export interface InThreadLog extends EventLog {
@@ -48,12 +48,13 @@ export function createInThreadLog(
         })
       })
     },
-    consumer(group) {
+    consumer(group, startAt) {
       log.consumed.register(group)
       const consumer = createLogConsumer({
         database: log.database,
         partitions: log.partitions,
         signal,
+        startAt,
         onCommitted: (partition, offset) => log.consumed.commit(group, partition, offset),
         onDamage: options.onDamage ?? (() => {}),
         onClose: () => consumers.delete(consumer),
@@ -61,6 +62,7 @@ export function createInThreadLog(
       consumers.add(consumer)
       return consumer
     },
+    ends: async () => endsOf(signal, log.partitions),
     async close() {
       for (const consumer of consumers) await consumer.close()
       commits.close()

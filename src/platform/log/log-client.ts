@@ -4,7 +4,7 @@ import { encodeAppend } from './append-frame.ts'
 import { createLogConsumer } from './log-consumer.ts'
 import { openLogReader } from './log-file.ts'
 import { IN_FLIGHT_BYTES_MAX, type LogDamage } from './log-limits.ts'
-import { createLogSignal } from './log-signal.ts'
+import { createLogSignal, endsOf } from './log-signal.ts'
 import type { LogAnswers, LogRequest } from './log-thread.ts'
 
 /** What a role's thread gets to reach the log's thread; `port` must be in the transfer list. */
@@ -62,13 +62,14 @@ export function createLogClient(
         if (frames.push(frame) === 1) setImmediate(sendFrames)
       })
     },
-    consumer(group) {
+    consumer(group, startAt) {
       tell({ kind: 'register', group })
       const database = openLogReader(file)
       const consumer = createLogConsumer({
         database,
         partitions,
         signal,
+        startAt,
         onCommitted: (partition, offset) => tell({ kind: 'committed', group, partition, offset }),
         onDamage,
         onClose: () => {
@@ -79,6 +80,7 @@ export function createLogClient(
       consumers.add(consumer)
       return consumer
     },
+    ends: async () => endsOf(signal, partitions),
     async close() {
       closing = true
       for (const consumer of consumers) await consumer.close()

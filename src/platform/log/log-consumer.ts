@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { LogRecord } from '#contracts/event.ts'
-import type { LogBatch, LogConsumer } from '#contracts/event-log.ts'
+import type { LogBatch, LogConsumer, StartAt } from '#contracts/event-log.ts'
 import type { LogDamage } from './log-limits.ts'
 import type { LogSignal } from './log-signal.ts'
 import { createRowReader, type DecodedRow } from './row-reader.ts'
@@ -10,6 +10,7 @@ export interface LogConsumerOptions {
   database: DatabaseSync
   partitions: number
   signal: LogSignal
+  startAt?: StartAt | undefined
   onCommitted: (partition: number, offset: number) => void
   onDamage: (damage: LogDamage) => void
   onClose: () => void
@@ -23,6 +24,7 @@ export function createLogConsumer(options: LogConsumerOptions): LogConsumer {
   /** What is left of the last row read of each partition. */
   const rests = new Array<DecodedRow | null>(partitions).fill(null)
   let turn = 0
+  let started = options.startAt === undefined
   let closed = false
 
   const check = (partition: number): void => {
@@ -31,6 +33,7 @@ export function createLogConsumer(options: LogConsumerOptions): LogConsumer {
 
   const take = (partition: number, recordsMax: number): LogBatch | null => {
     const records: (LogRecord | null)[] = []
+    const fromOffset = positions[partition]!
     let baseOffset = -1
     while (records.length < recordsMax && positions[partition]! < signal.end(partition)) {
       const row = rests[partition] ?? readRow(partition, positions[partition]!)
@@ -50,7 +53,7 @@ export function createLogConsumer(options: LogConsumerOptions): LogConsumer {
       positions[partition] = baseOffset + records.length
     }
     if (records.length === 0) return null
-    return { partition, baseOffset, nextOffset: baseOffset + records.length, records }
+    return { partition, fromOffset, baseOffset, nextOffset: baseOffset + records.length, records }
   }
 
   const takeByTurn = (recordsMax: number): LogBatch | null => {
@@ -64,22 +67,29 @@ export function createLogConsumer(options: LogConsumerOptions): LogConsumer {
     return null
   }
 
+  const all = Array.from({ length: partitions }, (_, partition) => partition)
+
+  const seek = (partition: number, offset: number): void => {
+    check(partition)
+    const end = signal.end(partition)
+    if (offset > end) throw olderThanStore(partition, end, offset)
+    positions[partition] = offset
+    rests[partition] = null
+  }
+
+  const start = async (): Promise<void> => {
+    const offsets = await options.startAt?.(all)
+    for (const [partition, offset] of offsets ?? []) seek(partition, offset)
+    started = true
+  }
+
   return {
-    assigned: () => Array.from({ length: partitions }, (_, partition) => partition),
-    seek(partition, offset) {
-      check(partition)
-      if (offset > signal.end(partition)) {
-        throw new Error(
-          `the event log's partition ${partition} ends at ${signal.end(partition)}, before offset ${offset} ` +
-            'which the store has consumed: the log is older than the store. Restore both from one backup.',
-        )
-      }
-      positions[partition] = offset
-      rests[partition] = null
-    },
+    assigned: () => all.slice(),
+    seek,
     async poll(recordsMax, waitMs) {
       if (recordsMax < 1) throw new RangeError('recordsMax must be at least 1')
       const until = performance.now() + waitMs
+      if (!started) await start()
       while (!closed) {
         const seen = signal.version()
         const batch = takeByTurn(recordsMax)
@@ -95,6 +105,7 @@ export function createLogConsumer(options: LogConsumerOptions): LogConsumer {
       if (!closed) options.onCommitted(partition, offset)
     },
     async lag() {
+      if (!started) await start()
       return positions.reduce((sum, position, p) => sum + Math.max(0, signal.end(p) - position), 0)
     },
     async close() {
@@ -104,4 +115,12 @@ export function createLogConsumer(options: LogConsumerOptions): LogConsumer {
       options.onClose()
     },
   }
+}
+
+/** A store restored without its log, or a log that was made anew: nothing may be skipped silently. */
+export function olderThanStore(partition: number, end: number, offset: number): Error {
+  return new Error(
+    `the event log's partition ${partition} ends at ${end}, before offset ${offset} ` +
+      'which the store has consumed: the log is older than the store. Restore both from one backup.',
+  )
 }

@@ -1,8 +1,10 @@
+import { existsSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { DEFAULT_PARTITIONS } from './log-limits.ts'
 import { PARTITIONS_MAX } from './row-codec.ts'
 
-const FILE_FORMAT = 1
+/** 2: rows have a check for each record. A file of format 1 takes the column when it is opened. */
+const FILE_FORMAT = 2
 
 /**
  * Opens (or makes) log.db for its one writer: WAL, and an fdatasync before each commit returns.
@@ -36,32 +38,58 @@ export function openLogReader(file: string): DatabaseSync {
   return new DatabaseSync(file, { readOnly: true, timeout: 5000 })
 }
 
+/** The offset after the last record of each partition, of a log that nobody serves now; null where there is none. */
+export function readLogEnds(file: string): Map<number, number> | null {
+  if (!existsSync(file)) return null
+  const database = openLogReader(file)
+  try {
+    checkFormat(database, file)
+    const tails = database.prepare('select log_tails.partition, log_tails.next_offset from log_tails').all()
+    return new Map(tails.map((row) => [Number(row.partition), Number(row.next_offset)]))
+  } finally {
+    database.close()
+  }
+}
+
 function readMeta(database: DatabaseSync, file: string, wanted: number | undefined): number | undefined {
   const table = database.prepare(`select 1 from sqlite_schema where name = 'log_meta'`).get()
   if (table === undefined) return undefined
-  const meta = database.prepare('select log_meta.format, log_meta.partitions from log_meta').get()
-  const format = Number(meta?.format)
-  const partitions = Number(meta?.partitions)
-  if (!(format <= FILE_FORMAT)) {
-    throw new Error(
-      `${file} has log format ${format}; this version reads up to ${FILE_FORMAT}. Run the version that wrote it.`,
-    )
-  }
+  const { format, partitions } = checkFormat(database, file)
   if (wanted !== undefined && wanted !== partitions) {
     throw new Error(
       `${file} was made with ${partitions} partitions and cannot be opened with ${wanted}: ` +
         `customers would change partition and lose their order. Set the partitions to ${partitions}.`,
     )
   }
+  if (format < FILE_FORMAT) upgrade(database)
   return partitions
+}
+
+function checkFormat(database: DatabaseSync, file: string): { format: number; partitions: number } {
+  const meta = database.prepare('select log_meta.format, log_meta.partitions from log_meta').get()
+  const format = Number(meta?.format)
+  if (!(format <= FILE_FORMAT)) {
+    throw new Error(
+      `${file} was written by a newer version of Starling (it has log format ${format}, this version reads up to ${FILE_FORMAT}). Run that version, or restore a backup.`,
+    )
+  }
+  return { format, partitions: Number(meta?.partitions) }
+}
+
+/** From format 1. The rows that are there keep theirs. */
+function upgrade(database: DatabaseSync): void {
+  database.exec('begin immediate')
+  database.exec(`alter table log_rows add column checks blob not null default x''`)
+  database.prepare('update log_meta set format = ?').run(FILE_FORMAT)
+  database.exec('commit')
 }
 
 function createTables(database: DatabaseSync, partitions = DEFAULT_PARTITIONS): number {
   database.exec('begin immediate')
   database.exec(`
     create table log_meta (format integer not null, partitions integer not null) strict;
-    -- position = partition * 2^44 + offset of the first record. The body stands last, so that the
-    -- other columns are read without its overflow pages. bytes_before counts the bodies of the
+    -- position = partition * 2^44 + offset of the first record. The body and its checks stand last, so that
+    -- the other columns are read without its overflow pages. bytes_before counts the bodies of the
     -- partition before this row since the file was made: backlog and size need no sum over rows.
     create table log_rows (
       position integer primary key,
@@ -70,7 +98,8 @@ function createTables(database: DatabaseSync, partitions = DEFAULT_PARTITIONS): 
       bytes_before integer not null,
       format integer not null,
       checksum integer not null,
-      body blob not null
+      body blob not null,
+      checks blob not null default x''
     ) strict;
     create table log_tails (
       partition integer primary key,

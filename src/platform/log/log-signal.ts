@@ -44,3 +44,7 @@ export function createLogSignal(
     },
   }
 }
+
+export function endsOf(signal: LogSignal, partitions: number): Map<number, number> {
+  return new Map(Array.from({ length: partitions }, (_, partition) => [partition, signal.end(partition)]))
+}

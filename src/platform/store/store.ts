@@ -8,6 +8,8 @@ import type {
   UpdateQueryBuilder,
   UpdateResult,
 } from 'kysely'
+import type { LockName } from './locks.ts'
+import type { PartitionKeeper } from './partitions.ts'
 import type { StoreSchema } from './schema.ts'
 
 export type SystemTable = 'workspaces' | 'api_keys' | 'system_settings' | 'log_offsets'
@@ -26,10 +28,15 @@ export interface Store {
   /**
    * One write transaction (`begin immediate`): all or nothing. Rolls back when `work` throws, and when one
    * of its statements failed, even if `work` caught that.
+   *
+   * PostgreSQL runs `work` again, a few times, when others made it impossible (a deadlock, a row that changed
+   * meanwhile, a key that somebody else took): what it does beside the transaction must bear that.
    */
   transaction<T>(work: (tx: StoreTransaction) => Promise<T>): Promise<T>
   /** One consistent read over several queries. */
   snapshot<T>(work: (scope: StoreScope) => Promise<T>): Promise<T>
+  /** The tables that PostgreSQL keeps in months; null in SQLite. */
+  readonly partitions: PartitionKeeper | null
   close(): Promise<void>
 }
 
@@ -58,7 +65,20 @@ export type OnConflict<T extends keyof StoreSchema> =
   | 'fail'
   | 'ignore'
   /** Overwrite these columns of the row with the given key (the primary key). */
-  | { key: (keyof StoreSchema[T] & string)[]; update: (keyof StoreSchema[T] & string)[] }
+  | {
+      key: (keyof StoreSchema[T] & string)[]
+      update: (keyof StoreSchema[T] & string)[]
+      /** Add these numbers to those of the row that is there. */
+      add?: (keyof StoreSchema[T] & string)[]
+      /** Keep the lower, the higher of both numbers. */
+      lowest?: (keyof StoreSchema[T] & string)[]
+      highest?: (keyof StoreSchema[T] & string)[]
+      /**
+       * Leave the row as it is, and do not count it as written, unless it is still what was read: its version
+       * is the one before the new row's, or its column has this value.
+       */
+      onlyIf?: 'version-before' | { column: keyof StoreSchema[T] & string; is: string }
+    }
 
 /** Queries of one tenant. Each builder already carries the workspace: it cannot be forgotten. */
 export interface WorkspaceDb {
@@ -84,10 +104,19 @@ export interface WorkspaceDb {
     values: readonly string[],
   ): SelectQueryBuilder<StoreSchema, T, Record<never, never>>
   /**
-   * Serialises with every other transaction that locks the same customer (`for update` in PostgreSQL;
-   * SQLite has one writer anyway). Opt-outs and claims take it.
+   * Serialises with every other transaction that locks or writes the same customers (`for update` in
+   * PostgreSQL; SQLite has one writer anyway). A customer without a row has nothing to lock.
    */
   lockCustomers(customerIds: readonly string[]): Promise<void>
+  /**
+   * The same for those that nobody else has locked; never waits. Resolves to those which are this
+   * transaction's now, with those that have no row. Whoever holds messages asks this way.
+   */
+  tryLockCustomers(customerIds: readonly string[]): Promise<Set<string>>
+  /** Holds a lock of this workspace until the transaction ends; waits for it. Default `alone`. */
+  lock(name: LockName, mode?: 'shared' | 'alone'): Promise<void>
+  /** False, without waiting, when another transaction holds it. */
+  tryLock(name: LockName): Promise<boolean>
 }
 
 export type WorkspaceRowOf<T extends WorkspaceTable> = Omit<Insertable<StoreSchema[T]>, 'workspace'>

@@ -1,6 +1,7 @@
 import type { Kysely, SelectQueryBuilder } from 'kysely'
 import type { BulkInsert } from './bulk-insert.ts'
 import { keysList } from './keys-list.ts'
+import { lockName, tryLockName } from './locks.ts'
 import type { StoreSchema } from './schema.ts'
 import type { WorkspaceDb, WorkspaceTable } from './store.ts'
 
@@ -22,6 +23,10 @@ export function createWorkspaceDb(parts: WorkspaceDbParts, workspace: string): W
     assertOpen()
     return kysely.selectFrom(table as 'customers').where(`${table as 'customers'}.workspace`, '=', workspace)
   }
+  const customersIn = (ids: readonly string[]) =>
+    select('customers')
+      .where('customers.customer_id', 'in', keysList(dialect, ids))
+      .select('customers.customer_id')
   return {
     workspace,
     dialect,
@@ -51,13 +56,32 @@ export function createWorkspaceDb(parts: WorkspaceDbParts, workspace: string): W
     },
     async lockCustomers(customerIds) {
       if (dialect === 'sqlite' || customerIds.length === 0) return
-      await select('customers')
-        .where('customers.customer_id', 'in', keysList(dialect, customerIds))
-        .select('customers.customer_id')
+      await customersIn(customerIds)
         // One order for all, so that two transactions never hold what the other wants.
         .orderBy('customers.customer_id')
         .forUpdate()
         .execute()
+    },
+    async tryLockCustomers(customerIds) {
+      const free = new Set(customerIds)
+      if (dialect === 'sqlite' || free.size === 0) return free
+      const ids = [...free]
+      const locked = await customersIn(ids).forUpdate().skipLocked().execute()
+      if (locked.length === free.size) return free
+      // One without a row has nothing to lock, and nobody who changes it.
+      const own = new Set(locked.map((row) => row.customer_id))
+      for (const { customer_id } of await customersIn(ids).execute()) {
+        if (!own.has(customer_id)) free.delete(customer_id)
+      }
+      return free
+    },
+    async lock(name, mode = 'alone') {
+      assertOpen()
+      if (dialect === 'postgres') await lockName(kysely, workspace, name, mode)
+    },
+    async tryLock(name) {
+      assertOpen()
+      return dialect === 'sqlite' || (await tryLockName(kysely, workspace, name))
     },
   }
 }

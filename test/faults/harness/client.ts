@@ -14,12 +14,16 @@ export interface OptOutRecord {
 export interface Client {
   readonly acknowledged: PlannedEvent[]
   readonly optOuts: OptOutRecord[]
+  /** Answers that blame a fault of ours: a service that is away is a 503. */
+  readonly unfitting: string[]
   /** Sends a batch until it is acknowledged, as the same events each time. */
   deliver(events: PlannedEvent[]): Promise<void>
   optOutByLink(userId: string, unsubscribeUrl: string): Promise<void>
   optOutByApi(userId: string): Promise<void>
   /** An admin's call; throws when it is refused. */
   call(method: string, path: string, body?: object): Promise<unknown>
+  /** Requests that are under way, or tried again. */
+  unanswered(): number
   /** Resolves at the next acknowledgement of events. */
   nextAcknowledgement(): Promise<void>
   /** Nothing is tried again from now on: the run was given up. */
@@ -29,18 +33,36 @@ export interface Client {
 const retryMs = 50
 const answerMsMax = 5000
 
-export function createClient(url: string): Client {
+/** Of several doors each request takes the next; so does one that is tried again. */
+export function createClient(urls: string[]): Client {
+  let turn = 0
   const acknowledged: PlannedEvent[] = []
   const optOuts: OptOutRecord[] = []
+  const unfitting: string[] = []
   let waiting: (() => void)[] = []
   let stopped = false
+  let unanswered = 0
 
-  /** Repeats a request that got no answer, or was told to come back; what else is refused throws. */
+  /** Repeats a request that got no answer, or that may succeed later; what else is refused throws. */
   const insist = async (path: string, init: RequestInit): Promise<unknown> => {
+    unanswered += 1
+    try {
+      return await repeat(path, init)
+    } finally {
+      unanswered -= 1
+    }
+  }
+  const repeat = async (path: string, init: RequestInit): Promise<unknown> => {
     for (;;) {
       if (stopped) throw new Error('given up')
-      const response = await tryOnce(`${url}${path}`, init)
+      turn += 1
+      const response = await tryOnce(`${urls[turn % urls.length]}${path}`, init)
       if (response === null || response.status === 429 || response.status === 503) {
+        await wait(retryMs)
+        continue
+      }
+      if (response.status >= 500) {
+        unfitting.push(`${path}: ${response.status} ${response.text}`)
         await wait(retryMs)
         continue
       }
@@ -57,6 +79,7 @@ export function createClient(url: string): Client {
   return {
     acknowledged,
     optOuts,
+    unfitting,
     async deliver(events) {
       const timestamp = new Date().toISOString()
       const batch = events.map((event) => ({ timestamp, ...event }))
@@ -91,6 +114,7 @@ export function createClient(url: string): Client {
       noteOptOut(userId, 'api', answer)
     },
     call: (method, path, body = {}) => insist(path, { method, headers: admin, body: JSON.stringify(body) }),
+    unanswered: () => unanswered,
     nextAcknowledgement: () => new Promise((resolve) => waiting.push(resolve)),
     giveUp() {
       stopped = true

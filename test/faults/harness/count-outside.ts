@@ -1,7 +1,8 @@
-import type { DatabaseSync } from 'node:sqlite'
+import { outOfOrder } from './check-order.ts'
 import type { OptOutRecord } from './client.ts'
 import type { ReceivedMail } from './mail-server.ts'
-import { addressOf, type PlannedEvent, triggerEvents } from './traffic-plan.ts'
+import type { Row, StoreRows } from './store-rows.ts'
+import { addressOf, isTrigger, type PlannedEvent, userIdOf } from './traffic-plan.ts'
 
 export interface Counts {
   /** Acknowledged and without a recorded end: events, triggers without decision, messages without end. */
@@ -9,6 +10,8 @@ export interface Counts {
   duplicated: number
   over_cap: number
   after_optout: number
+  /** Decisions made before an earlier event of their customer was applied, or after a later one. */
+  out_of_order: number
   unknown: number
   cap_refusals: number
   optouts: number
@@ -31,15 +34,12 @@ interface Evidence {
   capMax: number
 }
 
-type Row = Record<string, unknown>
-
 /**
- * Counts from outside: what clients were told, what the mail server got, and plain SQL on the store, none
- * of it through the engine's code.
+ * Counts from outside: what clients were told, what the mail server got, and the store's plain rows, none of
+ * it through the engine's code (but for the decoder of decision records, which the order is read from).
  */
-export function countOutside(store: DatabaseSync, evidence: Evidence): Counted {
+export function countOutside(rows: StoreRows, evidence: Evidence): Counted {
   const findings: string[] = []
-  const all = (sql: string): Row[] => store.prepare(sql).all() as Row[]
   const find = (kind: string, items: Iterable<string>): number => {
     let count = 0
     for (const item of items) {
@@ -48,49 +48,46 @@ export function countOutside(store: DatabaseSync, evidence: Evidence): Counted {
     }
     return count
   }
-  const messages = all('select * from messages')
+  const { messages, decisions } = rows
   const unique = new Map(evidence.acknowledged.map((event) => [event.messageId, event]))
   const lost =
-    find('event lost', lostEvents(all, unique)) +
-    find('trigger without decision', undecided(all, unique)) +
+    find('event lost', lostEvents(rows, unique)) +
+    find('trigger without decision', undecided(decisions, unique)) +
     find('message without end', unended(messages)) +
-    find('decision without message', unqueued(all)) +
+    find('decision without message', unqueued(rows)) +
     find('sent, and nobody got it', sentToNobody(messages, evidence.mails)) +
-    find('count too low', profileDifferences(all, unique, 'low'))
+    find('count too low', profileDifferences(rows, unique, 'low'))
   const duplicated =
     find('mail twice', twice(evidence.mails.map((mail) => mail.messageId))) +
-    find('event row twice', twice(all('select event_id from events').map((row) => String(row.event_id)))) +
-    find('decided twice', decidedTwice(all)) +
-    find('count too high', profileDifferences(all, unique, 'high'))
+    find('event row twice', twice(rows.events.map((row) => String(row.event_id)))) +
+    find('decided twice', twice(decisions.map((row) => String(row.trigger_id)))) +
+    find('count too high', profileDifferences(rows, unique, 'high'))
   return {
     counts: {
       lost,
       duplicated,
       over_cap: find('over the cap', overCap(messages, evidence)),
       after_optout: find('after the opt-out', afterOptOut(evidence)),
+      out_of_order: find('out of order', outOfOrder(rows, unique)),
       unknown: messages.filter((row) => row.state === 'unknown').length,
-      cap_refusals: capRefusals(all),
+      cap_refusals: capRefusals(rows),
       optouts: new Set(evidence.optOuts.map(({ userId }) => userId)).size,
-      to_held_out: find('to somebody held out', toHeldOut(all, evidence.mails)),
+      to_held_out: find('to somebody held out', toHeldOut(rows, evidence.mails)),
       unrecorded: find('mail not in the ledger', unrecorded(messages, evidence.mails)),
     },
     findings,
   }
 }
 
-function* lostEvents(all: (sql: string) => Row[], unique: Map<string, PlannedEvent>): Iterable<string> {
-  const stored = new Set(all('select event_id from events').map((row) => row.event_id))
+function* lostEvents({ events }: StoreRows, unique: Map<string, PlannedEvent>): Iterable<string> {
+  const stored = new Set(events.map((row) => row.event_id))
   for (const eventId of unique.keys()) if (!stored.has(eventId)) yield eventId
 }
 
-function* undecided(all: (sql: string) => Row[], unique: Map<string, PlannedEvent>): Iterable<string> {
-  const decided = new Set(all('select trigger_id from decisions').map((row) => row.trigger_id))
+function* undecided(decisions: Row[], unique: Map<string, PlannedEvent>): Iterable<string> {
+  const decided = new Set(decisions.map((row) => row.trigger_id))
   for (const event of unique.values())
     if (isTrigger(event) && !decided.has(event.messageId)) yield event.messageId
-}
-
-function* decidedTwice(all: (sql: string) => Row[]): Iterable<string> {
-  yield* twice(all('select trigger_id from decisions').map((row) => String(row.trigger_id)))
 }
 
 function* unended(messages: Row[]): Iterable<string> {
@@ -99,10 +96,10 @@ function* unended(messages: Row[]): Iterable<string> {
     if (!ends.has(String(row.state))) yield `${row.message_id} is ${row.state} (${row.reason})`
 }
 
-function* unqueued(all: (sql: string) => Row[]): Iterable<string> {
-  const queued = new Set(all('select decision_id from messages').map((row) => row.decision_id))
-  for (const row of all(`select decision_id from decisions where outcome = 'treatment'`)) {
-    if (!queued.has(row.decision_id)) yield String(row.decision_id)
+function* unqueued({ messages, decisions }: StoreRows): Iterable<string> {
+  const queued = new Set(messages.map((row) => row.decision_id))
+  for (const row of decisions) {
+    if (row.outcome === 'treatment' && !queued.has(row.decision_id)) yield String(row.decision_id)
   }
 }
 
@@ -122,7 +119,7 @@ function* unrecorded(messages: Row[], mails: ReceivedMail[]): Iterable<string> {
 
 /** What the profile counts against what was acknowledged, by address and name of event. */
 function* profileDifferences(
-  all: (sql: string) => Row[],
+  { customers }: StoreRows,
   unique: Map<string, PlannedEvent>,
   side: 'low' | 'high',
 ): Iterable<string> {
@@ -133,7 +130,7 @@ function* profileDifferences(
     expected.set(key, (expected.get(key) ?? 0) + 1)
   }
   const counted = new Map<string, number>()
-  for (const row of all('select profile_json from customers where merged_into is null')) {
+  for (const row of customers) {
     const profile = JSON.parse(String(row.profile_json)) as {
       email?: string
       counts: Record<string, { total: number }>
@@ -173,31 +170,16 @@ function* afterOptOut({ optOuts, mails }: Evidence): Iterable<string> {
   }
 }
 
-function* toHeldOut(all: (sql: string) => Row[], mails: ReceivedMail[]): Iterable<string> {
-  const rows = all(`select messages.message_id from messages join assignments
-    on assignments.workspace = messages.workspace and assignments.customer_id = messages.customer_id
-    and assignments.campaign_id = messages.campaign_id where assignments.held_out = 1`)
-  const held = new Set(rows.map((row) => row.message_id))
+function* toHeldOut({ heldOutMessages }: StoreRows, mails: ReceivedMail[]): Iterable<string> {
+  const held = new Set(heldOutMessages.map((row) => row.message_id))
   for (const { messageId, to } of mails) if (held.has(messageId)) yield `${messageId} to ${to}`
 }
 
-function capRefusals(all: (sql: string) => Row[]): number {
-  const atDecision = all(
-    `select count(*) as n from decisions where outcome = 'none-eligible' and excluded_json like '%frequency-cap%'`,
+function capRefusals({ decisions, capRefusals }: StoreRows): number {
+  const atDecision = decisions.filter(
+    (row) => row.outcome === 'none-eligible' && String(row.excluded_json).includes('frequency-cap'),
   )
-  const atClaim = all(
-    `select count(distinct message_id) as n from message_transitions where reason like 'frequency-cap:%'`,
-  )
-  return Number(atDecision[0]?.n) + Number(atClaim[0]?.n)
-}
-
-function isTrigger(event: PlannedEvent): boolean {
-  return event.event !== undefined && (triggerEvents as readonly string[]).includes(event.event)
-}
-
-/** Ids of events begin with their customer's. */
-function userIdOf(event: PlannedEvent): string {
-  return event.messageId.slice(0, event.messageId.lastIndexOf('-'))
+  return atDecision.length + capRefusals.length
 }
 
 function* twice(ids: string[]): Iterable<string> {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -8,8 +8,10 @@ import { type Client, createClient } from './client.ts'
 import { type Counts, countOutside } from './count-outside.ts'
 import { lookAtDead, lookAtLiving, type Standing, withFiles } from './look-outside.ts'
 import { type MailServer, startMailServer } from './mail-server.ts'
-import { createServerProcess, type ServerProcess } from './server-process.ts'
-import { type PlannedCustomer, type PlannedEvent, planTraffic } from './traffic-plan.ts'
+import { createServerProcess, environmentOf, freePort, type ServerProcess } from './server-process.ts'
+import { rowsOfSqlite } from './store-rows.ts'
+import { capMax, createTraffic, launchCampaigns } from './traffic.ts'
+import { planTraffic } from './traffic-plan.ts'
 
 export interface FaultReport extends Counts {
   kills: number
@@ -28,11 +30,6 @@ export interface FaultOptions {
   say: (line: string) => void
 }
 
-/** Of `campaigns.yaml`. */
-const capMax = 2
-const eventsPerBatch = 20
-/** Streams at once; a customer's events are all in one of them, so that their order is kept. */
-const streams = 4
 /** A deferred mail is tried again within 30 s. */
 const settleMsMax = 100_000
 /** How long the server may work off what the crash left before the next phase begins. */
@@ -55,27 +52,28 @@ export async function runFaults(options: FaultOptions): Promise<{ report: FaultR
   const phases = options.kills + 1
   const customers = planTraffic(random, { customers: options.customers, phases })
   const mailServer = await startMailServer()
-  const server = await createServerProcess({ dataDir, smtpPort: mailServer.port })
-  const client = createClient(server.url)
+  const server = createServerProcess({
+    env: environmentOf({ dataDir, smtpPort: mailServer.port }),
+    port: await freePort(),
+  })
+  const client = createClient([server.url])
   const world: World = { client, server, mailServer, dataDir, random }
   try {
     await server.start()
     await launchCampaigns(client)
-    const saysNo = createOptOuts(world, customers)
+    const traffic = createTraffic(world, customers)
     let killsInside = 0
     for (let phase = 0; phase < phases; phase++) {
-      const traffic = Promise.all(
-        streamsOf(customers, phase).map((own) => stream(world, own, saysNo.afterEvents)),
-      )
+      const delivery = traffic.run(phase, 0)
       // Handled below; the kill comes first.
-      traffic.catch(() => {})
+      delivery.catch(() => {})
       if (phase < options.kills) {
         const { inside, line } = await killOnce(world, phase)
         if (inside) killsInside += 1
         options.say(`kill ${phase + 1} of ${options.kills}: ${line}`)
       }
-      await traffic
-      await saysNo.done()
+      await delivery
+      await traffic.saidNo()
       await getAhead(world)
     }
     mailServer.calm()
@@ -89,10 +87,30 @@ export async function runFaults(options: FaultOptions): Promise<{ report: FaultR
       mails: mailServer.received,
       capMax,
     }
-    const { counts, findings } = withFiles(dataDir, (store) => countOutside(store, evidence))
-    const { lost, duplicated, over_cap, after_optout, unknown, cap_refusals, optouts, ...others } = counts
+    const { counts, findings } = withFiles(dataDir, (store) => countOutside(rowsOfSqlite(store), evidence))
+    const {
+      lost,
+      duplicated,
+      over_cap,
+      after_optout,
+      out_of_order,
+      unknown,
+      cap_refusals,
+      optouts,
+      ...others
+    } = counts
     const report: FaultReport = {
-      ...{ lost, duplicated, over_cap, after_optout, unknown, kills: options.kills, cap_refusals, optouts },
+      ...{
+        lost,
+        duplicated,
+        over_cap,
+        after_optout,
+        out_of_order,
+        unknown,
+        kills: options.kills,
+        cap_refusals,
+        optouts,
+      },
       ...others,
       optouts_by_api: client.optOuts.filter(({ by }) => by === 'api').length,
       kills_inside: killsInside,
@@ -100,82 +118,13 @@ export async function runFaults(options: FaultOptions): Promise<{ report: FaultR
       mails: mailServer.received.length,
       seconds: Math.round((Date.now() - startedAt) / 1000),
     }
-    return { report, findings }
+    const unfitting = client.unfitting.map((answer) => `answered with a fault of its own: ${answer}`)
+    return { report, findings: [...findings, ...unfitting] }
   } finally {
     client.giveUp()
     await server.stop()
     await mailServer.close()
     rmSync(dataDir, { recursive: true, force: true })
-  }
-}
-
-async function launchCampaigns(client: Client): Promise<void> {
-  const yaml = readFileSync(new URL('campaigns.yaml', import.meta.url), 'utf8')
-  await client.call('POST', '/api/v1/workspace-file', { yaml, actor: 'ann' })
-  for (const campaign of ['cart', 'wishlist']) {
-    for (const action of ['submit', 'approve', 'launch']) {
-      await client.call('POST', `/api/v1/campaigns/${campaign}/${action}`, { actor: 'ann' })
-    }
-  }
-}
-
-function streamsOf(customers: PlannedCustomer[], phase: number): PlannedEvent[][] {
-  const all: PlannedEvent[][] = Array.from({ length: streams }, () => [])
-  for (const [index, customer] of customers.entries()) {
-    all[index % streams]?.push(...(customer.phases[phase] ?? []))
-  }
-  return all
-}
-
-/** Delivers in batches; some are sent once more though they were acknowledged. */
-async function stream(
-  { client, random }: World,
-  events: PlannedEvent[],
-  afterEvents: (events: PlannedEvent[]) => void,
-): Promise<void> {
-  for (let from = 0; from < events.length; from += eventsPerBatch) {
-    const batch = events.slice(from, from + eventsPerBatch)
-    await client.deliver(batch)
-    afterEvents(batch)
-    if (random.next() < 0.1) await client.deliver(batch)
-  }
-}
-
-/** Customers say no as planned: at a mail by its link, or over the API right behind an event of theirs. */
-function createOptOuts({ client, mailServer }: World, customers: PlannedCustomer[]) {
-  const underWay = new Set<Promise<void>>()
-  const failures: unknown[] = []
-  const run = (work: Promise<void>): void => {
-    const watched = work.catch((error: unknown) => {
-      failures.push(error)
-    })
-    underWay.add(watched)
-    void watched.finally(() => underWay.delete(watched))
-  }
-  const byLink = new Map<string, { userId: string; atMail: number }>()
-  const byApi = new Map<string, string>()
-  for (const { userId, optOut } of customers) {
-    if (optOut?.by === 'link') byLink.set(`${userId}@faults.example`, { userId, atMail: optOut.atMail })
-    if (optOut?.by === 'api') byApi.set(optOut.afterEvent, userId)
-  }
-  const mailsTo = new Map<string, number>()
-  mailServer.onMail(({ to, unsubscribeUrl }) => {
-    const nth = (mailsTo.get(to) ?? 0) + 1
-    mailsTo.set(to, nth)
-    const plan = byLink.get(to)
-    if (plan?.atMail === nth) run(client.optOutByLink(plan.userId, unsubscribeUrl))
-  })
-  return {
-    afterEvents(events: PlannedEvent[]) {
-      for (const { messageId } of events) {
-        const userId = byApi.get(messageId)
-        if (userId !== undefined && byApi.delete(messageId)) run(client.optOutByApi(userId))
-      }
-    },
-    async done() {
-      while (underWay.size > 0) await Promise.all(underWay)
-      if (failures.length > 0) throw failures[0]
-    },
   }
 }
 

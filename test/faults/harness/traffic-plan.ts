@@ -21,7 +21,7 @@ export interface PlannedCustomer {
   optOut: OptOutPlan | null
 }
 
-export const triggerEvents = ['Cart Updated', 'Wish Added'] as const
+const triggerEvents = ['Cart Updated', 'Wish Added'] as const
 
 const identifiedAnonymously = 0.15
 const optOutShare = 0.45
@@ -35,6 +35,15 @@ export function planTraffic(random: Random, size: { customers: number; phases: n
 
 export function addressOf(userId: string): string {
   return `${userId}@faults.example`
+}
+
+export function isTrigger(event: PlannedEvent): boolean {
+  return event.event !== undefined && (triggerEvents as readonly string[]).includes(event.event)
+}
+
+/** Ids of events begin with their customer's. */
+export function userIdOf(event: PlannedEvent): string {
+  return event.messageId.slice(0, event.messageId.lastIndexOf('-'))
 }
 
 function planCustomer(random: Random, userId: string, phaseCount: number): PlannedCustomer {

@@ -7,6 +7,7 @@ import { type ApiServer, assembleApi } from '../../../src/api/assemble-api.ts'
 import { readConfig } from '../../../src/config.ts'
 import { firstStart } from '../../../src/pipeline/first-start.ts'
 import { type InThreadEngine, openInThreadEngine } from '../../../src/pipeline/in-thread-engine.ts'
+import { storeLocation } from '../../support/test-store.ts'
 
 export const writeKey = 'shop-id:write-secret'
 export const adminKey = 'shop-id:admin-secret'
@@ -36,11 +37,13 @@ export interface DoorWorld {
 export async function openDoorWorld(options: { host?: string; publicUrl?: string } = {}): Promise<DoorWorld> {
   const dataDir = mkdtempSync(join(tmpdir(), 'starling-doors-'))
   const clock = createSteppedClock(Date.now())
+  const location = await storeLocation(dataDir)
   const engine = await openInThreadEngine({
     dataDir,
     clock,
     seed: 7,
     logger: createLogger({}, { level: 'error' }),
+    ...(location.url === undefined ? {} : { storeUrl: location.url }),
   })
   await firstStart(engine.parts.store, {
     workspace: 'main',
@@ -63,7 +66,7 @@ export async function openDoorWorld(options: { host?: string; publicUrl?: string
   if (read.kind === 'faults') throw new Error(read.faults.join('\n'))
   const api: ApiServer = await assembleApi(engine.parts, {
     config: read.config,
-    location: { file: join(dataDir, 'store.db') },
+    location,
   })
   const url = (await api.listen({ host: read.config.host, port: 0 })).replace('0.0.0.0', '127.0.0.1')
   engine.parts.settings.publicUrl = url

@@ -102,6 +102,21 @@ describe('from a definition to a message explained', () => {
     expect(sent).toMatchObject({ code: 65, stderr: expect.stringContaining('only an unknown one') })
   })
 
+  test('what came in is listed, and one event shown', async () => {
+    // A name may say anything, but nothing to the terminal.
+    await send([
+      { type: 'track', userId: 'u1', messageId: 'm3', event: 'Bell\u001b[2J', properties: { size: 5 } },
+    ])
+    const listed = await world.run(['events'])
+    expect(listed.stdout).toMatch(/^track +Cart Abandoned +1 /m)
+    expect(listed.stdout).toMatch(/^track +Bell·\[2J +1 .* size$/m)
+    expect((await world.run(['events', '--json'])).json()).toHaveLength(3)
+    const shown = await world.run(['events', 'Bell\u001b[2J'])
+    expect(shown.stdout).toMatch(/^size +number +5$/m)
+    expect(await world.run(['events', 'Never'])).toMatchObject({ code: 65 })
+    expect(await world.run(['events', '--kind', 'click'])).toMatchObject({ code: 64 })
+  })
+
   test('the report is a table, JSON or CSV', async () => {
     expect((await world.run(['report', 'cart'])).stdout).toContain('Cart reminder (cart) · version 6 · live')
     expect((await world.run(['report', 'cart', '--json'])).json()).toMatchObject({ campaignId: 'cart' })

@@ -32,7 +32,7 @@ export interface ApiWorld {
 
 /** The real door on a real port, with a log on disk in this thread. */
 export async function createApiWorld(
-  options: { adminRoutes?: (ingest: Ingest) => ApiRoutes[] } = {},
+  options: { adminRoutes?: (ingest: Ingest) => ApiRoutes[]; port?: number } = {},
 ): Promise<ApiWorld> {
   const folder = mkdtempSync(join(tmpdir(), 'starling-ingest-'))
   const inThread = createInThreadLog({ file: join(folder, 'log.db'), wallClock: { now: Date.now } })
@@ -70,10 +70,10 @@ export async function createApiWorld(
     notReady: () => state.notReady,
     adminRoutes: options.adminRoutes?.(ingest) ?? [],
     publicRoutes: [],
-    publicUrl: 'http://127.0.0.1:8420',
+    publicUrl: `http://127.0.0.1:${options.port ?? 8420}`,
     version: '0.1.0',
   })
-  await app.listen({ port: 0, host: '127.0.0.1' })
+  await app.listen({ port: options.port ?? 0, host: '127.0.0.1' })
   const { port } = app.server.address() as AddressInfo
   return {
     app,

@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { openStore } from '#platform/store/open-store.ts'
 import type { Store } from '#platform/store/store.ts'
 import { createRejectedEvents } from '../../../src/api/rejected-events.ts'
 import { rejectedEventRoutes } from '../../../src/api/routes/rejected-event-routes.ts'
 import { insertRejected, rejectedRow } from '../../../src/pipeline/rejected-event-rows.ts'
+import { openTestStore } from '../../support/test-store.ts'
 import { type ApiWorld, adminKey, createApiWorld, writeKey } from './api-world.ts'
 
 /** Only an accepted event goes back into the log by itself: see test/integration/api. */
@@ -17,7 +17,7 @@ let store: Store
 let folder: string
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'starling-rejected-'))
-  store = await openStore({ file: join(folder, 'store.db') })
+  store = await openTestStore(folder)
   world = await createApiWorld({
     adminRoutes: (ingest) => [
       rejectedEventRoutes(

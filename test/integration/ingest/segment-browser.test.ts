@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { type AddressInfo, createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { JSDOM } from 'jsdom'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -41,12 +42,12 @@ interface Client {
   alias(to: string): Promise<unknown>
 }
 
+interface Loaded {
+  AnalyticsNext: { AnalyticsBrowser: { load(settings: object): Promise<[Client]> } }
+}
+
 async function load(deliveryStrategy?: object): Promise<Client> {
-  const { AnalyticsBrowser } = (
-    page.window as unknown as {
-      AnalyticsNext: { AnalyticsBrowser: { load(settings: object): Promise<[Client]> } }
-    }
-  ).AnalyticsNext
+  const { AnalyticsBrowser } = (page.window as unknown as Loaded).AnalyticsNext
   const [client] = await AnalyticsBrowser.load({
     writeKey,
     cdnSettings: {
@@ -93,6 +94,21 @@ test.each([
   const { anonymousId } = payload('track')
   expect(payload('alias')).toMatchObject({ userId: 'u1', previousId: anonymousId })
   expect(world.errors).toEqual([])
+  expect(problems).toEqual([])
+})
+
+test('it asks us for its settings instead of a CDN, and sends where they say', async () => {
+  await world.close()
+  const probe = createServer()
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve))
+  const { port } = probe.address() as AddressInfo
+  await new Promise((resolve) => probe.close(resolve))
+  world = await createApiWorld({ port })
+  const { AnalyticsBrowser } = (page.window as unknown as Loaded).AnalyticsNext
+  const [client] = await AnalyticsBrowser.load({ writeKey, cdnURL: world.url })
+  await client.track('Product Viewed', {})
+  await world.appended(1)
+  expect((await world.records())[0]?.payload).toMatchObject({ name: 'Product Viewed' })
   expect(problems).toEqual([])
 })
 

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { CapCache } from '#contracts/cap-cache.ts'
 import type { LogAppend } from '#contracts/event-log.ts'
 import { createSteppedClock, type SteppedClock } from '#platform/clock/stepped-clock.ts'
 import { customerIdOf } from '#platform/ids/ids.ts'
@@ -13,6 +14,7 @@ import type { EngineParts, EngineSettings } from '../../../src/pipeline/engine-p
 import { firstStart } from '../../../src/pipeline/first-start.ts'
 import { type InThreadEngine, openInThreadEngine } from '../../../src/pipeline/in-thread-engine.ts'
 import { createIdentities } from '../../../src/profile/identities.ts'
+import { storeLocation } from '../../support/test-store.ts'
 
 export const workspace = 'main'
 export const minute = 60_000
@@ -58,7 +60,13 @@ export async function openEngineOn(
     yaml,
     settings = {},
     wrapStore,
-  }: { yaml?: string; settings?: Partial<EngineSettings>; wrapStore?: (store: Store) => Store } = {},
+    capCache,
+  }: {
+    yaml?: string
+    settings?: Partial<EngineSettings>
+    wrapStore?: (store: Store) => Store
+    capCache?: CapCache
+  } = {},
 ): Promise<EngineWorld> {
   const clock = createSteppedClock(start)
   const errors: string[] = []
@@ -70,8 +78,18 @@ export async function openEngineOn(
   }
   const openDoors = async (parts: EngineParts): Promise<void> => {
     if (wrapStore !== undefined) parts.store = wrapStore(parts.store)
+    if (capCache !== undefined) parts.capCache = capCache
   }
-  const engine = await openInThreadEngine({ dataDir, clock, seed: 11, logger, settings, openDoors })
+  const { url: storeUrl } = await storeLocation(dataDir)
+  const engine = await openInThreadEngine({
+    dataDir,
+    clock,
+    seed: 11,
+    logger,
+    settings,
+    openDoors,
+    ...(storeUrl === undefined ? {} : { storeUrl }),
+  })
   const { store, log } = engine.parts
   await firstStart(store, {
     workspace,

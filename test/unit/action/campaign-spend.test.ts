@@ -4,7 +4,7 @@ import { campaignSpend, recountSpend, repairSpend } from '../../../src/action/ca
 import {
   countMessages,
   insertMessages,
-  loadMessageRows,
+  lockMessageRows,
   saveMessages,
 } from '../../../src/action/message-rows.ts'
 import { markUnknown } from '../../../src/action/recover.ts'
@@ -104,7 +104,7 @@ describe('what campaigns spend', () => {
       await queue(store, [newMessage({ messageId: 'm' })])
       await store.transaction(async (tx) => {
         const db = tx.workspace('acme')
-        const row = (await loadMessageRows(db, ['m'])).get('m')!
+        const row = (await lockMessageRows(db, ['m'])).get('m')!
         await saveMessages(db, [{ ...row, state: 'sending', sending_at: start, attempts: 1 }], start)
       })
       const clock = { now: () => start }

@@ -8,7 +8,6 @@ import type { Channel, NewMessage, OutgoingMessage, SendResult } from '#contract
 import type { WorkspaceSettings } from '#contracts/workspace.ts'
 import { createSteppedClock } from '#platform/clock/stepped-clock.ts'
 import { createSeededRandom } from '#platform/random/seeded-random.ts'
-import { openStore } from '#platform/store/open-store.ts'
 import type { Store, WorkspaceDb } from '#platform/store/store.ts'
 import type { ClaimFacts } from '../../../src/action/claim-messages.ts'
 import { createLinks } from '../../../src/action/links.ts'
@@ -17,6 +16,7 @@ import { insertMessages, loadContacts, type MessageRow } from '../../../src/acti
 import { createSender, type Sender, type SenderParts } from '../../../src/action/sender.ts'
 import { createGuardrailRunner } from '../../../src/guardrails/run/evaluate.ts'
 import { loadGuardrails } from '../../../src/guardrails/run/load-guardrails.ts'
+import { openTestStore } from '../../support/test-store.ts'
 
 export const day = 86_400_000
 export const hour = 3_600_000
@@ -24,7 +24,7 @@ export const start = Date.UTC(2026, 2, 2, 12)
 
 export async function withStore<T>(work: (store: Store) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'starling-action-'))
-  const store = await openStore({ file: join(folder, 'store.db') })
+  const store = await openTestStore(folder)
   try {
     return await work(store)
   } finally {

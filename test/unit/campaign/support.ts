@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { type WorkspaceFile, workspaceFileSchema } from '#contracts/campaign.ts'
 import type { WorkspaceSettings } from '#contracts/workspace.ts'
-import { openStore } from '#platform/store/open-store.ts'
 import type { Store, WorkspaceDb } from '#platform/store/store.ts'
 import { applyPlan, planApply } from '../../../src/campaign/apply.ts'
 import { type CampaignAction, transition } from '../../../src/campaign/lifecycle.ts'
+import { openTestStore } from '../../support/test-store.ts'
 
 export const settings: WorkspaceSettings = {
   workspace: 'shop',
@@ -22,7 +22,7 @@ export const settings: WorkspaceSettings = {
 /** A store of its own, gone when the test ends. */
 export async function emptyStore(): Promise<Store> {
   const folder = await mkdtemp(join(tmpdir(), 'starling-campaign-'))
-  const store = await openStore({ file: join(folder, 'store.db') })
+  const store = await openTestStore(folder)
   onTestFinished(async () => {
     await store.close()
     await rm(folder, { recursive: true })

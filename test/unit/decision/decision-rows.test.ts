@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { decide } from '#decision/decide.ts'
 import { decisionRowOf, insertDecisions, loadDecision, moveDecisions } from '#decision/decision-rows.ts'
 import { decodeDecision } from '#decision/record.ts'
-import { openStore } from '#platform/store/open-store.ts'
 import type { Store } from '#platform/store/store.ts'
+import { openTestStore } from '../../support/test-store.ts'
 import {
   decidedAt,
   makeCampaign,
@@ -32,7 +32,7 @@ describe('decision rows', () => {
   let store: Store
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'starling-decisions-'))
-    store = await openStore({ file: join(folder, 'store.db') })
+    store = await openTestStore(folder)
   })
   afterAll(async () => {
     await store.close()

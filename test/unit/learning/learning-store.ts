@@ -4,17 +4,17 @@ import path from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { CampaignSpec } from '#contracts/campaign.ts'
 import { createSeededRandom } from '#platform/random/seeded-random.ts'
-import { openStore } from '#platform/store/open-store.ts'
 import type { RowOf, Store, WorkspaceDb, WorkspaceRowOf } from '#platform/store/store.ts'
 import { createLearner, type LearnerOptions } from '../../../src/learning/learner.ts'
 import { insertRewards } from '../../../src/learning/reward-rows.ts'
+import { openTestStore as openStoreIn } from '../../support/test-store.ts'
 
 export const workspace = 'shop'
 
 /** A real store in a folder of its own, gone after the test. */
 export async function openTestStore(): Promise<Store> {
   const folder = await mkdtemp(path.join(tmpdir(), 'starling-learning-'))
-  const store = await openStore({ file: path.join(folder, 'store.db') })
+  const store = await openStoreIn(folder)
   onTestFinished(async () => {
     await store.close()
     await rm(folder, { recursive: true })
@@ -30,7 +30,10 @@ export async function write<T>(store: Store, work: (db: WorkspaceDb) => Promise<
 export function createRecords(): {
   add(decisionId: string, features: Float64Array): void
   erase(decisionId: string): void
-  ports: Pick<LearnerOptions, 'loadRecords' | 'decodeFeatures'>
+  ports: {
+    loadRecords(db: WorkspaceDb, ids: string[]): Promise<Map<string, Uint8Array>>
+    decodeFeatures: LearnerOptions['decodeFeatures']
+  }
 } {
   const records = new Map<string, Uint8Array>()
   return {

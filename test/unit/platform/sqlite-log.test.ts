@@ -1,12 +1,14 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { EventLog, LogAppend } from '#contracts/event-log.ts'
 import { decodeAppend, encodeAppend } from '#platform/log/append-frame.ts'
 import { createInThreadLog } from '#platform/log/in-thread-log.ts'
 import { createLogClient } from '#platform/log/log-client.ts'
 import type { LogDamage } from '#platform/log/log-limits.ts'
+import { checksumOf } from '#platform/log/row-codec.ts'
 import { createSqliteLog } from '#platform/log/sqlite-log.ts'
 import { startLogThread } from '#platform/log/start-log-thread.ts'
 import { many, readAll, record } from '../../contract/event-log-contract.ts'
@@ -41,12 +43,13 @@ test('the number of partitions stays what the file was made with', async () => {
 
 test('a file of a newer format is refused', () => {
   const log = createSqliteLog({ file, wallClock })
-  log.database.exec('update log_meta set format = 2')
+  log.database.exec('update log_meta set format = 3')
   log.close()
-  expect(() => createSqliteLog({ file, wallClock })).toThrow(/log\.db has log format 2; .*Run the version/)
+  const line = /log\.db was written by a newer version of Starling \(it has log format 3, .*Run that version/
+  expect(() => createSqliteLog({ file, wallClock })).toThrow(line)
 })
 
-test('a damaged row is null records and a report; the others are read', async () => {
+test('a damaged record is null and reported where it stands; its neighbours are read', async () => {
   const damages: LogDamage[] = []
   const log = createInThreadLog({ file, wallClock, partitions: 1, onDamage: (one) => damages.push(one) })
   for (const call of ['a', 'b', 'c', 'd']) await log.append(many(3, call))
@@ -54,18 +57,66 @@ test('a damaged row is null records and a report; the others are read', async ()
   const vandal = new DatabaseSync(file)
   vandal.exec(`update log_rows set body = cast(replace(cast(log_rows.body as text), 'b.1', 'b.9') as blob)
     where log_rows.position = 3`)
-  vandal.exec('update log_rows set records = 900 where log_rows.position = 9')
+  vandal.exec('update log_rows set records = 900 where log_rows.position = 6')
+  vandal.exec('update log_rows set body = zeroblob(length(log_rows.body)) where log_rows.position = 9')
   vandal.close()
 
-  const batches = await readAll(log.consumer('worker'))
-  const ids = batches.flatMap((batch) => batch.records.map((one) => one?.eventId ?? null))
-  expect(ids).toEqual(['a.0', 'a.1', 'a.2', null, null, null, 'c.0', 'c.1', 'c.2', null, null, null, null])
+  expect(await idsOf(log)).toEqual('a.0 a.1 a.2 b.0 - b.2 c.0 c.1 c.2 - - - -'.split(' '))
   expect(damages).toEqual([
-    { partition: 0, baseOffset: 3, records: 3, reason: 'checksum does not match' },
+    { partition: 0, baseOffset: 4, records: 1, reason: 'checksum does not match' },
     { partition: 0, baseOffset: 9, records: 3, reason: 'checksum does not match' },
     { partition: 0, baseOffset: 12, records: 1, reason: 'not a record this version reads' },
   ])
   await log.close()
+})
+
+test('a log of format 1 is taken over: its rows are read as they are, new ones have checks', async () => {
+  await makeFormat1(file, [many(2, 'old'), many(2, 'damaged')])
+  const damages: LogDamage[] = []
+  const log = createInThreadLog({ file, wallClock, onDamage: (one) => damages.push(one) })
+  await log.append(many(2, 'new'))
+  expect(await idsOf(log)).toEqual('old.0 old.1 - - new.0 new.1'.split(' '))
+  expect(damages).toEqual([{ partition: 0, baseOffset: 2, records: 2, reason: 'checksum does not match' }])
+  await log.close()
+  const rows = new DatabaseSync(file).prepare(
+    'select log_rows.format, length(log_rows.checks) as bytes from log_rows',
+  )
+  expect(rows.all()).toEqual([
+    { format: 1, bytes: 0 },
+    { format: 1, bytes: 0 },
+    { format: 2, bytes: 16 },
+  ])
+})
+
+test('damage on the disk: throughout a row, and to the chain of its pages', async () => {
+  const writer = createInThreadLog({ file, wallClock, partitions: 1 })
+  for (const call of ['before', 'struck', 'after']) await writer.append(many(60, call))
+  await writer.close()
+  const sound = readFileSync(file)
+  // The head of a row stands in another page than the rest.
+  const first = sound.indexOf('struck.15')
+  const last = sound.indexOf('struck.55')
+  expect(last - first).toBeGreaterThan(2 * 4096)
+  for (let at = first; at < last; at += 509) {
+    const { ids, damages } = await readDamaged(sound, [at])
+    expect(ids.slice(0, 60)).toEqual(many(60, 'before').map((_, i) => `before.${i}`))
+    expect(ids.slice(120)).toEqual(many(60, 'after').map((_, i) => `after.${i}`))
+    const struck = ids.slice(60, 120)
+    struck.forEach((id, i) => {
+      expect([`struck.${i}`, '-']).toContain(id)
+    })
+    // A byte of a page's link to the next takes what follows it along.
+    const isLink = at % 4096 < 4
+    expect(struck.filter((id) => id === '-').length).toBeLessThanOrEqual(isLink ? 60 : 1)
+    expect(damages.reduce((sum, one) => sum + one.records, 0)).toBe(struck.filter((id) => id === '-').length)
+  }
+  const page = Math.ceil(first / 4096) * 4096
+  for (const link of [page, page + 1, page + 2, page + 3]) {
+    const { ids, damages } = await readDamaged(sound, [link])
+    expect(ids.filter((id) => id.startsWith('before') || id.startsWith('after'))).toHaveLength(120)
+    expect(ids).toHaveLength(180)
+    expect(damages.length).toBeGreaterThan(0)
+  }
 })
 
 test('a full disk is unavailable, all or none, and appending goes on when there is room again', () => {
@@ -161,3 +212,40 @@ test('hot reads use the primary key', () => {
   ])
   log.close()
 })
+
+/** Event ids in order, '-' for a record that could not be read. */
+async function idsOf(log: EventLog): Promise<string[]> {
+  const batches = await readAll(log.consumer('worker'))
+  return batches.flatMap((batch) => batch.records.map((one) => one?.eventId ?? '-'))
+}
+
+async function readDamaged(sound: Buffer, at: number[]) {
+  const damages: LogDamage[] = []
+  const bytes = Buffer.from(sound)
+  for (const place of at) bytes[place]! ^= 0x15
+  const copy = join(folder, 'damaged.db')
+  for (const companion of ['-wal', '-shm']) rmSync(copy + companion, { force: true })
+  writeFileSync(copy, bytes)
+  const log = createInThreadLog({ file: copy, wallClock, onDamage: (one) => damages.push(one) })
+  const ids = await idsOf(log)
+  await log.close()
+  return { ids, damages }
+}
+
+/** A file as the first version wrote it, one row a call; the last row is damaged. */
+async function makeFormat1(path: string, calls: LogAppend[][]): Promise<void> {
+  createSqliteLog({ file: path, wallClock, partitions: 1 }).close()
+  const database = new DatabaseSync(path)
+  database.exec('alter table log_rows drop column checks; update log_meta set format = 1')
+  const insert = database.prepare('insert into log_rows values (?, ?, ?, ?, ?, ?, ?)')
+  let position = 0
+  calls.forEach((records, i) => {
+    const body = Buffer.from(records.map((one) => one.body).join('\n'))
+    const row = { position, records: records.length, format: 1, body }
+    const checksum = checksumOf(row) + (i === calls.length - 1 ? 1 : 0)
+    insert.run(position, row.records, Date.now(), 0, 1, checksum, body)
+    position += row.records
+  })
+  database.prepare('update log_tails set next_offset = ?').run(position)
+  database.close()
+}

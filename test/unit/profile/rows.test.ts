@@ -86,7 +86,12 @@ describe('merging customers', () => {
     const { store, user, visitor } = await merged()
     const consents = await loadConsents(store.read.workspace(workspace), [user, visitor])
     expect(consents).toEqual(new Map([[user, { email: 'denied', sms: 'denied', push: 'granted' }]]))
-    const rows = await store.read.workspace(workspace).selectFrom('consents').selectAll('consents').execute()
+    const rows = await store.read
+      .workspace(workspace)
+      .selectFrom('consents')
+      .selectAll('consents')
+      .orderBy('consents.channel')
+      .execute()
     expect(rows.map(({ channel, source }) => [channel, source])).toEqual([
       ['email', 'visitor'],
       ['push', 'visitor'],
@@ -104,9 +109,10 @@ describe('merging customers', () => {
     expect(await db.selectFrom('customers').selectAll('customers').execute()).toEqual(before)
   })
 
-  test('saving a customer read before the merge does not take the pointer away', async () => {
+  test('saving a customer read before the merge is refused, and leaves the pointer', async () => {
     const { store, user, visitor } = await merged()
-    await write(store, (db) => saveCustomers(db, [customer(now, visitor)], now + 6))
+    const saved = write(store, (db) => saveCustomers(db, [customer(now, visitor)], now + 6))
+    await expect(saved).rejects.toThrow('changed while this transaction was under way')
     expect(await canonicalCustomerId(store.read.workspace(workspace), visitor)).toBe(user)
   })
 

@@ -5,9 +5,9 @@ import { afterEach } from 'vitest'
 import type { CustomerEvent, EngagementPayload, LogRecord, ProductEventPayload } from '#contracts/event.ts'
 import type { Customer } from '#contracts/profile.ts'
 import { createReportingCurrency } from '#platform/money/reporting-currency.ts'
-import { openStore } from '#platform/store/open-store.ts'
 import type { Store, WorkspaceDb } from '#platform/store/store.ts'
 import { newProfile } from '../../../src/profile/profile.ts'
+import { openTestStore } from '../../support/test-store.ts'
 
 export const workspace = 'shop'
 export const dayMs = 86_400_000
@@ -80,7 +80,7 @@ export function useStores(): () => Promise<Store> {
   })
   return async () => {
     const folder = mkdtempSync(join(tmpdir(), 'starling-profile-'))
-    const store = await openStore({ file: join(folder, 'store.db') })
+    const store = await openTestStore(folder)
     opened.push({ store, folder })
     return store
   }

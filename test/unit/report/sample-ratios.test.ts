@@ -1,4 +1,7 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { PopulationCell } from '../../../src/report/population-rows.ts'
+import { sampleRatios } from '../../../src/report/sample-ratios.ts'
 import {
   campaign,
   createRows,
@@ -9,6 +12,7 @@ import {
   report,
   reportOn,
   twoGroups,
+  WORKSPACE,
 } from './support.ts'
 
 const groups = (treated: number, heldOut: number) =>
@@ -104,4 +108,46 @@ it('expects arms among those who are not held out, by their shares', async () =>
       { groupId: 'offer', customers: 300, expectedCustomers: 300 },
     ],
   ])
+})
+
+it('gives the same last digit in whatever order and pages the store counts', async () => {
+  const { store, dispose } = await newStore()
+  try {
+    await insertVersion(store, 1, campaign({ holdout: 0.1 }))
+    await insertVersion(store, 2, campaign({ holdout: 0.3 }))
+    const cell = (campaignVersion: number, heldOut: boolean, customers: number): PopulationCell => ({
+      ...{ campaignVersion, heldOut, arm: '', customers },
+      ...{ windowOpen: 0, firstEnteredAt: 0, lastEnteredAt: 0 },
+    })
+    const cells = [
+      cell(1, false, 3957),
+      cell(1, true, 972),
+      cell(2, false, 411),
+      cell(2, true, 83),
+      cell(1, true, 7),
+    ]
+    const ratiosOf = (found: PopulationCell[]) =>
+      sampleRatios(store.read.workspace(WORKSPACE), {
+        ...{ spec: campaign(), state: 'live', globalHoldout: 0.1, cells: found },
+      })
+    const expected = await ratiosOf(cells)
+    await fc.assert(
+      fc.asyncProperty(
+        fc.shuffledSubarray(cells, { minLength: cells.length }),
+        fc.nat(4),
+        fc.nat(900),
+        async (found, which, part) => {
+          const { customers } = found[which]!
+          const own = Math.min(part, customers)
+          const split = found.with(which, { ...found[which]!, customers: own })
+          expect(await ratiosOf([...split, { ...found[which]!, customers: customers - own }])).toEqual(
+            expected,
+          )
+        },
+      ),
+      { numRuns: 50 },
+    )
+  } finally {
+    await dispose()
+  }
 })

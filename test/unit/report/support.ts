@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { CampaignSpec, CampaignState, Goal } from '#contracts/campaign.ts'
-import { openStore } from '#platform/store/open-store.ts'
 import type { Store, WorkspaceRowOf } from '#platform/store/store.ts'
 import { type UpliftReport, upliftReportSchema } from '../../../src/report/report-schema.ts'
 import { buildUpliftReport } from '../../../src/report/uplift-report.ts'
+import { openTestStore } from '../../support/test-store.ts'
 
 export const WORKSPACE = 'shop'
 export const ENTERED_AT = Date.UTC(2026, 0, 5)
@@ -14,7 +14,7 @@ const DAY_MS = 86_400_000
 /** A new store in a folder of its own; `dispose` removes both. */
 export async function newStore(): Promise<{ store: Store; dispose(): Promise<void> }> {
   const folder = mkdtempSync(join(tmpdir(), 'starling-report-'))
-  const store = await openStore({ file: join(folder, 'store.db') })
+  const store = await openTestStore(folder)
   return {
     store,
     async dispose() {

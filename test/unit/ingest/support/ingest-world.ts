@@ -5,6 +5,7 @@ import { createInThreadLog, type InThreadLog } from '#platform/log/in-thread-log
 import type { IdentityPort } from '../../../../src/ingest/identity-port.ts'
 import { createIngest, type Ingest, type IngestAnswer } from '../../../../src/ingest/ingest.ts'
 import { DEFAULT_INGEST_LIMITS } from '../../../../src/ingest/ingest-limits.ts'
+import { parsePostHog } from '../../../../src/ingest/parse-posthog.ts'
 import { parseRequest, type RequestShape } from '../../../../src/ingest/parse-request.ts'
 
 /** Tuesday, 2 January 2024, 12:00 UTC. */
@@ -22,17 +23,24 @@ export function createIdentityTable(): IdentityPort & { calls: string[] } {
       ? customerIdOf(workspace, 'anonymous', anonymousId ?? '')
       : customerIdOf(workspace, 'user', userId)
   const canonical = (customerId: string): string => linked.get(customerId) ?? customerId
+  const link: IdentityPort['link'] = async (workspace, { userId, anonymousId }) => {
+    calls.push(`link ${anonymousId} ${userId}`)
+    const from = own(workspace, { anonymousId })
+    const customerId = canonical(own(workspace, { userId }))
+    linked.set(from, customerId)
+    return { customerId, mergeFrom: [from] }
+  }
   return {
     calls,
+    link,
+    async linkEither(workspace, { userId, anonymousId }) {
+      const { customerId, mergeFrom } = await link(workspace, { userId, anonymousId }, 0)
+      const from = own(workspace, { userId: anonymousId })
+      linked.set(from, customerId)
+      return { customerId, mergeFrom: [...mergeFrom, from] }
+    },
     async resolveMany(workspace, ids) {
       return ids.map((id) => canonical(own(workspace, id)))
-    },
-    async link(workspace, { userId, anonymousId }) {
-      calls.push(`link ${anonymousId} ${userId}`)
-      const from = own(workspace, { anonymousId })
-      const customerId = canonical(own(workspace, { userId }))
-      linked.set(from, customerId)
-      return { customerId, mergeFrom: [from] }
     },
     async alias(workspace, { userId, previousId }) {
       calls.push(`alias ${previousId} ${userId}`)
@@ -49,7 +57,7 @@ export interface IngestWorld {
   ingest: Ingest
   identities: ReturnType<typeof createIdentityTable>
   /** Sends a body through parse and ingest, as the door does. */
-  send(body: unknown, shape?: RequestShape, at?: number): Promise<IngestAnswer>
+  send(body: unknown, shape?: RequestShape | 'posthog', at?: number): Promise<IngestAnswer>
   /** Everything in the log, read back by a consumer. */
   records(): Promise<LogRecord[]>
   close(): Promise<void>
@@ -65,7 +73,10 @@ export function createIngestWorld(): IngestWorld {
     identities,
     async send(body, shape = 'batch', at = receivedAt) {
       const bytes = typeof body === 'string' ? Buffer.from(body) : Buffer.from(JSON.stringify(body))
-      const parsed = parseRequest(bytes, shape, DEFAULT_INGEST_LIMITS)
+      const parsed =
+        shape === 'posthog'
+          ? await parsePostHog(bytes, DEFAULT_INGEST_LIMITS)
+          : parseRequest(bytes, shape, DEFAULT_INGEST_LIMITS)
       return 'events' in parsed ? ingest.ingest('shop', parsed, at) : { kind: 'fault', fault: parsed }
     },
     records: () => readLog(log),
