@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { describe, expect, it } from 'vitest'
 import { selectDueForClaim, selectExpiredLeases } from '#platform/store/claim.ts'
-import type { Store } from '#platform/store/store.ts'
+import type { OnConflict, Store } from '#platform/store/store.ts'
 import { customer, ids, message } from './store-rows.ts'
 
 /** Queries that say the same in both dialects. */
@@ -107,6 +107,71 @@ export function queryContract(store: () => Store): void {
         const deleted = await db.deleteFrom('customers').where('version', '=', 2).executeTakeFirst()
         expect(deleted.numDeletedRows).toBe(1n)
         expect(await db.bulkInsert('customers', [], 'fail')).toBe(0)
+      })
+    })
+
+    it('add to what is there, or leave what is no longer as it was read', async () => {
+      const put = (rows: ReturnType<typeof customer>[], rule: OnConflict<'customers'>) =>
+        store().transaction((tx) => tx.workspace('w').bulkInsert('customers', rows, rule))
+      const key: ['workspace', 'customer_id'] = ['workspace', 'customer_id']
+      const versions = async () => {
+        const rows = await store()
+          .read.workspace('w')
+          .selectFrom('customers')
+          .select(['customer_id', 'version', 'merged_into'])
+          .orderBy('customer_id')
+          .execute()
+        return rows.map((row) => [row.customer_id, row.version, row.merged_into])
+      }
+      await put([customer('a', 5), customer('b', 7)], 'fail')
+      expect(await put([customer('b', -2), customer('c', 1)], { key, update: [], add: ['version'] })).toBe(2)
+      expect(await versions()).toEqual([
+        ['a', 5, null],
+        ['b', 5, null],
+        ['c', 1, null],
+      ])
+      const next = { key, update: ['version' as const], onlyIf: 'version-before' as const }
+      expect(await put([customer('a', 6), customer('b', 7), customer('d', 1)], next)).toBe(2)
+      const merge = (id: string) => ({ ...customer(id), merged_into: 'into' })
+      const once = {
+        key,
+        update: ['merged_into' as const],
+        onlyIf: { column: 'profile_json' as const, is: 'x' },
+      }
+      await expect(
+        put([merge('a')], { ...once, onlyIf: { ...once.onlyIf, is: "x' or 1=1" } }),
+      ).rejects.toThrow('not a word')
+      await store().transaction((tx) =>
+        tx
+          .workspace('w')
+          .updateTable('customers')
+          .set({ merged_into: 'x' })
+          .where('version', '=', 1)
+          .execute(),
+      )
+      const wasX = {
+        key,
+        update: ['merged_into' as const],
+        onlyIf: { column: 'merged_into' as const, is: 'x' },
+      }
+      expect(await put([merge('a'), merge('c'), merge('e')], wasX)).toBe(2)
+      expect(await versions()).toEqual([
+        ['a', 6, null],
+        ['b', 5, null],
+        ['c', 1, 'into'],
+        ['d', 1, 'x'],
+        ['e', 1, 'into'],
+      ])
+    })
+
+    it('lock by name and by customer', async () => {
+      await store().transaction(async (tx) => {
+        const db = tx.workspace('w')
+        await db.bulkInsert('customers', [customer('a')], 'fail')
+        await db.lock('configuration', 'shared')
+        await db.lock('rewards')
+        expect(await db.tryLock('timers')).toBe(true)
+        expect(await db.tryLockCustomers(['a', 'nobody'])).toEqual(new Set(['a', 'nobody']))
       })
     })
 

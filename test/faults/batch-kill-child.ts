@@ -11,8 +11,10 @@ const { values } = parseArgs({
     point: { type: 'string' },
   },
 })
+/** A worker's first transaction reads where it stands in the log. */
+const before = values.role === 'worker' ? 1 : 0
 const killing = createKillingStore({
-  transaction: Number(values.transaction),
+  transaction: before + Number(values.transaction),
   point: values.point as KillPoint,
 })
 const world = await openEngineOn(values.dir ?? '', { settings: killSettings, wrapStore: killing.wrap })

@@ -125,8 +125,8 @@ describe('a PostgreSQL that cannot be opened is told of in one line', () => {
   })
 })
 
-describe('a PostgreSQL that goes away', () => {
-  it('fails what was under way, harms nobody, and is used again when it is back', async () => {
+describe('a PostgreSQL beneath a running process', () => {
+  it('that goes away fails what was under way, harms nobody, and is used again when it is back', async () => {
     const proxy = await openProxy(database.url)
     const store = await openStore({ url: proxy.url })
     await insert(store, 'before')
@@ -164,7 +164,7 @@ describe('a PostgreSQL that goes away', () => {
     await proxy.close()
   })
 
-  it('ends idle connections without ending the process', async () => {
+  it('that ends idle connections does not end the process', async () => {
     const store = await openStore({ url: database.url })
     await insert(store, 'before')
     await ids(store.read.workspace('w'))
@@ -182,21 +182,22 @@ describe('a PostgreSQL that goes away', () => {
     await store.close()
   })
 
-  it('is not needed for a migration of a newer version beside a process that still runs', async () => {
+  it('may be migrated to a newer version while the process goes on', async () => {
     const store = await openStore({ url: database.url })
     await insert(store, 'a')
     const look = () => store.read.workspace('w').selectFrom('customers').selectAll().execute()
     const lookInside = () =>
       store.transaction((tx) => tx.workspace('w').selectFrom('customers').selectAll().execute())
     // Often enough to be prepared on a connection.
-    for (let i = 0; i < 4; i++) expect([await look(), await lookInside()]).toEqual([await look(), await look()])
+    for (let i = 0; i < 4; i++)
+      expect([await look(), await lookInside()]).toEqual([await look(), await look()])
     await run(database.url, 'alter table customers add column later text')
     expect(await look()).toMatchObject([{ customer_id: 'a', later: null }])
     expect(await lookInside()).toMatchObject([{ customer_id: 'a', later: null }])
     await store.close()
   })
 
-  it('is no fault of the data', async () => {
+  it('that refuses data is not at fault itself', async () => {
     const store = await openStore({ url: database.url })
     const broken: unknown = await insert(store, 'nul \u0000').catch((error: unknown) => error)
     expect(broken).toBeInstanceOf(Error)
