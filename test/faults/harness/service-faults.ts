@@ -88,7 +88,7 @@ async function killWorker({ roles, view, random, client }: ServiceWorld): Promis
 async function killSender({ roles, view, random }: ServiceWorld): Promise<Struck> {
   const victim = roles.pick('sender', random)
   const pid = victim.pid()
-  for (const until = Date.now() + patienceMs; Date.now() < until; ) if ((await view.sendingOf(pid)) > 2) break
+  for (const until = Date.now() + patienceMs; Date.now() < until; ) if ((await view.sendingOf(pid)) > 5) break
   await victim.kill()
   const sending = await view.sendingOf(pid)
   await wait(random.next() * 1500)
