@@ -1,4 +1,5 @@
-import { setImmediate } from 'node:timers/promises'
+import { setImmediate, setTimeout as wait } from 'node:timers/promises'
+import { isStoreFault } from '#platform/store/store-faults.ts'
 import type { FinishedAttempt } from './write-results.ts'
 
 export interface ResultWriter {
@@ -9,6 +10,9 @@ export interface ResultWriter {
 const batchMax = 256
 /** A result that is not written leaves the message `sending`, and at last `unknown`: worth a few tries. */
 const triesMax = 3
+/** While the store is away the slots stay taken; well within the lease (120 s), after which it is `unknown`. */
+const triesAwayMax = 120
+const awayPauseMs = 500
 
 /** Groups results: while one transaction commits, the next batch gathers. */
 export function createResultWriter(write: (finished: FinishedAttempt[]) => Promise<void>): ResultWriter {
@@ -49,7 +53,9 @@ async function tryToWrite(
     try {
       return await write(batch)
     } catch (error) {
-      if (tries === triesMax) throw error
+      const isAway = isStoreFault(error)
+      if (tries >= (isAway ? triesAwayMax : triesMax)) throw error
+      if (isAway) await wait(awayPauseMs)
     }
   }
 }

@@ -101,12 +101,12 @@ function refuseWhileStopping(notReady: () => string | null) {
 function onError(logger: Logger) {
   return (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
     const fault = faultOfError(error)
-    if (fault === null || fault.code === 'unavailable') {
-      logger.error('a request failed', {
-        method: request.method,
-        path: request.url,
-        error: error.stack ?? error.message,
-      })
+    const { method, url: path } = request
+    if (fault === null)
+      logger.error('a request failed', { method, path, error: error.stack ?? error.message })
+    // While the store is away every request ends here: a line each, without its stack.
+    if (fault?.code === 'unavailable') {
+      logger.warn('a request was refused', { method, path, reason: error.message })
     }
     sendFault(reply, fault ?? { code: 'internal', detail: 'the server has logged what happened' })
   }

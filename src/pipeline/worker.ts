@@ -78,10 +78,14 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
         // Whatever went wrong, what was not committed is read again from the stored offset.
         const offsets = await storedOffsets(consumer.assigned())
         for (const [partition, offset] of offsets) consumer.seek(partition, offset)
-        if (!(error instanceof OffsetMovedError))
+        try {
+          if (error instanceof OffsetMovedError) throw error
           return await takeFirst(batch, commit, process, options.logger)
-        options.logger.warn('batch given up', { reason: error.message })
-        return 0
+        } catch (last) {
+          if (!(last instanceof OffsetMovedError)) throw last
+          options.logger.warn('batch given up', { reason: last.message })
+          return 0
+        }
       }
     },
     fireTimers: async () => {

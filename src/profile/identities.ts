@@ -21,9 +21,10 @@ interface Linked {
  * Who an id stands for. An id that is linked to nothing has a customer by its hash and no row. Only `link`
  * and `alias` join ids; both are committed when they resolve, and repeating one answers the same.
  *
- * What was looked up is remembered, absence too, and what this process links is known to it at once. A link
- * made by another process is not seen here while the id is remembered: its events then go to the customer
- * merged away, whose owner finds the pointer and hands them on.
+ * What was looked up is remembered, and what this process links is known to it at once. So is absence: of a
+ * user's id always, of an anonymous one where no other process shares the store. A user's id that another
+ * process joins by `alias` is not seen here while it is remembered: its events then go to the customer merged
+ * away, whose owner finds the pointer and hands them on.
  */
 export interface Identities {
   resolve(workspace: string, ids: ExternalIds): Promise<string>
@@ -48,6 +49,11 @@ export function createIdentities(
   { entriesMax = DEFAULT_ENTRIES_MAX }: { entriesMax?: number } = {},
 ): Identities {
   const cache = createIdentityCache(entriesMax)
+  /**
+   * Where doors share the store, another one may link a visitor between two of his events: taken for unlinked
+   * still, the second would be handed on by the merged customer's owner, behind events that came after it.
+   */
+  const remembersAbsence = (kind: IdentityKind): boolean => kind === 'user' || store.dialect === 'sqlite'
 
   const remember = (workspace: string, rows: readonly Identity[]): void => {
     for (const { kind, external_id, customer_id } of rows) {
@@ -74,7 +80,9 @@ export function createIdentities(
     for (const [k, { kind, externalId }] of keys.entries()) {
       const row = found.get(rowKey(kind, externalId))
       const customerId = row ?? customerIdOf(workspace, kind, externalId)
-      cache.add(workspace, kind, externalId, { customerId, linked: row !== undefined })
+      if (row !== undefined || remembersAbsence(kind)) {
+        cache.add(workspace, kind, externalId, { customerId, linked: row !== undefined })
+      }
       customers[missing[k]!] = cache.get(workspace, kind, externalId)?.customerId ?? customerId
     }
     return customers
