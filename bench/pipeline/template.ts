@@ -37,7 +37,7 @@ export async function createTemplate(services: Services, name: string): Promise<
     await store.transaction((tx) => saveCustomers(tx.workspace(shopWorkspace), customers, now))
   }
   await store.close()
-  await withClient(url, (client) => client.query('vacuum (analyze, freeze)'))
+  await withClient(url, (client) => client.query('vacuum (analyze, freeze) customers'))
 }
 
 const dayMs = 86_400_000
