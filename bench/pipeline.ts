@@ -20,7 +20,7 @@ import { readWrittenRows, type WrittenRows } from './pipeline/written-rows.ts'
  */
 const rounds = 3
 const ratioMin = 0.5
-const warmUpEvents = 10_000
+const warmUpEvents = 20_000
 const measuredEvents = 60_000
 /** As `batchRecordsMax` is by default. */
 const eventsPerBatch = 500
