@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { measureBareKafka, readRecords, type TopicRecord } from './pipeline/bare-kafka.ts'
 import { measureBarePostgres } from './pipeline/bare-postgres.ts'
 import { measureProduct, type Product } from './pipeline/product.ts'
-import { createDatabase, dropDatabase, findServices, withClient } from './pipeline/services.ts'
+import { createDatabase, findServices, removeAll, withClient } from './pipeline/services.ts'
 import { createTemplate } from './pipeline/template.ts'
 import type { Traffic } from './pipeline/traffic.ts'
 import { readWrittenRows, type WrittenRows } from './pipeline/written-rows.ts'
@@ -37,6 +37,8 @@ if (services === null) {
 
 const folder = mkdtempSync(join(process.env.STARLING_BENCH_DIR ?? process.cwd(), '.bench-'))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.on(signal, () => void removeAll(services, `${base}_`).finally(() => process.exit(130)))
 const base = `starling_bench_${process.pid}`
 const template = `${base}_template`
 const warmUp: Traffic = { prefix: 'warm', events: warmUpEvents, oneInDecides: 10 }
@@ -51,8 +53,7 @@ try {
     const product = await measure(`one_${round}`, 1, tenth)
     figures.one.push(product.eventsPerSecond)
     same ??= await readSame(product)
-    await product.destroy()
-    const k = await measureBareKafka(services, `${base}.bare-${round}`, same.records)
+    const k = await measureBareKafka(services, `${base}_bare_${round}`, same.records)
     figures.k.push(k.chain)
     const p = await barePostgres(same)
     figures.p.push(Math.max(p.unnest, p.copy))
@@ -61,23 +62,20 @@ try {
         `(in ${whole(k.produced)}, out ${whole(k.consumed)}); PostgreSQL ${whole(p.unnest)} by unnest, ${whole(p.copy)} by copy`,
     )
     const second = await measure(`two_${round}`, 2, tenth)
-    await second.destroy()
     figures.two.push(second.eventsPerSecond)
     console.error(`round ${round}: ${whole(second.eventsPerSecond)} events/s with two workers`)
   }
   const deciding = await measure('every', 1, every)
-  await deciding.destroy()
   process.exitCode = tell(deciding.eventsPerSecond)
 } finally {
-  await dropDatabase(services, template)
+  await removeAll(services, `${base}_`)
 }
 
 function tell(everyEventDeciding: number): number {
   const [k, p] = [median(figures.k), median(figures.p)]
   const value = median(figures.one)
   const baseline = chain(k, p)
-  // By rounds: what slows the machine for a while slows all of a round.
-  const ratio = median(figures.one.map((one, round) => one / chain(figures.k[round]!, figures.p[round]!)))
+  const ratio = value / baseline
   console.log(
     JSON.stringify({
       bench: 'pipeline',
@@ -124,7 +122,7 @@ async function barePostgres({ warm, measured }: NonNullable<typeof same>) {
     const url = await createDatabase(services!, name, template)
     await measureBarePostgres(url, warm.shapes, warm.batches, appendBy)
     const ms = await measureBarePostgres(url, measured.shapes, measured.batches, appendBy)
-    await dropDatabase(services!, name)
+    await removeAll(services!, name)
     return (tenth.events * 1000) / ms
   }
   return { unnest: await perSecond('unnest'), copy: await perSecond('copy') }

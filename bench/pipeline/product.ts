@@ -2,10 +2,12 @@ import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import kafkajs, { type Admin } from 'kafkajs'
 import { Client } from 'pg'
 import type { LoadOrder } from './load.ts'
-import { createDatabase, dropDatabase, type Services } from './services.ts'
+import { createDatabase, type Services } from './services.ts'
 import type { Traffic } from './traffic.ts'
 
 export interface ProductOptions {
@@ -24,8 +26,6 @@ export interface Product {
   eventsPerSecond: number
   databaseUrl: string
   eventsTopic: string
-  /** Removes its database and its topics. */
-  destroy(): Promise<void>
 }
 
 /** Enough that the door reads the next requests while the brokers write the last ones. */
@@ -44,12 +44,6 @@ export async function measureProduct(options: ProductOptions): Promise<Product> 
   const admin = await connectAdmin(services)
   const processes: ChildProcess[] = []
   const client = new Client({ connectionString: databaseUrl })
-  const destroy = async (): Promise<void> => {
-    await dropDatabase(services, name)
-    const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(`${name}.`))
-    await admin.deleteTopics({ topics })
-    await admin.disconnect()
-  }
   try {
     const environment = { ...process.env, ...environmentOf(options, databaseUrl) }
     const api = await startRole('api', 0, options.folder, environment, processes)
@@ -67,12 +61,10 @@ export async function measureProduct(options: ProductOptions): Promise<Product> 
     await untilCommitted(client, warmUp.events + measured.events)
     const eventsPerSecond = (measured.events * 1000) / (performance.now() - startedAt)
     await checkRows(client, [warmUp, measured])
-    return { eventsPerSecond, databaseUrl, eventsTopic: `${name}.events`, destroy }
-  } catch (error) {
-    await destroy()
-    throw error
+    return { eventsPerSecond, databaseUrl, eventsTopic: `${name}.events` }
   } finally {
     await client.end()
+    await admin.disconnect()
     await Promise.all(processes.map(stop))
   }
 }
@@ -101,17 +93,13 @@ async function startRole(
   mkdirSync(dataDir, { recursive: true })
   const child = spawn(
     process.execPath,
-    [
-      ...profilerOf(role),
-      join(import.meta.dirname, '../../bin/starling.js'),
-      'serve',
-      '--roles',
-      role,
-      '--json',
-    ],
-    { env: { ...environment, STARLING_DATA_DIR: dataDir }, stdio: ['ignore', 'pipe', 'inherit'] },
+    [join(import.meta.dirname, '../../bin/starling.js'), 'serve', '--roles', role, '--json'],
+    { env: { ...environment, STARLING_DATA_DIR: dataDir }, stdio: ['ignore', 'pipe', 'pipe'] },
   )
   processes.push(child)
+  running.add(child)
+  child.on('exit', () => running.delete(child))
+  passOnTrouble(child.stderr)
   let output = ''
   child.stdout.setEncoding('utf8')
   return new Promise((resolve, reject) => {
@@ -124,10 +112,17 @@ async function startRole(
   })
 }
 
-/** `STARLING_BENCH_PROFILE=worker` leaves a CPU profile of that role in STARLING_BENCH_PROFILE_DIR. */
-function profilerOf(role: string): string[] {
-  const { STARLING_BENCH_PROFILE: wanted, STARLING_BENCH_PROFILE_DIR: folder } = process.env
-  return wanted === role ? ['--cpu-prof', `--cpu-prof-dir=${folder ?? '.'}`] : []
+/** Whoever ends this process ends what it has started. */
+const running = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
+/** Of what a process logs, what is no mere information. */
+function passOnTrouble(stderr: Readable): void {
+  createInterface({ input: stderr }).on('line', (line) => {
+    if (!line.includes('"level":"info"')) console.error(line)
+  })
 }
 
 async function stop(child: ChildProcess): Promise<void> {

@@ -1,6 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import kafkajs from 'kafkajs'
 import { Client } from 'pg'
+import { quietTimerWarning } from '#platform/log/kafka/quiet-timer-warning.ts'
+
+quietTimerWarning()
 
 /** Where the services of this run are. */
 export interface Services {
@@ -43,8 +47,20 @@ export async function createDatabase(services: Services, name: string, template?
   return databaseUrl(services, name)
 }
 
-export async function dropDatabase({ postgresUrl }: Services, name: string): Promise<void> {
-  await withClient(postgresUrl, (client) => client.query(`drop database if exists ${name} with (force)`))
+/** Removes the databases and topics whose names begin with `prefix`. */
+export async function removeAll({ postgresUrl, brokers }: Services, prefix: string): Promise<void> {
+  await withClient(postgresUrl, async (client) => {
+    const { rows } = await client.query(
+      'select datname as name from pg_database where starts_with(datname, $1)',
+      [prefix],
+    )
+    for (const { name } of rows) await client.query(`drop database if exists ${name} with (force)`)
+  })
+  const admin = new kafkajs.Kafka({ brokers, logLevel: kafkajs.logLevel.NOTHING }).admin()
+  await admin.connect()
+  const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(prefix))
+  if (topics.length > 0) await admin.deleteTopics({ topics })
+  await admin.disconnect()
 }
 
 export async function withClient<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {

@@ -5,6 +5,7 @@ import type { ContactSlot } from '#contracts/guardrail.ts'
 import type { MessageState, NewMessage } from '#contracts/message.ts'
 import type { StoreSchema } from '#platform/store/schema.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
+import { together } from '#platform/store/together.ts'
 import { moveSpend } from './campaign-spend.ts'
 
 export type MessageRow = RowOf<'messages'>
@@ -16,11 +17,6 @@ export async function insertMessages(db: WorkspaceDb, messages: NewMessage[], no
   const known = await loadStates(db, [...byId.keys()])
   const fresh = [...byId.values()].filter(({ messageId }) => !known.has(messageId))
   if (fresh.length === 0) return
-  await db.bulkInsert(
-    'messages',
-    fresh.map((message) => queuedRow(message, now)),
-    'fail',
-  )
   const first = fresh.map((message) => ({
     message_id: message.messageId,
     sequence: 1,
@@ -28,10 +24,17 @@ export async function insertMessages(db: WorkspaceDb, messages: NewMessage[], no
     reason: '',
     at: now,
   }))
-  await db.bulkInsert('message_transitions', first, 'fail')
-  await moveSpend(
-    db,
-    fresh.map(({ campaignId, costMicros }) => ({ campaignId, costMicros, from: null, to: 'queued' })),
+  await together(
+    db.bulkInsert(
+      'messages',
+      fresh.map((message) => queuedRow(message, now)),
+      'fail',
+    ),
+    db.bulkInsert('message_transitions', first, 'fail'),
+    moveSpend(
+      db,
+      fresh.map(({ campaignId, costMicros }) => ({ campaignId, costMicros, from: null, to: 'queued' })),
+    ),
   )
 }
 

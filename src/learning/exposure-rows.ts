@@ -16,6 +16,7 @@ export async function loadExposures(
   customerIds: readonly string[],
   windowEndsFrom = 0,
 ): Promise<RowOf<'exposures'>[]> {
+  if (customerIds.length === 0) return []
   return await db
     .selectByKeys('exposures', 'customer_id', customerIds)
     .selectAll('exposures')

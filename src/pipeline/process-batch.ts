@@ -3,6 +3,7 @@ import type { Clock } from '#contracts/clock.ts'
 import type { CustomerEvent, EngagementPayload, LogRecord } from '#contracts/event.ts'
 import type { LogAppend, LogBatch } from '#contracts/event-log.ts'
 import type { StoreTransaction } from '#platform/store/store.ts'
+import { together } from '#platform/store/together.ts'
 import type { EventCatalogue } from '../ingest/catalogue/event-catalogue.ts'
 import { applyEngagementRecord } from './apply-engagement.ts'
 import { applyProductEvent } from './apply-product-event.ts'
@@ -68,8 +69,10 @@ export async function processBatch(
     if (tx.othersWait() && parts.steadyNowMs() - startedMs > parts.batchMaxMs) break
   }
   for (const rows of batches.values()) {
-    await writeWorkspaceBatch(rows, now)
-    await parts.catalogue.take(rows.db, batch.partition, rows.written.events)
+    await together(
+      writeWorkspaceBatch(rows, now),
+      parts.catalogue.take(rows.db, batch.partition, rows.written.events),
+    )
     if (parts.publish !== undefined) result.notices.push(...noticesOf(rows))
   }
   if (parts.publish !== undefined) result.notices.push(...unreadableNotices(batch, result.taken))

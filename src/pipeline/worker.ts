@@ -2,6 +2,7 @@ import type { EventLog, LogBatch } from '#contracts/event-log.ts'
 import type { Logger } from '#contracts/logger.ts'
 import type { Store, StoreTransaction } from '#platform/store/store.ts'
 import { isStoreFault } from '#platform/store/store-faults.ts'
+import type { EventCatalogue } from '../ingest/catalogue/event-catalogue.ts'
 import { fireTimers } from './fire-timers.ts'
 import { loadOffsets, moveOffset, OffsetMovedError, offsetsFault } from './move-offset.ts'
 import { type Notice, rejectedNotice, unreadableNotices } from './notices.ts'
@@ -10,10 +11,12 @@ import { insertRejected, setAsideRow } from './rejected-event-rows.ts'
 
 export const workerGroup = 'pipeline'
 
-export interface WorkerOptions extends Omit<BatchParts, 'publish'> {
+export interface WorkerOptions extends Omit<BatchParts, 'publish' | 'catalogue'> {
   log: EventLog
   store: Store
   logger: Logger
+  /** One for each batch under way: it believes only what its own transactions have committed. */
+  createCatalogue: () => EventCatalogue
   /** Most records read at once. */
   recordsMax: number
   /** Workspaces whose timers this worker fires. */
@@ -23,7 +26,10 @@ export interface WorkerOptions extends Omit<BatchParts, 'publish'> {
 }
 
 export interface Worker {
-  /** Takes one batch, waiting at most `waitMs` for it. Returns the records taken. */
+  /**
+   * Takes one batch, waiting at most `waitMs` for it. Returns the records taken. Steps may overlap: each has a
+   * transaction of its own, and a partition is in one of them at a time.
+   */
   step(waitMs: number): Promise<number>
   /** Fires timers that are due. Returns how many. */
   fireTimers(): Promise<number>
@@ -46,11 +52,21 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     const result = await publisher.publish(notices)
     if (result.kind !== 'appended') throw new LogRefusedError(result.kind)
   }
-  const parts: BatchParts = publisher === undefined ? options : { ...options, publish }
-  const commit = async (batch: LogBatch, apply: ApplyBatch): Promise<number> => {
+  const makeParts = (): BatchParts => ({
+    ...options,
+    catalogue: options.createCatalogue(),
+    ...(publisher === undefined ? {} : { publish }),
+  })
+  const timerParts = makeParts()
+  /** Of steps that are not under way. */
+  const free: BatchParts[] = []
+  /** By partition, the end of the step that has it. */
+  const underWay = new Map<number, Promise<void>>()
+
+  const commit = async (parts: BatchParts, batch: LogBatch, apply: ApplyBatch): Promise<number> => {
     const taken = await store.transaction(async (tx) => {
-      options.catalogue.begin()
-      const result = await apply(tx, batch)
+      parts.catalogue.begin()
+      const result = await apply(parts, tx, batch)
       await moveOffset(tx, workerGroup, batch.partition, batch.fromOffset, batch.baseOffset + result.taken)
       // Forwarded records must be durable before the offset passes the ones they replace. And behind the
       // compare-and-set: an owner that has lost the partition tells nobody what it decided.
@@ -60,37 +76,60 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
       ])
       return result.taken
     })
-    options.catalogue.committed()
+    parts.catalogue.committed()
     const next = batch.baseOffset + taken
     consumer.seek(batch.partition, next)
     consumer.committed(batch.partition, next)
     options.onQueued()
     return taken
   }
-  const process: ApplyBatch = (tx, batch) => processBatch(parts, tx, batch)
+
+  const take = async (batch: LogBatch): Promise<number> => {
+    const parts = free.pop() ?? makeParts()
+    const commitBy = (own: LogBatch, apply: ApplyBatch) => commit(parts, own, apply)
+    try {
+      return await commitBy(batch, processBatch)
+    } catch (error) {
+      // Whatever went wrong, what was not committed is read again from the stored offset.
+      const offsets = await storedOffsets([batch.partition])
+      for (const [partition, offset] of offsets) consumer.seek(partition, offset)
+      try {
+        if (error instanceof OffsetMovedError) throw error
+        return await takeFirst(batch, commitBy, options.logger)
+      } catch (last) {
+        if (!(last instanceof OffsetMovedError)) throw last
+        options.logger.warn('batch given up', { reason: last.message })
+        return 0
+      }
+    } finally {
+      free.push(parts)
+    }
+  }
+
   return {
     async step(waitMs) {
       const batch = await consumer.poll(options.recordsMax, waitMs)
       if (batch === null || batch.records.length === 0) return 0
+      const { partition } = batch
+      const before = underWay.get(partition)
+      // How far that one gets is not known yet: it seeks there, and this batch is read again.
+      if (before !== undefined) {
+        await before
+        return 0
+      }
+      const { promise, resolve } = Promise.withResolvers<void>()
+      underWay.set(partition, promise)
       try {
-        return await commit(batch, process)
-      } catch (error) {
-        // Whatever went wrong, what was not committed is read again from the stored offset.
-        const offsets = await storedOffsets(consumer.assigned())
-        for (const [partition, offset] of offsets) consumer.seek(partition, offset)
-        try {
-          if (error instanceof OffsetMovedError) throw error
-          return await takeFirst(batch, commit, process, options.logger)
-        } catch (last) {
-          if (!(last instanceof OffsetMovedError)) throw last
-          options.logger.warn('batch given up', { reason: last.message })
-          return 0
-        }
+        return await take(batch)
+      } finally {
+        underWay.delete(partition)
+        resolve()
       }
     },
     fireTimers: async () => {
       let fired = 0
-      for (const workspace of await options.workspaces()) fired += await fireTimers(parts, store, workspace)
+      for (const workspace of await options.workspaces())
+        fired += await fireTimers(timerParts, store, workspace)
       return fired
     },
     lag: () => consumer.lag(),
@@ -99,6 +138,7 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
 }
 
 type ApplyBatch = (
+  parts: BatchParts,
   tx: StoreTransaction,
   batch: LogBatch,
 ) => Promise<Pick<BatchResult, 'taken' | 'forwards' | 'notices'>>
@@ -111,19 +151,18 @@ type ApplyBatch = (
 async function takeFirst(
   batch: LogBatch,
   commit: (batch: LogBatch, apply: ApplyBatch) => Promise<number>,
-  process: ApplyBatch,
   logger: Logger,
 ): Promise<number> {
   const first: LogBatch = { ...batch, records: batch.records.slice(0, 1) }
   try {
-    return await commit(first, process)
+    return await commit(first, processBatch)
   } catch (error) {
     // A record is not to blame for a store or a log that is away: it is read again when they are back.
     if (error instanceof OffsetMovedError || error instanceof LogRefusedError || isStoreFault(error))
       throw error
     const record = first.records[0] ?? null
     const detail = error instanceof Error ? error.message : String(error)
-    const taken = await commit(first, async (tx) => {
+    const taken = await commit(first, async (_parts, tx) => {
       if (record === null) return { taken: 1, forwards: [], notices: unreadableNotices(first, 1) }
       const row = setAsideRow(record, detail)
       await insertRejected(tx.workspace(record.workspace), [row])

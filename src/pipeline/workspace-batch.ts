@@ -5,6 +5,7 @@ import type { ContactSlot } from '#contracts/guardrail.ts'
 import type { NewMessage } from '#contracts/message.ts'
 import type { ConsentState, Customer } from '#contracts/profile.ts'
 import type { RowOf, WorkspaceDb, WorkspaceRowOf } from '#platform/store/store.ts'
+import { together } from '#platform/store/together.ts'
 import { campaignSpend } from '../action/campaign-spend.ts'
 import { insertMessages } from '../action/message-rows.ts'
 import { type AssignmentRow, insertAssignments, loadAssignments } from '../campaign/assignment-rows.ts'
@@ -70,15 +71,23 @@ export async function openWorkspaceBatch(
   now: number,
   capCache?: CapCache,
 ): Promise<WorkspaceBatch> {
-  const seen = await seenEventIds(db, needs.eventIds)
-  const customers = await loadCustomers(db, needs.customerIds)
   const engaged = needs.engagedCustomerIds
-  const assignments = engaged.length === 0 ? [] : await loadAssignments(db, engaged)
-  const exposures = engaged.length === 0 ? [] : await loadExposures(db, engaged, needs.earliestOccurredAt)
   const decides = engaged.length > 0 && context.hasLiveCampaigns
+  const [seen, customers, assignments, exposures, consents, spend] = await together(
+    seenEventIds(db, needs.eventIds),
+    loadCustomers(db, needs.customerIds),
+    loadAssignments(db, engaged),
+    loadExposures(db, engaged, needs.earliestOccurredAt),
+    loadConsents(db, decides ? engaged : []),
+    campaignSpend(db, decides ? context.budgetedCampaigns : [], 'decision'),
+  )
   const addresses = decides
     ? engaged.flatMap((id) => Object.values(addressesOf(customers.get(id)?.profile ?? nobody)))
     : []
+  const [contacts, suppressions] = await together(
+    loadContactsEarly(db, context, customers, decides ? engaged : [], now, capCache),
+    loadSuppressions(db, addresses),
+  )
   return {
     db,
     context,
@@ -87,10 +96,10 @@ export async function openWorkspaceBatch(
     changed: new Set(),
     assignments: new Map(assignments.map((row) => [assignmentKey(row.campaignId, row.customerId), row])),
     exposures: Map.groupBy(exposures, (row) => row.customer_id),
-    contacts: decides ? await loadContactsEarly(db, context, customers, engaged, now, capCache) : new Map(),
-    consents: decides ? await loadConsents(db, engaged) : new Map(),
-    suppressions: addresses.length > 0 ? await loadSuppressions(db, addresses) : new Map(),
-    spend: decides ? await campaignSpend(db, context.budgetedCampaigns, 'decision') : new Map(),
+    contacts,
+    consents,
+    suppressions,
+    spend,
     written: {
       events: [],
       engagements: [],
@@ -107,22 +116,24 @@ export async function openWorkspaceBatch(
   }
 }
 
-/** Writes everything the batch did, each table in one statement. */
+/** Writes everything the batch did, each table in one statement, customers first (ADR 17). */
 export async function writeWorkspaceBatch(batch: WorkspaceBatch, now: number): Promise<void> {
   const { db, written } = batch
   const changed = [...batch.changed].map((id) => batch.customers.get(id) as Customer)
-  if (changed.length > 0) await saveCustomers(db, changed, now)
-  const records = [...written.events, ...written.engagements]
-  if (records.length > 0) await insertEvents(db, records)
-  if (written.assignments.length > 0) await insertAssignments(db, written.assignments)
-  if (written.decisions.length > 0) await insertDecisions(db, written.decisions)
-  if (written.messages.length > 0) await insertMessages(db, written.messages, now)
-  if (written.outcomes.length > 0) await insertOutcomes(db, written.outcomes)
-  if (written.exposures.length > 0) await insertExposures(db, written.exposures)
-  if (written.exposureStates.length > 0) await updateExposureStates(db, written.exposureStates)
-  if (written.rewards.length > 0) await insertRewards(db, written.rewards)
-  if (written.rejected.length > 0) await insertRejected(db, written.rejected)
-  if (written.timers.length > 0) await setTimers(db, written.timers)
+  await together(
+    saveCustomers(db, changed, now),
+    insertEvents(db, [...written.events, ...written.engagements]),
+    insertAssignments(db, written.assignments),
+    insertDecisions(db, written.decisions),
+    insertMessages(db, written.messages, now),
+    insertOutcomes(db, written.outcomes),
+    insertExposures(db, written.exposures),
+    updateExposureStates(db, written.exposureStates),
+    insertRejected(db, written.rejected),
+    setTimers(db, written.timers),
+  )
+  // Behind the money that messages move: who waits for one of these locks holds none of those after it.
+  await insertRewards(db, written.rewards)
 }
 
 export function assignmentKey(campaignId: string, customerId: string): string {

@@ -1,6 +1,7 @@
 import type { EventKind } from '#contracts/event.ts'
 import { dayUtcOf } from '#platform/ids/ids.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
+import { together } from '#platform/store/together.ts'
 import type { StoredEvent } from './recount.ts'
 
 /** Those of the ids that were taken in before. */
@@ -19,8 +20,10 @@ export async function seenEventIds(db: WorkspaceDb, eventIds: string[]): Promise
  */
 export async function insertEvents(db: WorkspaceDb, events: StoredEvent[]): Promise<void> {
   const seen = events.map(({ eventId, receivedAt }) => ({ event_id: eventId, received_at: receivedAt }))
-  await db.bulkInsert('event_dedupe', seen, 'fail')
-  await db.bulkInsert('events', events.map(rowOf), 'fail')
+  await together(
+    db.bulkInsert('event_dedupe', seen, 'fail'),
+    db.bulkInsert('events', events.map(rowOf), 'fail'),
+  )
 }
 
 /**

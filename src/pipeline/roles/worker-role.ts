@@ -18,7 +18,7 @@ export async function assembleWorker(parts: EngineParts): Promise<Worker> {
     clock: parts.clock,
     ...(parts.capCache === undefined ? {} : { capCache: parts.capCache }),
     contexts: createWorkspaceContexts(),
-    catalogue: createEventCatalogue(),
+    createCatalogue: createEventCatalogue,
     decision: { guardrails: createGuardrailRunner(await loadGuardrails()) },
     steadyNowMs: () => performance.now(),
     triggerMaxAgeMs: settings.triggerMaxAgeMs,
@@ -32,15 +32,28 @@ export async function assembleWorker(parts: EngineParts): Promise<Worker> {
 const pollMs = 500
 const timersEveryMs = 1000
 
-/** Works until told to stop; the batch under way is finished. */
+/**
+ * While PostgreSQL works at one batch, others are thought through: with two cores shared by all, 1, 2 and 3 at
+ * once took 3.0k, 3.3k and 3.9k events/s. SQLite has one writer, and works in this thread.
+ */
+const stepsAtOnce = { sqlite: 1, postgres: 3 }
+
+/** Works until told to stop; batches under way are finished. */
 export async function runWorker(parts: EngineParts, worker: Worker, role: RoleRun): Promise<void> {
   let timersAt = 0
-  await keepGoing(parts.logger, role, async () => {
-    await worker.step(pollMs)
+  const fireTimers = async (): Promise<void> => {
     const now = parts.wallClock.now()
     if (now < timersAt) return
+    timersAt = now + timersEveryMs
     // A full round of timers asks for the next one at once.
-    if ((await worker.fireTimers()) === 0) timersAt = now + timersEveryMs
-  })
+    if ((await worker.fireTimers()) > 0) timersAt = 0
+  }
+  const lanes = Array.from({ length: stepsAtOnce[parts.store.dialect] }, () =>
+    keepGoing(parts.logger, role, async () => {
+      await worker.step(pollMs)
+      await fireTimers()
+    }),
+  )
+  await Promise.all(lanes)
   await worker.close()
 }

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { Kysely, PostgresDialect, sql } from 'kysely'
+import { type ConnectionProvider, Kysely, PostgresDialect, sql, type Transaction } from 'kysely'
 import { createPostgresBulkInsert, loadColumnTypes } from './bulk-insert-postgres.ts'
 import { explainPostgresFault, urlFault, versionFault } from './explain-postgres-fault.ts'
 import { migratePostgres } from './migrate.ts'
@@ -77,7 +77,9 @@ export async function openPostgres(url: string, now: () => number): Promise<Stor
           .setIsolationLevel('read committed')
           .execute((tx) =>
             transactions.run(({ assertOpen }) =>
-              work(createTransactionScope(partsOf(tx, assertOpen), writePool.isBusy)),
+              withoutTurns(tx, assertOpen, (own) =>
+                work(createTransactionScope(partsOf(own, assertOpen), writePool.isBusy)),
+              ),
             ),
           ),
       )
@@ -96,6 +98,37 @@ export async function openPostgres(url: string, now: () => number): Promise<Stor
     },
   }
 }
+
+/**
+ * The transaction's statements as they are given, where Kysely would send each when the one before is answered.
+ * What comes after the end is refused here, just before it would be sent.
+ */
+function withoutTurns<T>(
+  tx: Transaction<StoreSchema>,
+  assertOpen: () => void,
+  work: (db: Kysely<StoreSchema>) => Promise<T>,
+): Promise<T> {
+  const executor = tx.getExecutor()
+  return executor.provideConnection((connection) => {
+    const provider: ConnectionProvider = {
+      async provideConnection(consume) {
+        assertOpen()
+        return consume(connection)
+      },
+    }
+    return work(
+      new Kysely<StoreSchema>({
+        config: { dialect: unused },
+        dialect: unused,
+        driver: unused.createDriver(),
+        executor: executor.withConnectionProvider(provider),
+      }),
+    )
+  })
+}
+
+/** A Kysely made of an executor asks for these and does not use them. */
+const unused = new PostgresDialect({ pool: async () => Promise.reject(new Error('this has no pool')) })
 
 async function againAfterLostRaces<T>(run: () => Promise<T>): Promise<T> {
   for (let runs = 1; ; runs++) {

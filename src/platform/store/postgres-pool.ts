@@ -1,5 +1,5 @@
 import type { PostgresPool, PostgresPoolClient } from 'kysely'
-import { Pool, type PoolClient, type PoolConfig, type Submittable, types } from 'pg'
+import { type Connection, Pool, type PoolClient, type PoolConfig, Query, types } from 'pg'
 import { createStatementNames, type StatementNames } from './statement-names.ts'
 import { isStalePlan } from './store-faults.ts'
 
@@ -65,6 +65,8 @@ function configOf({ url, connectionsMax, statementMaxMs, settings = [] }: Postgr
   return {
     connectionString: location.href,
     max: connectionsMax,
+    // Statements given at once (`together.ts`) are sent at once.
+    pipeline: true,
     connectionTimeoutMillis: connectMaxMs,
     idleTimeoutMillis: idleConnectionMs,
     keepAlive: true,
@@ -116,31 +118,24 @@ interface CopyConnection {
   endCopyFrom(): void
 }
 
-/** `copy … from stdin` with all its data at once: a query of pg's that knows how to hand the data over. */
+/**
+ * `copy … from stdin` with all its data at once, behind the statement: the server drops data that comes after
+ * a statement which it refused.
+ */
 async function copyIn(client: PoolClient, text: string, data: string) {
   return new Promise<{ command: string; rowCount: number; rows: never[] }>((resolve, reject) => {
-    let rowCount = 0
-    const copy = {
-      /** pg puts its timer's end here. */
-      callback: (_error?: unknown) => {},
-      submit: (connection: CopyConnection) => connection.query(text),
-      handleCopyInResponse(connection: CopyConnection) {
-        connection.sendCopyFromChunk(Buffer.from(data))
-        connection.endCopyFrom()
-      },
-      handleCommandComplete(message: { text: string }) {
-        rowCount = Number(message.text.split(' ')[1])
-      },
-      handleReadyForQuery() {
-        copy.callback()
-        resolve({ command: 'INSERT', rowCount, rows: [] })
-      },
-      handleError(error: unknown) {
-        copy.callback(error)
-        reject(error)
-      },
+    const copy = new Query(text, undefined, (error, result) => {
+      if (error) reject(error)
+      else resolve({ command: 'INSERT', rowCount: Number(result.rowCount), rows: [] })
+    })
+    const submit = (connection: CopyConnection): void => {
+      connection.query(text)
+      connection.sendCopyFromChunk(Buffer.from(data))
+      connection.endCopyFrom()
     }
-    client.query(copy as unknown as Submittable)
+    // pg's own would refuse the data that is on its way.
+    Object.assign(copy, { submit, handleCopyInResponse() {} })
+    client.query(copy as unknown as { submit(connection: Connection): void })
   })
 }
 
