@@ -1,25 +1,14 @@
 import type { CampaignSpec, ChannelName, GuardrailSettings, TreatmentSpec } from '#contracts/campaign.ts'
-import {
-  type Candidate,
-  type DecisionCampaign,
-  type DecisionInput,
-  headKey,
-  type PolicySnapshot,
-} from '#contracts/decision.ts'
-import {
-  allow,
-  type CampaignFacts,
-  type ContactSlot,
-  type CustomerFacts,
-  type GuardrailOutcome,
-} from '#contracts/guardrail.ts'
+import { type DecisionInput, headKey, type PolicySnapshot } from '#contracts/decision.ts'
+import type { CampaignFacts, ContactSlot, CustomerFacts } from '#contracts/guardrail.ts'
 import type { JsonObject } from '#contracts/json.ts'
 import type { WorkspaceSettings } from '#contracts/workspace.ts'
 import { decide } from '#decision/decide.ts'
 import { featureDimensions, featureSchemaV1, featureVector } from '#decision/features.ts'
 import { decodeDecision } from '#decision/record.ts'
-import { type CandidateToJudge, createGuardrailRunner } from '#guardrails/run/evaluate.ts'
+import { createGuardrailRunner } from '#guardrails/run/evaluate.ts'
 import { loadGuardrails } from '#guardrails/run/load-guardrails.ts'
+import { candidatesOf } from '#pipeline/candidates.ts'
 import { stableId } from '#platform/ids/ids.ts'
 import { createSeededRandom } from '#platform/random/seeded-random.ts'
 
@@ -43,8 +32,6 @@ const zones = ['Europe/Berlin', 'America/New_York', 'Asia/Kolkata', 'UTC']
 const traits = Array.from({ length: 12 }, (_, index) => `trait${index}`)
 const decisionIds = Array.from({ length: 4_096 }, (_, index) => stableId('bench', String(index)))
 const bareHeads = Array.from({ length: 20 }, () => gaussians(featureDimensions))
-const unjudged: GuardrailOutcome = { verdict: allow, by: '', objections: [] }
-const complete: string[] = []
 const settings: GuardrailSettings = {
   frequencyCaps: [
     { sendsMax: 6, window: { hours: 168 } },
@@ -146,34 +133,14 @@ function runDecisions(scene: Scene, round: number): number {
 /** What the pipeline does for each trigger: facts, verdicts, input. */
 function inputOf(scene: Scene, { facts, features }: BenchCustomer, decisionId: string): DecisionInput {
   const { specs, snapshot } = scene
-  const campaigns: DecisionCampaign[] = []
-  const candidates: (Candidate & CandidateToJudge)[] = []
-  for (let campaignIndex = 0; campaignIndex < specs.length; campaignIndex += 1) {
-    const spec = specs[campaignIndex]!
-    const { campaignId, treatments } = spec
-    const campaign = campaignFacts(spec)
-    campaigns.push({ campaignId, version: 1, spec, heldOut: false, arm: '' })
-    for (let treatmentIndex = 0; treatmentIndex < treatments.length; treatmentIndex += 1) {
-      const treatment = treatments[treatmentIndex]!
-      const { channel } = treatment
-      const address = channel === 'email' ? 'ada@example.com' : '+4915112345678'
-      candidates.push({
-        campaignIndex,
-        treatmentIndex,
-        channel,
-        fatigue: 0,
-        guardrails: unjudged,
-        missingVariables: complete,
-        campaign,
-        treatment,
-        address,
-      })
-    }
-  }
   const stage = 'decision' as const
-  const base = { stage, now, workspace, settings, customer: facts, transactional: false, messageId: '' }
-  const outcomes = runner.evaluateMany(base, candidates)
-  for (let i = 0; i < candidates.length; i += 1) candidates[i]!.guardrails = outcomes[i]!
+  const candidates = candidatesOf({
+    guardrails: runner,
+    facts: { stage, now, workspace, settings, customer: facts, transactional: false, messageId: '' },
+    campaigns: specs.map(campaignFacts),
+    addressOf: (channel) => (channel === 'email' ? 'ada@example.com' : '+4915112345678'),
+    missingOf: () => null,
+  })
   return {
     workspace: 'bench',
     decisionId,
@@ -183,7 +150,9 @@ function inputOf(scene: Scene, { facts, features }: BenchCustomer, decisionId: s
     featureSchema: featureSchemaV1,
     features,
     snapshot,
-    campaigns,
+    campaigns: specs.map(({ campaignId }, index) => {
+      return { campaignId, version: 1, spec: specs[index]!, heldOut: false, arm: '' }
+    }),
     candidates,
   }
 }

@@ -65,7 +65,7 @@ export interface DecisionInput {
   features: Float64Array
   snapshot: PolicySnapshot
   campaigns: DecisionCampaign[]
-  candidates: Candidate[]
+  candidates: readonly Candidate[]
 }
 
 export type DecisionChoice =

@@ -12,8 +12,6 @@ export interface ByteWriter {
   /** Little-endian, all 64 bits kept. */
   f64(value: number): void
   f64s(values: Float64Array, count: number): void
-  /** Every `stride`-th of the values, `count` of them, from `first` on. */
-  f64Column(values: Float64Array, first: number, stride: number, count: number): void
   /** A bit for each, set for those whose indices are in `present`; then those. */
   sparse(values: Float64Array, present: Int32Array, presentCount: number): void
   bytes(values: Uint8Array): void
@@ -92,14 +90,15 @@ export function createByteWriter(): ByteWriter {
   }
   const f64s = (values: Float64Array, count: number): void => {
     need(count * 8)
-    if (isLittleEndian && count > 16) {
+    if (isLittleEndian && count > 32) {
       bytes.set(new Uint8Array(values.buffer, values.byteOffset, count * 8), at)
-    } else {
-      const out = view
-      const start = at
-      for (let i = 0; i < count; i += 1) out.setFloat64(start + i * 8, values[i]!, true)
+      at += count * 8
+      return
     }
-    at += count * 8
+    const out = view
+    const end = at + count * 8
+    for (let to = at, i = 0; to < end; to += 8, i += 1) out.setFloat64(to, values[i]!, true)
+    at = end
   }
   return {
     start() {
@@ -119,14 +118,6 @@ export function createByteWriter(): ByteWriter {
       at += 8
     },
     f64s,
-    f64Column(values, first, stride, count) {
-      need(count * 8)
-      const out = view
-      const end = at + count * 8
-      for (let to = at, from = first; to < end; to += 8, from += stride)
-        out.setFloat64(to, values[from]!, true)
-      at = end
-    },
     bytes(values) {
       need(values.length)
       bytes.set(values, at)

@@ -8,7 +8,6 @@ import { inverseGapInto } from './inverse-gap.ts'
 import { responseProbabilities } from './response-probabilities.ts'
 import {
   costFactor,
-  factorsPerPlace,
   fatigueFactor,
   leverFactor,
   probabilityFactor,
@@ -24,10 +23,8 @@ const floorShare = 0.02
 
 /** All usable candidates of inverse-gap campaigns and "nothing", which is worth 0 and stands last. */
 export function chooseByScore(input: DecisionInput, random: Random, space: WorkingSpace): DecisionChoice {
-  takeUsable(input, space)
-  respond(input, space)
-  score(input, space)
-  const { drawn, drawnCount, probabilities, factors } = space
+  scoreUsable(input, space)
+  const { drawn, drawnCount, probabilities } = space
   if (drawnCount === 0) {
     const heldOut = input.candidates.some((candidate) => isHeldOut(input, candidate))
     return { kind: heldOut ? 'held-out' : 'none-eligible' }
@@ -35,62 +32,116 @@ export function chooseByScore(input: DecisionInput, random: Random, space: Worki
   const count = drawnCount + 1
   space.scores[drawnCount] = 0
   inverseGapInto(probabilities, space.scores, count, space.gamma, floorShare)
-  for (let place = 0; place < drawnCount; place += 1) {
-    factors[place * factorsPerPlace + probabilityFactor] = probabilities[place]!
-  }
+  const logged = space.factors[probabilityFactor]!
+  for (let place = 0; place < drawnCount; place += 1) logged[place] = probabilities[place]!
   space.nothingProbability = probabilities[drawnCount]!
   const place = draw(probabilities, count, random.next())
   if (place === drawnCount) return { kind: 'nothing', propensity: space.nothingProbability }
   return chooseVariant(input, drawn[place]!, probabilities[place]!, random, space)
 }
 
+/** Candidates of one campaign stand together: campaign by campaign into the draw, each with its score. */
+function scoreUsable(input: DecisionInput, space: WorkingSpace): void {
+  const { candidates } = input
+  let index = 0
+  while (index < candidates.length) {
+    const { campaignIndex } = candidates[index]!
+    const start = space.drawnCount
+    index = takeUsable(input, index, campaignIndex, space)
+    if (space.drawnCount > start) score(input, campaignIndex, start, space)
+  }
+}
+
 /**
- * Into the draw, in order: the usable ones (`isUsable`) of inverse-gap campaigns. Candidates of one campaign
- * stand together and share their outcomes, so most of what is asked has just been answered.
+ * The usable ones (`isUsable`) of the campaign, from `index` on; says where the next campaign's begin.
+ * Candidates share their outcomes, so what is asked has mostly just been answered.
  */
-function takeUsable({ candidates, campaigns }: DecisionInput, space: WorkingSpace): void {
-  const { drawn } = space
-  let place = 0
-  let lastCampaign = -1
-  let isOpen = false
+function takeUsable(
+  { candidates, campaigns }: DecisionInput,
+  start: number,
+  campaignIndex: number,
+  space: WorkingSpace,
+): number {
+  const { heldOut, spec } = campaigns[campaignIndex]!
+  const isOpen = !heldOut && spec.policy.kind === 'inverse-gap'
+  const { drawn, treatments } = space
+  const fatigues = space.factors[fatigueFactor]!
   let lastOutcome: GuardrailOutcome | null = null
   let isAllowed = false
-  for (let index = 0; index < candidates.length; index += 1) {
-    const { campaignIndex, guardrails, missingVariables } = candidates[index]!
-    if (campaignIndex !== lastCampaign) {
-      lastCampaign = campaignIndex
-      const { heldOut, spec } = campaigns[campaignIndex]!
-      isOpen = !heldOut && spec.policy.kind === 'inverse-gap'
-    }
+  let place = space.drawnCount
+  let index = start
+  for (; index < candidates.length; index += 1) {
+    const candidate = candidates[index]!
+    if (candidate.campaignIndex !== campaignIndex) break
+    const { guardrails } = candidate
     if (guardrails !== lastOutcome) {
       lastOutcome = guardrails
       isAllowed = guardrails.verdict.kind !== 'suppress'
     }
-    if (!isOpen || !isAllowed || missingVariables.length > 0) continue
+    if (!isOpen || !isAllowed || candidate.missingVariables.length > 0) continue
     drawn[place] = index
+    treatments[place] = candidate.treatmentIndex
+    fatigues[place] = candidate.fatigue
     place += 1
   }
   space.drawnCount = place
+  return index
 }
 
-/** Works out the response probabilities of every campaign that has somebody in the draw. */
-function respond(input: DecisionInput, space: WorkingSpace): void {
-  const { features, snapshot, campaigns, candidates } = input
-  const { drawn, drawnCount, responsesAt } = space
-  for (let place = 0; place < drawnCount; place += 1) {
-    const { campaignIndex } = candidates[drawn[place]!]!
-    if (responsesAt[campaignIndex]! >= 0) continue
-    const { spec } = campaigns[campaignIndex]!
-    // Mostly the campaigns of the decision before.
-    let heads = space.heads[campaignIndex]
-    if (heads?.spec !== spec || heads.snapshot !== snapshot || heads.dimensions !== features.length) {
-      heads = campaignHeads(snapshot, spec, features.length)
-      space.heads[campaignIndex] = heads
-    }
-    const from = reserveResponses(space, heads)
-    responsesAt[campaignIndex] = from
-    responseProbabilities(heads, features, space.present, space.presentCount, space.responses, from)
+/**
+ * `max(0, P − fatigue − P₀) × value × lever − cost`, in micros, of those from `start` on. One loop over typed
+ * arrays without a call: a double that a function returns without being inlined is a heap allocation, and
+ * this runs for every candidate.
+ */
+function score(input: DecisionInput, campaignIndex: number, start: number, space: WorkingSpace): void {
+  const from = respond(input, campaignIndex, space)
+  const { boundMicros } = input.snapshot
+  const { responses, factors, scores, treatments, drawnCount } = space
+  const { values, levers, costs } = space.heads[campaignIndex]!
+  const p0 = responses[from + nothingPlace]!
+  const responseColumn = factors[responseFactor]!
+  const unpromptedColumn = factors[unpromptedFactor]!
+  const fatigueColumn = factors[fatigueFactor]!
+  const valueColumn = factors[valueFactor]!
+  const leverColumn = factors[leverFactor]!
+  const costColumn = factors[costFactor]!
+  const scoreColumn = factors[scoreFactor]!
+  for (let place = start; place < drawnCount; place += 1) {
+    const treatmentIndex = treatments[place]!
+    const p = responses[from + treatmentPlace(treatmentIndex)]!
+    const valueMicros = values[treatmentIndex]!
+    const lever = levers[treatmentIndex]!
+    const costMicros = costs[treatmentIndex]!
+    const scoreMicros = Math.max(0, p - fatigueColumn[place]! - p0) * valueMicros * lever - costMicros
+    responseColumn[place] = p
+    unpromptedColumn[place] = p0
+    valueColumn[place] = valueMicros
+    leverColumn[place] = lever
+    costColumn[place] = costMicros
+    scoreColumn[place] = scoreMicros
+    scores[place] = scoreMicros / boundMicros
   }
+}
+
+/** Works out the response probabilities of a campaign, once a decision; says where they begin. */
+function respond(
+  { features, snapshot, campaigns }: DecisionInput,
+  index: number,
+  space: WorkingSpace,
+): number {
+  const known = space.responsesAt[index]!
+  if (known >= 0) return known
+  const { spec } = campaigns[index]!
+  // Mostly the campaigns of the decision before.
+  let heads = space.heads[index]
+  if (heads?.spec !== spec || heads.snapshot !== snapshot || heads.dimensions !== features.length) {
+    heads = campaignHeads(snapshot, spec, features.length)
+    space.heads[index] = heads
+  }
+  const from = reserveResponses(space, heads)
+  space.responsesAt[index] = from
+  responseProbabilities(heads, features, space.present, space.presentCount, space.responses, from)
+  return from
 }
 
 /** Where they begin. */
@@ -103,32 +154,4 @@ function reserveResponses(space: WorkingSpace, { count }: CampaignHeads): number
     space.responses = grown
   }
   return from
-}
-
-/**
- * `max(0, P − fatigue − P₀) × value × lever − cost`, in micros. One loop over typed arrays: a double that a
- * function returns without being inlined is a heap allocation, and this runs for every candidate.
- */
-function score({ candidates, snapshot: { boundMicros } }: DecisionInput, space: WorkingSpace): void {
-  const { factors, scores, drawn, drawnCount, responses, responsesAt } = space
-  for (let place = 0; place < drawnCount; place += 1) {
-    const { campaignIndex, treatmentIndex, fatigue } = candidates[drawn[place]!]!
-    const { values, levers, costs } = space.heads[campaignIndex]!
-    const from = responsesAt[campaignIndex]!
-    const p = responses[from + treatmentPlace(treatmentIndex)]!
-    const p0 = responses[from + nothingPlace]!
-    const valueMicros = values[treatmentIndex]!
-    const lever = levers[treatmentIndex]!
-    const costMicros = costs[treatmentIndex]!
-    const scoreMicros = Math.max(0, p - fatigue - p0) * valueMicros * lever - costMicros
-    const at = place * factorsPerPlace
-    factors[at + responseFactor] = p
-    factors[at + unpromptedFactor] = p0
-    factors[at + fatigueFactor] = fatigue
-    factors[at + valueFactor] = valueMicros
-    factors[at + leverFactor] = lever
-    factors[at + costFactor] = costMicros
-    factors[at + scoreFactor] = scoreMicros
-    scores[place] = scoreMicros / boundMicros
-  }
 }

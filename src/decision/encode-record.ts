@@ -17,7 +17,7 @@ import {
   recordFormatVersion,
   triggerKinds,
 } from './record-format.ts'
-import { factorsPerPlace, type WorkingSpace } from './working-space.ts'
+import { factorsPerCandidate, type WorkingSpace } from './working-space.ts'
 
 const writer = createByteWriter()
 const outcomes = createOutcomeEncoder(writer)
@@ -99,20 +99,21 @@ function encodeCandidates(input: DecisionInput, space: WorkingSpace): void {
 
 /** Factor by factor: one that is the same for all scored candidates (mostly P₀, fatigue, lever) stands once. */
 function encodeFactors({ factors, drawnCount }: WorkingSpace): void {
-  const end = drawnCount * factorsPerPlace
   let sameForAll = 0
-  for (let factor = 0; factor < factorsPerPlace; factor += 1) {
-    const first = factors[factor]!
-    let at = factor + factorsPerPlace
-    // Not ===, which takes −0 for +0.
-    while (at < end && Object.is(factors[at], first)) at += factorsPerPlace
-    if (at >= end) sameForAll |= 1 << factor
+  for (let factor = 0; factor < factorsPerCandidate; factor += 1) {
+    if (isSameForAll(factors[factor]!, drawnCount)) sameForAll |= 1 << factor
   }
   writer.u8(sameForAll)
-  for (let factor = 0; factor < factorsPerPlace; factor += 1) {
-    const count = (sameForAll >> factor) & 1 ? 1 : drawnCount
-    writer.f64Column(factors, factor, factorsPerPlace, count)
+  for (let factor = 0; factor < factorsPerCandidate; factor += 1) {
+    writer.f64s(factors[factor]!, (sameForAll >> factor) & 1 ? 1 : drawnCount)
   }
+}
+
+function isSameForAll(column: Float64Array, count: number): boolean {
+  const first = column[0]!
+  // Not ===, which takes −0 for +0.
+  for (let place = 1; place < count; place += 1) if (!Object.is(column[place], first)) return false
+  return true
 }
 
 /** Of the run that begins at `start`; a candidate that an experiment judged or that lacks variables stands alone. */

@@ -6,8 +6,8 @@ export const experimentGuardrail = 'experiment'
 export const otherCampaignRunsExperiment = 1
 export const armNotRunning = 2
 
-/** Doubles that a drawn candidate has, in the order of the record. */
-export const factorsPerPlace = 8
+/** Doubles that a drawn candidate has: columns of `WorkingSpace.factors`, in the order of the record. */
+export const factorsPerCandidate = 8
 export const responseFactor = 0
 export const unpromptedFactor = 1
 export const fatigueFactor = 2
@@ -27,9 +27,11 @@ export interface WorkingSpace {
   seedLow: number
   /** By place in the draw: the candidate's index; places are in the order of the candidates. */
   drawn: Int32Array
+  /** By place: its treatment's index in the campaign. */
+  treatments: Int32Array
   drawnCount: number
-  /** By place: `factorsPerPlace` doubles. */
-  factors: Float64Array
+  /** By factor: a column, by place. */
+  factors: Float64Array[]
   /** By place, "nothing" last: scores in units of the bound, and probabilities. */
   scores: Float64Array
   probabilities: Float64Array
@@ -99,7 +101,8 @@ export function findPresent(space: WorkingSpace, features: Float64Array): void {
 function candidateArrays(candidates: number) {
   return {
     drawn: new Int32Array(candidates),
-    factors: new Float64Array(candidates * factorsPerPlace),
+    treatments: new Int32Array(candidates),
+    factors: Array.from({ length: factorsPerCandidate }, () => new Float64Array(candidates)),
     scores: new Float64Array(candidates + 1),
     probabilities: new Float64Array(candidates + 1),
     experimentReason: new Uint8Array(candidates),

@@ -79,8 +79,19 @@ function holds(
 /** Slots taken at this instant or later are in the window. */
 export function capWindowStart({ window }: FrequencyCap, now: InstantMs, zone: string): InstantMs {
   if ('hours' in window) return now - windowMsOf(window.hours) + 1
+  if (lastDays.window === window && lastDays.now === now && lastDays.zone === zone) return lastDays.since
   const { dayNumber } = localMoment(now, zone)
-  return startOfDay(dayNumber - window.localDays + 1, zone)
+  const since = startOfDay(dayNumber - window.localDays + 1, zone)
+  lastDays = { window, now, zone, since }
+  return since
+}
+
+/** The calendar's last answer: a decision asks once for each channel. */
+let lastDays: { window: FrequencyCap['window'] | null; now: InstantMs; zone: string; since: InstantMs } = {
+  window: null,
+  now: 0,
+  zone: '',
+  since: 0,
 }
 
 /** When so many slots have left the window that one more send fits: the newest of those that must go. */

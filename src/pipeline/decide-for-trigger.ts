@@ -1,21 +1,18 @@
+import type { Offer } from '#contracts/campaign.ts'
 import type { Candidate, DecisionCampaign, DecisionInput, DecisionTrigger } from '#contracts/decision.ts'
-import {
-  allow,
-  type CustomerFacts,
-  type GuardrailFacts,
-  type GuardrailOutcome,
-} from '#contracts/guardrail.ts'
+import type { CampaignFacts, CustomerFacts } from '#contracts/guardrail.ts'
 import type { JsonObject } from '#contracts/json.ts'
 import type { Customer } from '#contracts/profile.ts'
 import { dayUtcOf, decisionIdOf } from '#platform/ids/ids.ts'
 import { assign } from '../campaign/assignment.ts'
 import type { AssignmentRow } from '../campaign/assignment-rows.ts'
-import { templateContext } from '../creative/context.ts'
+import { type TemplateContext, templateContext } from '../creative/context.ts'
 import { missingVariables } from '../creative/render.ts'
 import { decide } from '../decision/decide.ts'
 import { decisionRowOf } from '../decision/decision-rows.ts'
 import { featureVector } from '../decision/features.ts'
 import type { GuardrailRunner } from '../guardrails/run/evaluate.ts'
+import { candidatesOf } from './candidates.ts'
 import { addressesOf, addressFor, customerFactsOf, globalHoldoutId } from './customer-facts.ts'
 import { followDecision } from './follow-decision.ts'
 import { assignmentKey, type WorkspaceBatch } from './workspace-batch.ts'
@@ -46,10 +43,6 @@ const populationGuardrails = new Set([
   'budget',
 ])
 
-/** Of every candidate that lacks nothing. */
-const complete: string[] = []
-const unjudged: GuardrailOutcome = { verdict: allow, by: '', objections: [] }
-
 /** Candidates → guardrails → decision → message, for one trigger. Everything it changes is in `rows`. */
 export function decideForTrigger(
   parts: DecisionParts,
@@ -60,17 +53,30 @@ export function decideForTrigger(
   const { workspace } = rows.context.settings
   const decisionId = decisionIdOf(workspace, customer.customerId, trigger, dayUtcOf(triggered.receivedAt))
   const facts = customerFacts(rows, customer)
-  const campaigns: DecisionCampaign[] = []
-  const candidates: Candidate[] = []
-  for (const running of triggered.campaigns) {
-    if (!running.audience({ profile: customer.profile, now, event: triggered.event })) continue
-    const campaign = joinCampaign(rows, running, facts)
-    const added = candidatesOf(parts, rows, triggered, running, campaign, facts, campaigns.length)
-    campaigns.push(campaign)
-    candidates.push(...added)
-    if (added.some(inPopulation)) enrol(rows, campaign, facts, decisionId, now)
+  const running = triggered.campaigns.filter(({ audience }) =>
+    audience({ profile: customer.profile, now, event: triggered.event }),
+  )
+  if (running.length === 0) return
+  const campaigns = running.map((campaign) => joinCampaign(rows, campaign, facts))
+  const candidates = candidatesOf({
+    guardrails: parts.guardrails,
+    facts: {
+      stage: 'decision',
+      now,
+      workspace: rows.context.settings,
+      settings: rows.context.guardrails,
+      customer: facts,
+      transactional: false,
+      messageId: '',
+    },
+    campaigns: campaigns.map((campaign, index) => campaignFacts(rows, campaign, running[index]!)),
+    addressOf: (channel) => addressFor(channel, customer.profile),
+    missingOf: (index) => missingOf(running[index]!, triggered),
+  })
+  for (const [index, campaign] of campaigns.entries()) {
+    if (candidates.some((candidate) => candidate.campaignIndex === index && inPopulation(candidate)))
+      enrol(rows, campaign, facts, decisionId, now)
   }
-  if (campaigns.length === 0) return
 
   const { snapshot } = rows.context
   const input: DecisionInput = {
@@ -123,70 +129,42 @@ function joinCampaign(
   }
 }
 
-function candidatesOf(
-  parts: DecisionParts,
+function campaignFacts(
   rows: WorkspaceBatch,
-  triggered: TriggeredDecision,
+  { campaignId, version, spec, heldOut }: DecisionCampaign,
   running: RunningCampaign,
-  campaign: DecisionCampaign,
-  customer: CustomerFacts,
-  campaignIndex: number,
-): Candidate[] {
-  const { spec } = campaign
-  const { settings, guardrails: guardrailSettings } = rows.context
-  const campaignFacts: GuardrailFacts['campaign'] = {
-    campaignId: campaign.campaignId,
-    version: campaign.version,
-    state: running.version.state,
-    spec,
-    heldOut: campaign.heldOut,
-    spentMicros: rows.spend.get(campaign.campaignId) ?? 0,
-    goalMet: false,
-  }
-  // One object for the guardrails and for the decision: 20 a decision are made.
-  const candidates = spec.treatments.map((treatment, treatmentIndex) => ({
-    campaignIndex,
-    treatmentIndex,
-    channel: treatment.channel,
-    fatigue: 0,
-    guardrails: unjudged,
-    missingVariables: missingOf(running, treatmentIndex, triggered),
-    campaign: campaignFacts,
-    treatment,
-    address: addressFor(treatment.channel, triggered.customer.profile),
-  }))
-  const outcomes = parts.guardrails.evaluateMany(
-    {
-      stage: 'decision',
-      now: triggered.now,
-      workspace: settings,
-      settings: guardrailSettings,
-      customer,
-      transactional: false,
-      messageId: '',
-    },
-    candidates,
-  )
-  for (const [index, candidate] of candidates.entries())
-    candidate.guardrails = outcomes[index] as GuardrailOutcome
-  return candidates
+): CampaignFacts {
+  const { state } = running.version
+  const spentMicros = rows.spend.get(campaignId) ?? 0
+  return { campaignId, version, state, spec, heldOut, spentMicros, goalMet: false }
 }
 
-function missingOf(running: RunningCampaign, treatmentIndex: number, triggered: TriggeredDecision): string[] {
-  const treatment = running.version.spec.treatments[treatmentIndex]
-  if (treatment === undefined) return complete
-  const context = templateContext({
-    customerId: triggered.customer.customerId,
-    traits: triggered.customer.profile.traits,
-    trigger: { event: { ...triggered.event } },
-    offer: treatment.offer,
-    // Any address will do: the real one is made with the message.
-    unsubscribeUrl: 'https://unsubscribe.invalid/',
-  })
-  const missing = (running.templates[treatmentIndex] ?? []).flatMap((template) =>
-    missingVariables(template, context),
-  )
-  return missing.length === 0 ? complete : [...new Set(missing)]
+/** By treatment; null where nothing is missing. Treatments of one offer share a template context. */
+function missingOf({ version, templates }: RunningCampaign, triggered: TriggeredDecision): string[][] | null {
+  const { customerId, profile } = triggered.customer
+  let offer: Offer | null = null
+  let context: TemplateContext | null = null
+  let missing: string[][] | null = null
+  for (const [index, treatment] of version.spec.treatments.entries()) {
+    if (context === null || treatment.offer !== offer) {
+      offer = treatment.offer
+      context = templateContext({
+        customerId,
+        traits: profile.traits,
+        trigger: { event: { ...triggered.event } },
+        offer,
+        // Any address will do: the real one is made with the message.
+        unsubscribeUrl: 'https://unsubscribe.invalid/',
+      })
+    }
+    for (const template of templates[index] ?? []) {
+      for (const name of missingVariables(template, context)) {
+        missing ??= version.spec.treatments.map(() => [])
+        if (!missing[index]!.includes(name)) missing[index]!.push(name)
+      }
+    }
+  }
+  return missing
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { CampaignSpec, ChannelName, TreatmentSpec } from '#contracts/campaign.ts'
 import {
   allow,
   type Guardrail,
@@ -15,24 +16,22 @@ export interface SharedGuardrail extends Guardrail {
   sharedBy: 'campaign-and-channel'
 }
 
-/** Flat, so that a decision's own candidates can be handed over: 20 of them a decision are made. */
-export interface CandidateToJudge {
-  campaign: GuardrailFacts['campaign']
-  /** Its place in the campaign's spec; −1 for what is not of it. */
-  treatmentIndex: number
-  treatment: Pick<GuardrailFacts['candidate'], 'channel' | 'costMicros' | 'offer'>
-  address: string | null
-}
+/** Where a channel reaches the customer; null where it does not. */
+type AddressOf = (channel: ChannelName) => string | null
 
 export interface GuardrailRunner {
   /** In code-point order, as outcomes list them. */
   names: string[]
   evaluate(facts: GuardrailFacts): GuardrailOutcome
-  /** One outcome per candidate, in their order; equals `evaluate` on each, and costs less. */
-  evaluateMany(
+  /**
+   * By campaign: one outcome for each treatment of its spec, in their order; null where nobody objects to
+   * any of them, as mostly. Equals `evaluate` on each, and costs less.
+   */
+  evaluateTreatments(
     facts: Omit<GuardrailFacts, 'campaign' | 'candidate'>,
-    candidates: readonly CandidateToJudge[],
-  ): GuardrailOutcome[]
+    campaigns: readonly GuardrailFacts['campaign'][],
+    addressOf: AddressOf,
+  ): (readonly GuardrailOutcome[] | null)[]
 }
 
 /**
@@ -48,29 +47,16 @@ export function createGuardrailRunner(guardrails: readonly Guardrail[]): Guardra
   return {
     names,
     evaluate: (facts) => outcomeOf(objectionsOf(all, facts)),
-    evaluateMany(base, candidates) {
-      const outcomes = new Array<GuardrailOutcome>(candidates.length)
+    evaluateTreatments(base, campaigns, addressOf) {
+      const outcomes: (GuardrailOutcome[] | null)[] = []
       const channels: ChannelVerdict[] = []
-      const campaigns: CampaignVerdict[] = []
-      let common: CampaignVerdict | undefined
       // One object that every candidate borrows: guardrails do not keep what they are shown.
       let facts: GuardrailFacts | null = null
-      for (let i = 0; i < candidates.length; i++) {
-        const { campaign, treatmentIndex, treatment, address } = candidates[i] as CandidateToJudge
-        facts ??= factsOf(base, campaign, address, treatment)
+      for (let i = 0; i < campaigns.length; i++) {
+        const campaign = campaigns[i] as GuardrailFacts['campaign']
+        facts ??= factsOf(base, campaign)
         facts.campaign = campaign
-        const { candidate } = facts
-        candidate.channel = treatment.channel
-        candidate.costMicros = treatment.costMicros
-        candidate.address = address
-        candidate.offer = treatment.offer
-        // Candidates of one campaign stand together.
-        if (common?.campaign !== campaign) common = findCampaign(campaigns, sharing, facts)
-        const shared = find(common.channels, candidate) ?? judgeShared(sharing, common, channels, facts)
-        const isOwn = campaign.spec.treatments[treatmentIndex] === treatment
-        const objections = objectionsOf(isOwn ? common.toAsk : sharing.byCandidate, facts)
-        outcomes[i] =
-          objections === none ? shared.outcome : outcomeOf(merge(shared.outcome.objections, objections))
+        outcomes.push(judgeCampaign(sharing, facts, addressOf, channels))
       }
       return outcomes
     },
@@ -80,19 +66,8 @@ export function createGuardrailRunner(guardrails: readonly Guardrail[]): Guardra
 type Objection = GuardrailOutcome['objections'][number]
 
 interface ChannelVerdict {
-  channel: GuardrailFacts['candidate']['channel']
-  address: string | null
+  channel: ChannelName
   outcome: GuardrailOutcome
-}
-
-interface CampaignVerdict {
-  campaign: CandidateToJudge['campaign']
-  /** To the campaign, in whatever channel. */
-  objections: Objection[]
-  hasOwnRules: boolean
-  /** Those that do not clear the campaign's treatments all at once. */
-  toAsk: readonly Guardrail[]
-  channels: ChannelVerdict[]
 }
 
 const none: Objection[] = []
@@ -100,16 +75,69 @@ Object.freeze(none)
 /** The one outcome of everything that is allowed: the common case makes no garbage. */
 const allowed: GuardrailOutcome = Object.freeze({ verdict: allow, by: '', objections: none })
 
-/** Field by field: all facts have one hidden class. */
+/** Field by field: all facts have one hidden class. The candidate is filled in for each. */
 function factsOf(
   base: Omit<GuardrailFacts, 'campaign' | 'candidate'>,
   campaign: GuardrailFacts['campaign'],
-  address: string | null,
-  { channel, costMicros, offer }: CandidateToJudge['treatment'],
 ): GuardrailFacts {
-  const candidate = { channel, costMicros, address, offer }
+  const { channel, costMicros, offer } = firstTreatment(campaign.spec)
+  const candidate = { channel, costMicros, address: null, offer }
   const { stage, now, workspace, settings, customer, transactional, messageId } = base
   return { stage, now, workspace, settings, customer, campaign, candidate, transactional, messageId }
+}
+
+function firstTreatment({ campaignId, treatments }: CampaignSpec): TreatmentSpec {
+  const first = treatments[0]
+  if (first === undefined) throw new TypeError(`campaign ${campaignId} has no treatment`)
+  return first
+}
+
+function judgeCampaign(
+  sharing: Sharing,
+  facts: GuardrailFacts,
+  addressOf: AddressOf,
+  seen: ChannelVerdict[],
+): GuardrailOutcome[] | null {
+  const { candidate, campaign } = facts
+  const { spec } = campaign
+  const { channels, channelOf } = channelsOf(spec)
+  const objections = objectionsOf(sharing.byCampaign, facts)
+  const toAsk = stillToAsk(sharing.byCandidate, facts)
+  const hasOwnRules = sharing.hasOwnRules(spec)
+  let isClear = toAsk.length === 0
+  const shared: GuardrailOutcome[] = []
+  for (let c = 0; c < channels.length; c++) {
+    const channel = channels[c] as ChannelName
+    candidate.channel = channel
+    candidate.address = addressOf(channel)
+    const outcome = judgeChannel(sharing, facts, objections, hasOwnRules, seen)
+    shared.push(outcome)
+    if (outcome !== allowed) isClear = false
+  }
+  if (isClear) return null
+  const outcomes = new Array<GuardrailOutcome>(spec.treatments.length)
+  for (let t = 0; t < outcomes.length; t++) {
+    const outcome = shared[channelOf[t] as number] as GuardrailOutcome
+    outcomes[t] = toAsk.length === 0 ? outcome : judgeTreatment(toAsk, facts, t, addressOf, outcome)
+  }
+  return outcomes
+}
+
+function judgeTreatment(
+  toAsk: readonly Guardrail[],
+  facts: GuardrailFacts,
+  treatmentIndex: number,
+  addressOf: AddressOf,
+  shared: GuardrailOutcome,
+): GuardrailOutcome {
+  const { candidate, campaign } = facts
+  const treatment = campaign.spec.treatments[treatmentIndex] as TreatmentSpec
+  candidate.channel = treatment.channel
+  candidate.address = addressOf(treatment.channel)
+  candidate.costMicros = treatment.costMicros
+  candidate.offer = treatment.offer
+  const objections = objectionsOf(toAsk, facts)
+  return objections === none ? shared : outcomeOf(merge(shared.objections, objections))
 }
 
 /** `none` itself when nobody objects. */
@@ -125,56 +153,66 @@ function objectionsOf(guardrails: readonly Guardrail[], facts: GuardrailFacts): 
   return objections
 }
 
-function findCampaign(
-  seen: CampaignVerdict[],
-  { byCampaign, byCandidate, hasOwnRules }: Sharing,
-  facts: GuardrailFacts,
-): CampaignVerdict {
-  const { campaign } = facts
-  for (let i = 0; i < seen.length; i++) if (seen[i]?.campaign === campaign) return seen[i] as CampaignVerdict
-  const objections = objectionsOf(byCampaign, facts)
-  const toAsk = byCandidate.every((guardrail) => clears(guardrail, facts))
-    ? nobody
-    : byCandidate.filter((guardrail) => !clears(guardrail, facts))
-  const judged = { campaign, objections, hasOwnRules: hasOwnRules(campaign.spec), toAsk, channels: [] }
-  seen.push(judged)
-  return judged
+/** Those that do not clear the campaign's treatments all at once. */
+function stillToAsk(byCandidate: readonly Guardrail[], facts: GuardrailFacts): readonly Guardrail[] {
+  let toAsk: Guardrail[] | null = null
+  for (let i = 0; i < byCandidate.length; i++) {
+    const guardrail = byCandidate[i] as Guardrail
+    if (guardrail.clears?.(facts) === true) continue
+    toAsk ??= []
+    toAsk.push(guardrail)
+  }
+  return toAsk ?? nobody
 }
 
 const nobody: readonly Guardrail[] = []
 
-function clears(guardrail: Guardrail, facts: GuardrailFacts): boolean {
-  return guardrail.clears?.(facts) === true
-}
-
-/** What stands against every candidate of the campaign in this channel. */
-function judgeShared(
+/** What stands against every treatment of the campaign in the candidate's channel. */
+function judgeChannel(
   { byChannel, byBoth }: Sharing,
-  campaign: CampaignVerdict,
-  channels: ChannelVerdict[],
   facts: GuardrailFacts,
-): ChannelVerdict {
-  const { channel, address } = facts.candidate
-  let ofChannel = campaign.hasOwnRules ? undefined : find(channels, facts.candidate)
+  ofCampaign: Objection[],
+  hasOwnRules: boolean,
+  seen: ChannelVerdict[],
+): GuardrailOutcome {
+  const { channel } = facts.candidate
+  let ofChannel = hasOwnRules ? undefined : find(seen, channel)
   if (ofChannel === undefined) {
-    ofChannel = { channel, address, outcome: outcomeOf(objectionsOf(byChannel, facts)) }
-    if (!campaign.hasOwnRules) channels.push(ofChannel)
+    ofChannel = outcomeOf(objectionsOf(byChannel, facts))
+    if (!hasOwnRules) seen.push({ channel, outcome: ofChannel })
   }
-  const others = merge(campaign.objections, objectionsOf(byBoth, facts))
+  const others = merge(ofCampaign, objectionsOf(byBoth, facts))
   // Campaigns share the object where they can: the record has an outcome's bytes once.
-  const outcome =
-    others.length === 0 ? ofChannel.outcome : outcomeOf(merge(ofChannel.outcome.objections, others))
-  const judged = { channel, address, outcome }
-  campaign.channels.push(judged)
-  return judged
+  return others.length === 0 ? ofChannel : outcomeOf(merge(ofChannel.objections, others))
 }
 
-function find(seen: ChannelVerdict[], { channel, address }: GuardrailFacts['candidate']) {
+function find(seen: ChannelVerdict[], channel: ChannelName): GuardrailOutcome | undefined {
   for (let i = 0; i < seen.length; i++) {
     const verdict = seen[i] as ChannelVerdict
-    if (verdict.channel === channel && verdict.address === address) return verdict
+    if (verdict.channel === channel) return verdict.outcome
   }
   return undefined
+}
+
+interface Channels {
+  /** Each that a treatment uses, once. */
+  channels: ChannelName[]
+  /** By treatment, into `channels`. */
+  channelOf: Uint8Array
+}
+
+/** Specs are immutable: looked at once. */
+const channelsBySpec = new WeakMap<CampaignSpec, Channels>()
+
+function channelsOf(spec: CampaignSpec): Channels {
+  let found = channelsBySpec.get(spec)
+  if (found === undefined) {
+    const channels = [...new Set(spec.treatments.map(({ channel }) => channel))]
+    const channelOf = Uint8Array.from(spec.treatments, ({ channel }) => channels.indexOf(channel))
+    found = { channels, channelOf }
+    channelsBySpec.set(spec, found)
+  }
+  return found
 }
 
 function merge(a: Objection[], b: Objection[]): Objection[] {

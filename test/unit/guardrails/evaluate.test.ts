@@ -1,11 +1,19 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { allow, type Guardrail, type GuardrailFacts, type Verdict } from '#contracts/guardrail.ts'
-import { type CandidateToJudge, createGuardrailRunner } from '../../../src/guardrails/run/evaluate.ts'
+import type { ChannelName } from '#contracts/campaign.ts'
+import {
+  allow,
+  type Guardrail,
+  type GuardrailFacts,
+  type GuardrailOutcome,
+  type Verdict,
+} from '#contracts/guardrail.ts'
+import { createGuardrailRunner } from '../../../src/guardrails/run/evaluate.ts'
 import { loadGuardrails } from '../../../src/guardrails/run/load-guardrails.ts'
 import { anyFacts } from './arbitraries.ts'
 import { factsWith } from './facts.ts'
 
+const address = fc.constantFrom('ada@example.com', null)
 const guardrails = await loadGuardrails()
 const runner = createGuardrailRunner(guardrails)
 
@@ -66,42 +74,23 @@ test('the order in which guardrails are given has no influence', () => {
   )
 })
 
-test('many candidates at once get the outcomes that each gets alone', () => {
+test('the treatments of several campaigns get the outcomes that each gets alone', () => {
+  const reached = fc.record({ email: address, sms: address })
   fc.assert(
-    fc.property(anyFacts, fc.array(anyFacts, { maxLength: 6 }), (base, others) => {
-      const pairs = [base, ...others].flatMap(({ campaign, candidate }) => [
-        { campaign, candidate },
-        { campaign, candidate: { ...candidate, costMicros: 2_000_000 } },
-        {
-          campaign: base.campaign,
-          candidate: { ...candidate, offer: { ...candidate.offer, available: true } },
-        },
-      ])
-      const { campaign: _, candidate: __, ...shared } = base
-      const flat = pairs.map(({ campaign, candidate }) => toJudge(campaign, candidate))
-      expect(runner.evaluateMany(shared, flat)).toEqual(
-        pairs.map((pair) => runner.evaluate({ ...base, ...pair })),
+    fc.property(anyFacts, fc.array(anyFacts, { maxLength: 4 }), reached, (some, others, addresses) => {
+      const { campaign: _, candidate: __, ...base } = some
+      const campaigns = [some, ...others].map((facts) => withTreatments(facts).campaign)
+      const addressOf = (channel: ChannelName) => (channel in addresses ? addresses[channel as 'sms'] : null)
+      const alone = campaigns.map((campaign) =>
+        campaign.spec.treatments.map(({ channel, costMicros, offer }) => {
+          const candidate = { channel, costMicros, offer, address: addressOf(channel) }
+          return runner.evaluate({ ...base, campaign, candidate })
+        }),
       )
+      const judged = runner.evaluateTreatments(base, campaigns, addressOf)
+      expect(judged).toEqual(alone.map((outcomes) => (outcomes.every(isAllowed) ? null : outcomes)))
     }),
-    { seed: 1, numRuns: 300 },
-  )
-})
-
-test('treatments of the campaign itself get the outcomes that each gets alone, also where a guardrail clears all', () => {
-  fc.assert(
-    fc.property(anyFacts, (some) => {
-      const facts = withTreatments(some)
-      const { campaign, candidate, ...base } = facts
-      const own = campaign.spec.treatments.map((treatment, treatmentIndex) => {
-        return { campaign, treatmentIndex, treatment, address: candidate.address }
-      })
-      expect(runner.evaluateMany(base, own)).toEqual(
-        own.map(({ treatment: { channel, costMicros, offer }, address }) =>
-          runner.evaluate({ ...facts, candidate: { channel, costMicros, offer, address } }),
-        ),
-      )
-    }),
-    { seed: 1, numRuns: 500 },
+    { seed: 1, numRuns: 800 },
   )
 })
 
@@ -125,22 +114,17 @@ test('a guardrail that clears a campaign objects to none of its treatments', () 
 })
 
 test('what is allowed is one shared outcome that nobody can change', () => {
-  const facts = factsWith()
-  const { campaign, candidate, ...base } = facts
-  const outcome = runner.evaluate(facts)
+  const outcome = runner.evaluate(factsWith())
   expect(outcome).toEqual({ verdict: allow, by: '', objections: [] })
-  expect(runner.evaluateMany(base, [toJudge(campaign, candidate)])[0]).toBe(outcome)
+  expect(runner.evaluate(factsWith())).toBe(outcome)
   expect(Object.isFrozen(outcome) && Object.isFrozen(outcome.objections)).toBe(true)
 })
 
-function toJudge(
-  campaign: GuardrailFacts['campaign'],
-  candidate: GuardrailFacts['candidate'],
-): CandidateToJudge {
-  return { campaign, treatmentIndex: -1, treatment: candidate, address: candidate.address }
+function isAllowed({ verdict }: GuardrailOutcome): boolean {
+  return verdict.kind === 'allow'
 }
 
-/** Its campaign proposes the candidate itself, the same at another cost, and one with a plain offer. */
+/** Its campaign proposes the candidate itself, and plain offers at other costs and in the other channel. */
 function withTreatments(facts: GuardrailFacts): GuardrailFacts {
   const { channel, costMicros, offer } = facts.candidate
   const plain = { id: 'plain', name: 'Plain', value: 1, available: true, facts: {} }
@@ -148,9 +132,10 @@ function withTreatments(facts: GuardrailFacts): GuardrailFacts {
     { channel, costMicros, offer },
     { channel, costMicros: 2_000_000, offer: plain },
     { channel, costMicros: 0, offer: plain },
+    { channel: channel === 'sms' ? ('email' as const) : ('sms' as const), costMicros: 0, offer: plain },
   ].map((own) => ({
     ...own,
-    treatmentId: `${own.offer.id}/${channel}`,
+    treatmentId: `${own.offer.id}/${own.channel}`,
     valueMicros: 0,
     lever: 1,
     variants: [],
