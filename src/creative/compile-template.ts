@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import Handlebars from 'handlebars'
 import type { ChannelName, Template } from '#contracts/campaign.ts'
 import { formatHelpers } from './helpers.ts'
-import { loopEntries } from './printed-values.ts'
+import { eachOf } from './printed-values.ts'
 import { type ShapeNode, templateShape } from './template-shape.ts'
 
 /** Largest part of a template, in UTF-8 bytes. */
@@ -124,15 +124,17 @@ function createEngine(): typeof Handlebars {
   return created
 }
 
+/** One frame for all passes, as Handlebars' own: nothing in our language keeps it. */
 function boundedEach(this: unknown, list: unknown, options: Handlebars.HelperOptions): string {
-  const entries = loopEntries(list)
-  if (entries.length === 0) return options.inverse(this)
+  const data = Handlebars.createFrame(options.data)
   let output = ''
-  for (const [index, [key, item]] of entries.entries()) {
-    const data = Handlebars.createFrame(options.data)
-    Object.assign(data, { index, key, first: index === 0, last: index === entries.length - 1 })
+  const passes = eachOf(list, (item, key, index, last) => {
+    data.index = index
+    data.key = key
+    data.first = index === 0
+    data.last = last
     output += options.fn(item, { data })
     if (output.length > renderedBytesMax) throw new RenderTooLarge()
-  }
-  return output
+  })
+  return passes === 0 ? options.inverse(this) : output
 }

@@ -22,7 +22,7 @@ export interface PrintedValues {
  */
 export function printedValues(nodes: ShapeNode[], context: TemplateContext): PrintedValues {
   const walk: Walk = { root: context, missing: new Set(), charactersTotal: 0, passesLeft: loopPassesTotalMax }
-  visit(nodes, { value: context, path: [], loop: {} }, walk)
+  visit(nodes, { value: context, outer: null, parts: none, loop: null }, walk)
   return {
     missing: [...walk.missing],
     charactersTotal: walk.charactersTotal,
@@ -40,11 +40,24 @@ export function lookUp(start: unknown, parts: readonly string[]): unknown {
   return value
 }
 
+/** Paths are put together only for what is missing: this runs for every treatment of every decision. */
 interface Scope {
   value: unknown
-  path: string[]
-  loop: Record<string, string | number | boolean>
+  outer: Scope | null
+  /** From the outer scope's value, or from the root, to this one's. */
+  parts: readonly string[] | { root: readonly string[] }
+  loop: Loop | null
 }
+
+/** One for all passes of a loop. */
+interface Loop {
+  index: number
+  key: string
+  first: boolean
+  last: boolean
+}
+
+const none: readonly string[] = []
 
 interface Walk {
   root: TemplateContext
@@ -61,30 +74,46 @@ function visit(nodes: ShapeNode[], scope: Scope, walk: Walk): void {
   }
 }
 
-function visitBlock(node: Exclude<ShapeNode, { kind: 'print' }>, scope: Scope, walk: Walk): void {
+function visitBlock(node: BlockNode, scope: Scope, walk: Walk): void {
   const value = valueAt(node.path, scope, walk)
   if (node.kind === 'if' || node.kind === 'unless') {
     const taken = isTruthy(value) === (node.kind === 'if') ? node.then : node.otherwise
     visit(taken, scope, walk)
   } else if (node.kind === 'with') {
     if (isEmpty(value)) visit(node.otherwise, scope, walk)
-    else visit(node.then, { ...scope, value, path: fullPath(node.path, scope) }, walk)
+    else visit(node.then, { value, outer: scope, parts: stepTo(node.path), loop: scope.loop }, walk)
   } else {
-    const entries = loopEntries(value)
-    if (entries.length === 0) visit(node.otherwise, scope, walk)
-    for (const [index, [key, item]] of entries.entries()) {
-      walk.passesLeft--
-      const loop = { index, key, first: index === 0, last: index === entries.length - 1 }
-      visit(node.then, { value: item, path: [...fullPath(node.path, scope), key], loop }, walk)
-    }
+    visitLoop(node, value, scope, walk)
   }
 }
 
-/** What a loop runs over: a list's items or an object's own values, at most `loopPassesMax`. */
-export function loopEntries(value: unknown): [key: string, item: unknown][] {
-  if (value === null || typeof value !== 'object') return []
-  if (Array.isArray(value)) return value.slice(0, loopPassesMax).map((item, index) => [String(index), item])
-  return Object.entries(value).slice(0, loopPassesMax)
+function visitLoop(node: BlockNode, value: unknown, scope: Scope, walk: Walk): void {
+  const list: Scope = { value, outer: scope, parts: stepTo(node.path), loop: scope.loop }
+  const count = eachOf(value, (item, key, index, last) => {
+    walk.passesLeft--
+    const loop = { index, key, first: index === 0, last }
+    visit(node.then, { value: item, outer: list, parts: [key], loop }, walk)
+  })
+  if (count === 0) visit(node.otherwise, scope, walk)
+}
+
+type BlockNode = Exclude<ShapeNode, { kind: 'print' }>
+
+/**
+ * Runs over a list's items or an object's own values, at most `loopPassesMax`, and says how many those were.
+ */
+export function eachOf(
+  value: unknown,
+  pass: (item: unknown, key: string, index: number, last: boolean) => void,
+): number {
+  if (value === null || typeof value !== 'object') return 0
+  const keys = Array.isArray(value) ? null : Object.keys(value)
+  const count = Math.min(loopPassesMax, (keys ?? (value as unknown[])).length)
+  for (let index = 0; index < count; index += 1) {
+    const key = keys === null ? String(index) : keys[index]!
+    pass((value as Record<string, unknown>)[key], key, index, index === count - 1)
+  }
+  return count
 }
 
 function print(argument: Argument, scope: Scope, walk: Walk): void {
@@ -99,8 +128,8 @@ function print(argument: Argument, scope: Scope, walk: Walk): void {
     return
   }
   const value = valueAt(argument.path, scope, walk)
-  if (!hasValue(value)) walk.missing.add(fullPath(argument.path, scope).join('.'))
-  else walk.charactersTotal += String(value).length
+  if (!hasValue(value)) walk.missing.add(fullPath(argument.path, scope))
+  else walk.charactersTotal += typeof value === 'string' ? value.length : String(value).length
 }
 
 function isPrintable(argument: Argument, scope: Scope, walk: Walk): boolean {
@@ -112,13 +141,24 @@ function isPrintable(argument: Argument, scope: Scope, walk: Walk): boolean {
 
 function valueAt(path: ValuePath, scope: Scope, walk: Walk): unknown {
   if (path.from === 'root') return lookUp(walk.root, path.parts)
-  if (path.from === 'loop') return scope.loop[path.parts[0]!]
+  if (path.from === 'loop') return scope.loop?.[path.parts[0] as keyof Loop]
   return lookUp(scope.value, path.parts)
 }
 
-function fullPath(path: ValuePath, scope: Scope): string[] {
-  if (path.from === 'loop') return [`@${path.parts[0]}`]
-  return path.from === 'root' ? path.parts : [...scope.path, ...path.parts]
+function stepTo(path: ValuePath): Scope['parts'] {
+  return path.from === 'root' ? { root: path.parts } : path.parts
+}
+
+/** From the root, as a person would write it. */
+function fullPath(path: ValuePath, scope: Scope): string {
+  if (path.from === 'loop') return `@${path.parts[0]}`
+  if (path.from === 'root') return path.parts.join('.')
+  let parts = path.parts
+  for (let at: Scope | null = scope; at !== null; at = at.outer) {
+    if ('root' in at.parts) return [...at.parts.root, ...parts].join('.')
+    parts = [...at.parts, ...parts]
+  }
+  return parts.join('.')
 }
 
 /** As Handlebars' `if`: 0 is false, an empty list is false. */

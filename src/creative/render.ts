@@ -51,7 +51,7 @@ export function render(
     if (error instanceof RenderTooLarge) return { kind: 'fault', fault: tooLarge() }
     return { kind: 'fault', fault: { code: 'template_error', detail: messageOf(error), variables: [] } }
   }
-  if (templateParts.some((part) => Buffer.byteLength(content[part]) > renderedBytesMax)) {
+  if (templateParts.some((part) => isTooLarge(content[part]))) {
     return { kind: 'fault', fault: tooLarge() }
   }
   return { kind: 'rendered', content }
@@ -89,6 +89,11 @@ function withValue(object: unknown, [part, ...rest]: string[], value: string | n
   const base = typeof object === 'object' && object !== null ? object : {}
   const inner = rest.length === 0 ? value : withValue(lookUp(base, [part!]), rest, value)
   return Object.assign(Array.isArray(base) ? [] : Object.create(null), base, { [part!]: inner })
+}
+
+/** A character has at most 3 bytes a code unit: most texts need not be measured. */
+function isTooLarge(text: string): boolean {
+  return text.length * 3 > renderedBytesMax && Buffer.byteLength(text) > renderedBytesMax
 }
 
 function oneLine(subject: string): string {
