@@ -3,7 +3,7 @@ import Handlebars from 'handlebars'
 import type { ChannelName, Template } from '#contracts/campaign.ts'
 import { formatHelpers } from './helpers.ts'
 import { eachOf } from './printed-values.ts'
-import { type ShapeNode, templateShape } from './template-shape.ts'
+import { type HelperName, helpersOf, type ShapeNode, templateShape } from './template-shape.ts'
 
 /** Largest part of a template, in UTF-8 bytes. */
 export const templateBytesMax = 262_144
@@ -69,7 +69,7 @@ function compilePart(part: TemplatePart, source: string, faults: string[]): Comp
     return { shape: [], run: null }
   }
   try {
-    const program = engine.parse(source)
+    const program = Handlebars.parse(source)
     const checked = templateShape(program)
     if (checked.kind === 'faults') {
       faults.push(...checked.faults.map((fault) => `${part}: ${fault}`))
@@ -77,7 +77,10 @@ function compilePart(part: TemplatePart, source: string, faults: string[]): Comp
     }
     return {
       shape: checked.nodes,
-      run: engine.compile(program, { ...compileOptions, noEscape: part !== 'html' }),
+      run: engineWith(helpersOf(checked.nodes)).compile(program, {
+        ...compileOptions,
+        noEscape: part !== 'html',
+      }),
     }
   } catch (error) {
     faults.push(`${part}: ${error instanceof Error ? error.message : String(error)}`)
@@ -103,24 +106,43 @@ function checkWhole(template: Template, faults: string[]): void {
 /** Raised inside a render that grows past its limit. */
 export class RenderTooLarge extends Error {}
 
-const engine = createEngine()
-
 const compileOptions: CompileOptions = {
   knownHelpersOnly: true,
   knownHelpers: Object.fromEntries(Object.keys(formatHelpers).map((name) => [name, true])),
 }
 
-/** A Handlebars of its own: our helpers, our bounded `each`, none of the others. */
-function createEngine(): typeof Handlebars {
+/**
+ * By the helpers that a template calls: Handlebars wraps every helper of its engine anew for each rendering
+ * (1.2 µs with all of ours, 0.4 µs with none, where a mail of 5 KB takes 4 µs).
+ */
+const engines = new Map<string, typeof Handlebars>()
+
+function engineWith(helpers: ReadonlySet<HelperName>): typeof Handlebars {
+  const key = [...helpers].sort().join(' ')
+  let engine = engines.get(key)
+  if (engine === undefined) {
+    engine = createEngine(helpers)
+    engines.set(key, engine)
+  }
+  return engine
+}
+
+/** A Handlebars of its own: our format helpers, the blocks we allow with our bounded `each`, no others. */
+function createEngine(helpers: ReadonlySet<HelperName>): typeof Handlebars {
   const created = Handlebars.create()
-  for (const name of ['log', 'lookup']) created.unregisterHelper(name)
+  for (const name of Object.keys(created.helpers)) {
+    // `unless` is written in terms of `if`.
+    const isNeeded = helpers.has(name as HelperName) || (name === 'if' && helpers.has('unless'))
+    if (!isNeeded) created.unregisterHelper(name)
+  }
   for (const [name, helper] of Object.entries(formatHelpers)) {
+    if (!helpers.has(name as HelperName)) continue
     created.registerHelper(name, (...all: unknown[]) => {
       const options = all.pop() as { hash: Record<string, unknown> }
       return helper.format(all, options.hash)
     })
   }
-  created.registerHelper('each', boundedEach)
+  if (helpers.has('each')) created.registerHelper('each', boundedEach)
   return created
 }
 

@@ -35,6 +35,25 @@ export function templateShape(program: hbs.AST.Program): ShapeResult {
   return faults.length > 0 ? { kind: 'faults', faults } : { kind: 'shape', nodes }
 }
 
+export type HelperName = FormatHelperName | 'if' | 'unless' | 'each' | 'with'
+
+/** Every helper that a template calls, blocks among them. */
+export function helpersOf(nodes: readonly ShapeNode[]): Set<HelperName> {
+  return new Set(
+    nodes.flatMap((node) =>
+      node.kind === 'print'
+        ? helpersOfArgument(node.value)
+        : [node.kind, ...helpersOf(node.then), ...helpersOf(node.otherwise)],
+    ),
+  )
+}
+
+function helpersOfArgument(argument: Argument): HelperName[] {
+  if (argument.kind !== 'call') return []
+  const inner = [...argument.arguments, ...argument.options].flatMap(helpersOfArgument)
+  return [argument.helper, ...inner]
+}
+
 interface Walk {
   faults: string[]
   depth: number
