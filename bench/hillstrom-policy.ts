@@ -8,7 +8,7 @@ import { holm } from '#statistics/many-comparisons.ts'
 import { emptyRows, type LoggedRows } from '#statistics/off-policy/logged-rows.ts'
 import { policyDifference } from '#statistics/off-policy/policy-difference.ts'
 import { actions, featuresOf, mensIndex, readCustomers } from './hillstrom-policy/customers.ts'
-import { emptyJudged, judge, learn } from './hillstrom-policy/engine.ts'
+import { type Judged, judge, learn } from './hillstrom-policy/engine.ts'
 
 /**
  * Does the learned policy do no harm? MineThatData's e-mail challenge has next to nothing to gain by choosing
@@ -33,6 +33,7 @@ const customers = await readCustomers(data)
 const armShares = actions.map(
   (_, action) => customers.arms.filter((arm) => arm === action).length / customers.n,
 )
+/** `responses` teach the heads; `rewards` judge. A purchase is learned from as such and worth the mean purchase. */
 const goals = [
   { name: 'visit', responses: customers.visits, rewards: customers.visits },
   { name: 'conversion', responses: customers.conversions, rewards: customers.conversions },
@@ -55,13 +56,16 @@ interface Outcome {
 }
 
 const bar = new SingleBar({ clearOnComplete: true }, Presets.shades_classic)
-bar.start(splits * goals.length, 0)
+bar.start(splits * 2, 0)
 const outcomes: Outcome[] = []
 for (let split = 0; split < splits; split += 1) {
   const order = shuffled(customers.n, split)
   const half = customers.n >> 1
-  for (const goal of goals) {
-    outcomes.push(playSplit(goal, order.subarray(0, half), order.subarray(half)))
+  const training = order.subarray(0, half)
+  const rest = order.subarray(half)
+  for (const responses of [customers.visits, customers.conversions]) {
+    const judged = learnAndJudge(responses, training, rest)
+    for (const goal of goals) if (goal.responses === responses) outcomes.push(playSplit(goal, judged))
     bar.increment()
   }
 }
@@ -96,24 +100,40 @@ console.log(
 )
 process.exitCode = holds ? 0 : 1
 
-function playSplit(goal: Goal, training: Int32Array, rest: Int32Array): Outcome {
+/** Customers with what the engine makes of each, by heads that have not seen them. */
+interface Half {
+  rows: Int32Array
+  judged: Judged[]
+}
+
+/** The training half is judged cross-fitted, the rest by heads that learned from all of the training half. */
+function learnAndJudge(responses: Float64Array, training: Int32Array, rest: Int32Array) {
   const crossFitted = Array.from({ length: folds }, (_, fold) =>
     learn(
       customers,
       training.filter((_, i) => i % folds !== fold),
-      goal.responses,
+      responses,
     ),
   )
-  const onTraining = rowsOf(goal, training, (i) => crossFitted[i % folds]!, payOf(goal, training))
+  const learned = learn(customers, training, responses)
+  const judgeAll = (rows: Int32Array, snapshotAt: (i: number) => PolicySnapshot): Half => ({
+    rows,
+    judged: Array.from(rows, (row, i) => judge(snapshotAt(i), featuresOf(customers, row))),
+  })
+  return { training: judgeAll(training, (i) => crossFitted[i % folds]!), rest: judgeAll(rest, () => learned) }
+}
+
+function playSplit(goal: Goal, { training, rest }: { training: Half; rest: Half }): Outcome {
+  const pay = payOf(goal, training.rows)
+  // What the product learns from is a response of a certain worth, not the amount of each purchase.
+  const onTraining = policiesOn(training, (row) => goal.responses[row]! * pay, pay)
   const gate = promotionGate(onTraining.byScore, onTraining.constants)
-  const learned = learn(customers, training, goal.responses)
-  const onRest = rowsOf(goal, rest, () => learned, payOf(goal, training))
+  const onRest = policiesOn(rest, (row) => goal.rewards[row]!, pay)
   const mens = onRest.constants[mensIndex]!.rows
   const best = gate.figures?.bestConstant?.name ?? 'mens'
   const played =
     gate.kind === 'passed' ? onRest.byScore : onRest.constants.find(({ name }) => name === best)!.rows
   const { estimate, standardError, statistic } = policyDifference(played, mens)
-  const naive = promotionGate(onRest.byResponse, onRest.constants)
   return {
     goal: goal.name,
     gate,
@@ -122,30 +142,29 @@ function playSplit(goal: Goal, training: Int32Array, rest: Int32Array): Outcome 
     standardError,
     // One-sided; 1 where both do the same.
     pBelow: standardError === 0 ? 1 : normalCdf(statistic),
-    mens: naiveMean(goal, rest, mensIndex),
+    mens: meanOfArm(goal, rest.rows, mensIndex),
     naiveGain: policyDifference(onRest.byResponse, mens).estimate,
-    naiveGate: naive,
+    naiveGate: promotionGate(onRest.byResponse, onRest.constants),
   }
 }
 
 /** Over the random arms of these customers: the choice by score, by raw response, and each constant action. */
-function rowsOf(goal: Goal, rows: Int32Array, snapshotAt: (i: number) => PolicySnapshot, pay: number) {
+function policiesOn({ rows, judged }: Half, rewardOf: (row: number) => number, pay: number) {
   const byScore = emptyRows(rows.length)
   const byResponse = emptyRows(rows.length)
   const constants = actions.map((name) => ({ name, rows: emptyRows(rows.length) }))
-  const judged = emptyJudged()
   for (const [i, row] of rows.entries()) {
-    judge(snapshotAt(i), featuresOf(customers, row), judged)
+    const { responses, byScore: scored, byResponse: naive } = judged[i]!
     const arm = customers.arms[row]!
     const write = (into: LoggedRows, choice: number): void => {
-      into.rewards[i] = goal.rewards[row]!
+      into.rewards[i] = rewardOf(row)
       into.logged[i] = armShares[arm]!
       into.target[i] = arm === choice ? 1 : 0
-      into.predicted[i] = judged.responses[arm]! * pay
-      into.predictedTarget[i] = judged.responses[choice]! * pay
+      into.predicted[i] = responses[arm]! * pay
+      into.predictedTarget[i] = responses[choice]! * pay
     }
-    write(byScore, judged.byScore)
-    write(byResponse, judged.byResponse)
+    write(byScore, scored)
+    write(byResponse, naive)
     for (const [action, { rows: own }] of constants.entries()) write(own, action)
   }
   return { byScore, byResponse, constants }
@@ -162,7 +181,7 @@ function payOf(goal: Goal, rows: Int32Array): number {
   return responses === 0 ? 0 : rewards / responses
 }
 
-function naiveMean(goal: Goal, rows: Int32Array, action: number): number {
+function meanOfArm(goal: Goal, rows: Int32Array, action: number): number {
   return meanOf([...rows].filter((row) => customers.arms[row] === action).map((row) => goal.rewards[row]!))
 }
 

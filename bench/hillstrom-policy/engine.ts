@@ -46,7 +46,7 @@ export function learn(customers: Customers, rows: Iterable<number>, y: Float64Ar
 }
 
 /** The product's own decision for this customer, read back from its record. */
-export function judge(snapshot: PolicySnapshot, features: Float64Array, into: Judged): Judged {
+export function judge(snapshot: PolicySnapshot, features: Float64Array): Judged {
   const input: DecisionInput = {
     workspace: 'bench',
     decisionId,
@@ -67,17 +67,16 @@ export function judge(snapshot: PolicySnapshot, features: Float64Array, into: Ju
     })),
   }
   const { candidates } = decodeDecision(decide(input).record)
-  const { responses } = into
-  for (const [action, { responseProbability }] of candidates.entries())
+  const responses = new Float64Array(actions.length)
+  for (const [action, { responseProbability }] of candidates.entries()) {
     responses[action] = responseProbability
+  }
   responses[candidates.length] = candidates[0]!.unpromptedProbability
-  into.byScore = firstOfLargest([...candidates.map(({ scoreMicros }) => scoreMicros), 0])
-  into.byResponse = firstOfLargest(responses)
-  return into
-}
-
-export function emptyJudged(): Judged {
-  return { responses: new Float64Array(actions.length), byScore: 0, byResponse: 0 }
+  return {
+    responses,
+    byScore: firstOfLargest([...candidates.map(({ scoreMicros }) => scoreMicros), 0]),
+    byResponse: firstOfLargest(responses),
+  }
 }
 
 function firstOfLargest(values: ArrayLike<number>): number {

@@ -53,7 +53,7 @@ export const worlds: World[] = [
   },
   {
     name: 'against the log',
-    n: 10_000,
+    n: 20_000,
     actionCount: 4,
     dimensions: 3,
     baseRate: 0.3,

@@ -1,7 +1,13 @@
-import type { DecisionCampaign, DecisionChoice, DecisionInput, PolicySnapshot } from '#contracts/decision.ts'
+import type {
+  DecisionCampaign,
+  DecisionChoice,
+  DecisionInput,
+  DecodedDecision,
+  PolicySnapshot,
+} from '#contracts/decision.ts'
 import { decide } from './decide.ts'
 import { engineVersion } from './engine-version.ts'
-import { type DecodedRecord, decodeRecord } from './record.ts'
+import { type DecodedRecord, decodeDecision, decodeRecord } from './record.ts'
 
 /** What a record names and does not hold. */
 export interface ReplaySources {
@@ -16,7 +22,12 @@ export interface ReplaySources {
  * engine version the bytes are equal; another engine may differ in the last bit or in the format.
  */
 export function replayDecision(record: Uint8Array, sources: ReplaySources): Uint8Array {
-  return decide(inputOf(decodeRecord(record), sources)).record
+  return decide(sameInputOf(decodeRecord(record), sources)).record
+}
+
+/** What another snapshot would have made of the same moment: its scores and probabilities, drawn anew. */
+export function decideOtherwise(record: Uint8Array, sources: ReplaySources): DecodedDecision {
+  return decodeDecision(decide(inputOf(decodeRecord(record), sources)).record)
 }
 
 /** What a replay shows. A record of another engine is judged by its choice, not by its bytes. */
@@ -27,7 +38,7 @@ export type ReplayResult =
 
 export function checkReplay(record: Uint8Array, sources: ReplaySources): ReplayResult {
   const recorded = decodeRecord(record)
-  const replayed = decide(inputOf(recorded, sources))
+  const replayed = decide(sameInputOf(recorded, sources))
   if (recorded.engineVersion !== engineVersion) {
     const choiceEqual = isSameChoice(recorded.choice, replayed.choice)
     return { kind: 'other-engine', engineVersion: recorded.engineVersion, choiceEqual }
@@ -35,10 +46,15 @@ export function checkReplay(record: Uint8Array, sources: ReplaySources): ReplayR
   return { kind: Buffer.compare(record, replayed.record) === 0 ? 'equal' : 'different' }
 }
 
-function inputOf(recorded: DecodedRecord, { snapshot, campaigns }: ReplaySources): DecisionInput {
-  if (snapshot.snapshotId !== recorded.snapshotId) {
-    throw new RangeError(`the record names snapshot ${recorded.snapshotId}, not ${snapshot.snapshotId}`)
+function sameInputOf(recorded: DecodedRecord, sources: ReplaySources): DecisionInput {
+  const { snapshotId } = sources.snapshot
+  if (snapshotId !== recorded.snapshotId) {
+    throw new RangeError(`the record names snapshot ${recorded.snapshotId}, not ${snapshotId}`)
   }
+  return inputOf(recorded, sources)
+}
+
+function inputOf(recorded: DecodedRecord, { snapshot, campaigns }: ReplaySources): DecisionInput {
   const { workspace, decisionId, customerId, trigger, decidedAt, featureSchema, features } = recorded
   const taking = recorded.campaigns.map(({ campaignId, version, heldOut, arm }, index): DecisionCampaign => {
     const given = campaigns[index]

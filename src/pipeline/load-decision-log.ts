@@ -1,0 +1,288 @@
+import type { CampaignVersion } from '#contracts/campaign.ts'
+import type { DecodedDecision, PolicySnapshot } from '#contracts/decision.ts'
+import { nothingHead } from '#contracts/decision.ts'
+import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
+import { loadCampaignVersion } from '../campaign/campaign-rows.ts'
+import { loadRecords } from '../decision/decision-rows.ts'
+import { decodeDecision } from '../decision/record.ts'
+import { decideOtherwise } from '../decision/replay.ts'
+import {
+  createDecisionLog,
+  type DecisionLog,
+  type LoggedDecision,
+} from '../report/off-policy/decision-log.ts'
+
+/** What a target policy does with a moment that was decided before. */
+export type EvaluationTarget =
+  | { kind: 'snapshot'; snapshot: PolicySnapshot }
+  /** The best score of the snapshot, without exploring. */
+  | { kind: 'greedy'; snapshot: PolicySnapshot }
+  /** `treatmentId`, or 'nothing'. */
+  | { kind: 'always'; action: string }
+  | { kind: 'uniform' }
+
+export interface LogSelection {
+  campaignId: string
+  goalId: string
+  /** `conversions`: 1 where the goal was met. `value`: what that is worth less the cost, in units of money. */
+  reward: 'conversions' | 'value'
+  target: EvaluationTarget
+  /** Injected clock. */
+  now: number
+  /** Decided within (instants, injected clock). */
+  since: number
+  until: number
+  /** Only decisions that name this snapshot or a later one: what the target learned from is left out. */
+  sinceSnapshotId: string
+  decisionsMax: number
+}
+
+export type SkipReason =
+  /** Its window is still open. */
+  | 'not-matured'
+  /** Erased. */
+  | 'no-record'
+  /** Nothing was drawn, or not by a policy with scores. */
+  | 'no-draw'
+  /** The campaign had no treatment in the draw. */
+  | 'campaign-not-in-draw'
+  /** Campaigns with another goal were in the draw: their conversions are not comparable. */
+  | 'other-goals'
+  /** Decided with other features than most. */
+  | 'other-features'
+  /** The target may have learned from it. */
+  | 'before-target'
+
+export interface LoadedLog {
+  log: DecisionLog
+  skipped: Partial<Record<SkipReason, number>>
+  firstDecidedAt: number
+  lastDecidedAt: number
+}
+
+/** Decisions whose exposures are read in one go. */
+const exposuresPerPage = 2_000
+
+/**
+ * The decisions in which a campaign took part and whose result is known, the newest first, as off-policy
+ * evaluation reads them: what could be drawn with which probability, what was drawn, what came of it. Only
+ * what was seen counts: a sent message, or a drawn "nothing".
+ */
+export async function loadDecisionLog(db: WorkspaceDb, selection: LogSelection): Promise<LoadedLog> {
+  const versions = createVersions(db)
+  const skipped: LoadedLog['skipped'] = {}
+  let builder: ReturnType<typeof createDecisionLog> | null = null
+  let dimensions = 0
+  let taken = 0
+  let firstDecidedAt = Number.POSITIVE_INFINITY
+  let lastDecidedAt = Number.NEGATIVE_INFINITY
+  for await (const page of exposedDecisions(db, selection)) {
+    const days = page.map(([first]) => first.decision_day_utc)
+    const range = { from: Math.min(...days), to: Math.max(...days) }
+    const ids = page.map(([first]) => first.decision_id)
+    const records = await loadRecords(db, ids, range)
+    for (const exposures of page) {
+      const read = await readDecision(exposures, records.get(exposures[0].decision_id), selection, versions)
+      if (read === 'outside') continue
+      if (typeof read === 'string') {
+        skipped[read] = (skipped[read] ?? 0) + 1
+        continue
+      }
+      const { length } = read.decision.features
+      if (builder === null) dimensions = length
+      builder ??= createDecisionLog(dimensions)
+      if (length !== dimensions) {
+        skipped['other-features'] = (skipped['other-features'] ?? 0) + 1
+        continue
+      }
+      builder.add(read.decision)
+      firstDecidedAt = Math.min(firstDecidedAt, read.decidedAt)
+      lastDecidedAt = Math.max(lastDecidedAt, read.decidedAt)
+      taken += 1
+    }
+    if (taken >= selection.decisionsMax) break
+  }
+  const log = (builder ?? createDecisionLog(0)).build()
+  return { log, skipped, firstDecidedAt, lastDecidedAt }
+}
+
+type Exposures = [RowOf<'exposures'>, ...RowOf<'exposures'>[]]
+
+/** Exposures of the goal by decision, newest day first: ids of decisions begin with their day. */
+async function* exposedDecisions(
+  db: WorkspaceDb,
+  { goalId, since }: LogSelection,
+): AsyncGenerator<Exposures[]> {
+  const sinceDay = Math.floor(since / dayMs)
+  let before: string | null = null
+  for (;;) {
+    let query = db
+      .selectFrom('exposures')
+      .selectAll('exposures')
+      .where('exposures.goal_id', '=', goalId)
+      .orderBy('exposures.decision_id', 'desc')
+      .limit(exposuresPerPage)
+    if (before !== null) query = query.where('exposures.decision_id', '<', before)
+    const rows = await query.execute()
+    const byDecision = [...Map.groupBy(rows, (row) => row.decision_id).values()] as Exposures[]
+    // The last one of a full page may go on in the next: it is read again there.
+    const isLastPage = rows.length < exposuresPerPage
+    const whole = isLastPage || byDecision.length === 1 ? byDecision : byDecision.slice(0, -1)
+    const last = whole.at(-1)
+    if (last === undefined) return
+    yield whole
+    if (isLastPage || last[0].decision_day_utc < sinceDay) return
+    before = last[0].decision_id
+  }
+}
+
+const dayMs = 86_400_000
+
+async function readDecision(
+  exposures: Exposures,
+  record: Uint8Array | undefined,
+  selection: LogSelection,
+  versions: Versions,
+): Promise<{ decision: LoggedDecision; decidedAt: number } | SkipReason | 'outside'> {
+  if (record === undefined) return 'no-record'
+  const decoded = decodeDecision(record)
+  const { decidedAt, choice } = decoded
+  if (decidedAt < selection.since || decidedAt > selection.until) return 'outside'
+  if (choice.kind !== 'treatment' && choice.kind !== 'nothing') return 'no-draw'
+  // Text order is publication order. 'none' came before the first snapshot.
+  const isAfter = decoded.snapshotId >= selection.sinceSnapshotId && decoded.snapshotId !== 'none'
+  if (selection.sinceSnapshotId !== '' && !isAfter) return 'before-target'
+  const campaigns = await versions(decoded)
+  if (campaigns === null) return 'no-record'
+  const drawn = decoded.candidates.filter(({ probability }) => probability > 0)
+  const taking = new Set(drawn.map(({ campaignIndex }) => campaignIndex))
+  if ([...taking].some((index) => decoded.campaigns[index]?.policy === 'fixed-split')) return 'no-draw'
+  if (![...taking].some((index) => campaigns[index]?.campaignId === selection.campaignId)) {
+    return 'campaign-not-in-draw'
+  }
+  if ([...taking].some((index) => campaigns[index]?.spec.goal.id !== selection.goalId)) return 'other-goals'
+  // Also where it has converted already: of the young ones only those would count.
+  const isYoung = exposures.some((own) => own.state === 'open' || own.window_ends_at > selection.now)
+  if (isYoung) return 'not-matured'
+  const hasConverted = exposures.some(({ state }) => state === 'credited' || state === 'corrected')
+  const actions = actionsOf({ record, decoded, campaigns }, selection)
+  const chosen = actions.find(({ candidateIndex }) =>
+    choice.kind === 'nothing' ? candidateIndex < 0 : candidateIndex === choice.candidateIndex,
+  )
+  if (chosen === undefined) return 'no-draw'
+  return {
+    decidedAt,
+    decision: {
+      customer: exposures[0].customer_id,
+      features: decoded.features,
+      drawn: chosen.name,
+      reward: rewardOf(selection.reward, hasConverted, chosen),
+      actions: actions.map(({ name, logged, target }) => ({ name, logged, target })),
+    },
+  }
+}
+
+/** A decision with what it names. */
+interface Moment {
+  record: Uint8Array
+  decoded: DecodedDecision
+  campaigns: CampaignVersion[]
+}
+
+interface Action {
+  /** −1 for nothing. */
+  candidateIndex: number
+  name: string
+  logged: number
+  target: number
+  valueMicros: number
+  costMicros: number
+}
+
+/** What stood in the draw, "nothing" last, with both policies' probabilities. */
+function actionsOf(moment: Moment, selection: LogSelection): Action[] {
+  const { decoded, campaigns } = moment
+  const actions: Action[] = decoded.candidates.flatMap((candidate, candidateIndex) => {
+    const treatment = campaigns[candidate.campaignIndex]?.spec.treatments[candidate.treatmentIndex]
+    if (treatment === undefined || !(candidate.probability > 0)) return []
+    const { campaignId } = campaigns[candidate.campaignIndex]!
+    return {
+      candidateIndex,
+      name:
+        campaignId === selection.campaignId
+          ? treatment.treatmentId
+          : `${campaignId}:${treatment.treatmentId}`,
+      logged: candidate.probability,
+      target: 0,
+      valueMicros: treatment.valueMicros,
+      costMicros: treatment.costMicros,
+    }
+  })
+  const values = actions.map(({ valueMicros }) => valueMicros)
+  actions.push({
+    candidateIndex: -1,
+    name: nothingHead,
+    logged: decoded.nothingProbability,
+    target: 0,
+    // What is bought unprompted is worth what it is worth when prompted.
+    valueMicros: values.reduce((sum, value) => sum + value, 0) / values.length,
+    costMicros: 0,
+  })
+  setTarget(actions, moment, selection.target)
+  return actions
+}
+
+function setTarget(actions: Action[], moment: Moment, target: EvaluationTarget): void {
+  switch (target.kind) {
+    case 'uniform':
+      for (const action of actions) action.target = 1 / actions.length
+      return
+    case 'always': {
+      const wanted = actions.find(({ name }) => name === target.action) ?? actions.at(-1)
+      if (wanted !== undefined) wanted.target = 1
+      return
+    }
+    case 'snapshot':
+    case 'greedy':
+      setSnapshotTarget(actions, moment, target)
+  }
+}
+
+function setSnapshotTarget(
+  actions: Action[],
+  { record, campaigns }: Moment,
+  { kind, snapshot }: Extract<EvaluationTarget, { snapshot: PolicySnapshot }>,
+): void {
+  const otherwise = decideOtherwise(record, { snapshot, campaigns })
+  const scores = actions.map(({ candidateIndex }) => otherwise.candidates[candidateIndex]?.scoreMicros ?? 0)
+  const best = scores.indexOf(Math.max(...scores))
+  for (const [index, action] of actions.entries()) {
+    if (kind === 'greedy') action.target = index === best ? 1 : 0
+    else {
+      action.target = otherwise.candidates[action.candidateIndex]?.probability ?? otherwise.nothingProbability
+    }
+  }
+}
+
+function rewardOf(reward: LogSelection['reward'], hasConverted: boolean, chosen: Action): number {
+  if (reward === 'conversions') return hasConverted ? 1 : 0
+  return ((hasConverted ? chosen.valueMicros : 0) - chosen.costMicros) / 1_000_000
+}
+
+type Versions = (decoded: DecodedDecision) => Promise<CampaignVersion[] | null>
+
+/** The campaign versions a record names, each read once; null where one is not kept any more. */
+function createVersions(db: WorkspaceDb): Versions {
+  const kept = new Map<string, CampaignVersion | null>()
+  return async ({ campaigns }) => {
+    const versions: CampaignVersion[] = []
+    for (const { campaignId, version } of campaigns) {
+      const key = `${campaignId} ${version}`
+      if (!kept.has(key)) kept.set(key, await loadCampaignVersion(db, campaignId, version))
+      const found = kept.get(key)
+      if (!found) return null
+      versions.push(found)
+    }
+    return versions
+  }
+}
