@@ -3,6 +3,7 @@ import { version } from '../api/version.ts'
 import { applyCommand } from './commands/apply.ts'
 import { backupCommand } from './commands/backup.ts'
 import { campaignCommand } from './commands/campaign.ts'
+import { evaluateCommand } from './commands/evaluate.ts'
 import { eventsCommand } from './commands/events.ts'
 import { explainCommand } from './commands/explain.ts'
 import { healthCommand } from './commands/health.ts'
@@ -47,6 +48,7 @@ for (const command of [
   reportCommand,
   eventsCommand,
   explainCommand,
+  evaluateCommand,
   importCommand,
   statusCommand,
   healthCommand,

@@ -10,7 +10,8 @@ import type { DecisionLog } from './decision-log.ts'
 export interface LogEvaluation {
   decisions: number
   /** The logging policy's own mean reward. */
-  logged: { value: number; interval: Interval }
+  /** Null below two decisions. */
+  logged: { value: number; interval: Interval } | null
   evaluation: PolicyEvaluation
   /** DR(target − logged); null where the evaluation is refused. */
   gain: { value: number; interval: Interval } | null
@@ -35,7 +36,7 @@ export function evaluateLog(log: DecisionLog, target: PerAction, otherwise: stri
   const isJudged = candidate.kind === 'rows' && evaluation.kind === 'evaluated'
   return {
     decisions: log.n,
-    logged: summaryOf(own, 'snips'),
+    logged: log.n < 2 ? null : summaryOf(own, 'snips'),
     evaluation,
     gain: isJudged ? differenceOf(candidate.rows, own) : null,
     constants: constantRows(log, predict, otherwise).flatMap(({ name, rows }) => {

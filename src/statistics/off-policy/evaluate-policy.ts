@@ -32,7 +32,8 @@ export function evaluateRows(
   settings: EstimatorSettings = estimatorSettingsDefault,
   alpha: number = ALPHA_DEFAULT,
 ): PolicyEvaluation {
-  if (rows.rewards.length === 0) return { kind: 'refused', refusals: [{ reason: 'no_rows' }] }
+  // One row has no spread, and so no interval.
+  if (rows.rewards.length < 2) return { kind: 'refused', refusals: [{ reason: 'no_rows' }] }
   const raw = importanceWeights(rows)
   const weights = summarizeWeights(raw, alpha)
   const refusals = refuseWeights(weights)
