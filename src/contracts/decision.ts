@@ -1,6 +1,7 @@
 import type { CampaignSpec, ChannelName } from './campaign.ts'
 import type { InstantMs } from './clock.ts'
 import type { GuardrailOutcome } from './guardrail.ts'
+import type { Policy } from './policy.ts'
 
 /**
  * One published version of a workspace's policy. Immutable. A head that is missing is at its prior:
@@ -16,6 +17,17 @@ export interface PolicySnapshot {
   featureSchema: string
   /** Head key (`headKey`) to weights over the feature schema's dimensions. */
   heads: ReadonlyMap<string, Float64Array>
+  /** Which policy draws; `defaultPolicy` where it is left out, as in snapshots of older releases. */
+  policy?: Policy
+  /**
+   * Head key to the covariance of its weights, the lower triangle row by row, D(D+1)/2 numbers; only where
+   * the policy asks for it (Thompson). A head that is missing is at its prior, the identity.
+   */
+  covariances?: ReadonlyMap<string, Float64Array>
+  /** `variantKey` to what was seen of a variant, `variantNumbers`: see `stages.ts`. */
+  variants?: ReadonlyMap<string, Float64Array>
+  /** `cohortKey` to what was seen of a cohort's hours, `sendTimeNumbers`. */
+  sendTimes?: ReadonlyMap<string, Float64Array>
 }
 
 /** Key of a head: of a treatment, or of `nothing` in a campaign (what happens unprompted). */

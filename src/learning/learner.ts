@@ -206,18 +206,26 @@ export function createLearner(options: LearnerOptions): Learner {
 
   /** Heads that were inherited and have no reward yet are carried on from the snapshot before. */
   function nextSnapshot({ state, published }: Held): ReturnType<typeof snapshotRow> {
-    const { heads, manifest } = carriedOver(published, featureSchema)
-    for (const [key, head] of state.heads) heads.set(key, head.model.weights)
+    const { heads, covariances, variants, sendTimes, manifest } = carriedOver(published, featureSchema)
+    const { policy } = manifest
+    for (const [key, head] of state.heads) {
+      heads.set(key, head.model.weights)
+      if (policy?.kind === 'thompson') covariances.set(key, head.model.covariance)
+    }
     const unlearned = manifest.heads.filter((head) => !state.heads.has(headKey(head.campaignId, head.head)))
     return snapshotRow({
       parentSequence: published?.sequence ?? 0,
       t: 1 + state.rewards,
       boundMicros: published?.boundMicros ?? boundMicrosDefault,
       heads,
+      covariances: policy?.kind === 'thompson' ? covariances : new Map(),
+      variants,
+      sendTimes,
       manifest: {
         featureSchema,
         dimensions,
         publishedBy: 'learner',
+        ...(policy === undefined ? {} : { policy }),
         rewards: state.rewards,
         corrections: state.corrections,
         campaigns: manifest.campaigns,

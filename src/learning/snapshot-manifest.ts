@@ -1,4 +1,5 @@
 import { headKey } from '#contracts/decision.ts'
+import type { Policy } from '#contracts/policy.ts'
 
 /** What a snapshot says of itself, as JSON. Lists, not maps by head key: its NUL has no place in jsonb. */
 export interface SnapshotManifest {
@@ -7,6 +8,8 @@ export interface SnapshotManifest {
   /** Snapshot id, '' for the first. */
   parent: string
   publishedBy: 'learner' | 'launch'
+  /** Which policy draws; absent in snapshots of older releases, and while it is the default one. */
+  policy?: Policy
   /** Rewards in it, and late conversions that turned a 0 of these into a 1. */
   rewards: number
   corrections: number

@@ -4,7 +4,7 @@ import { headKey } from '#contracts/decision.ts'
 import { ChangedMeanwhileError } from '#platform/store/changed-meanwhile.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 import { goalOf, inheritances } from './inheritance.ts'
-import { decodeWeights, encodeWeights } from './snapshot-codec.ts'
+import { decodeWeights, encodeWeights, type SnapshotWeights } from './snapshot-codec.ts'
 import { byHeadKey, type SnapshotManifest } from './snapshot-manifest.ts'
 
 /** A snapshot with what only learning reads. */
@@ -72,7 +72,7 @@ export async function ensureSnapshotFor(
   featureSchema = featureSchemaDefault,
 ): Promise<string | null> {
   const previous = await latestSnapshot(db)
-  const { heads, manifest, t } = carriedOver(previous, featureSchema)
+  const { heads, covariances, variants, sendTimes, manifest, t } = carriedOver(previous, featureSchema)
   const worthMicros = Math.max(...spec.treatments.map((treatment) => treatment.valueMicros * treatment.lever))
   const boundMicros = Math.max(previous?.boundMicros ?? 0, worthMicros) || boundMicrosDefault
   const inherited = inheritances(manifest, spec)
@@ -88,16 +88,22 @@ export async function ensureSnapshotFor(
   }
   for (const { campaignId, head, inheritedFrom } of inherited) {
     heads.set(headKey(campaignId, head), heads.get(headKey(inheritedFrom, head))!)
+    const covariance = covariances.get(headKey(inheritedFrom, head))
+    if (covariance !== undefined) covariances.set(headKey(campaignId, head), covariance)
   }
   const row = snapshotRow({
     parentSequence: previous?.sequence ?? 0,
     t,
     boundMicros,
     heads,
+    covariances,
+    variants,
+    sendTimes,
     manifest: {
       featureSchema,
       dimensions: previous?.manifest.dimensions ?? dimensionsDefault,
       publishedBy: 'launch',
+      ...(manifest.policy === undefined ? {} : { policy: manifest.policy }),
       rewards: t - 1,
       corrections: t === 1 ? 0 : (previous?.manifest.corrections ?? 0),
       campaigns: [
@@ -115,14 +121,15 @@ export async function ensureSnapshotFor(
 type SnapshotRow = Omit<RowOf<'snapshots'>, 'workspace'>
 
 /** The row of the snapshot that follows `parentSequence`; nothing is written. */
-export function snapshotRow(snapshot: {
-  parentSequence: number
-  t: number
-  boundMicros: number
-  heads: ReadonlyMap<string, Float64Array>
-  manifest: Omit<SnapshotManifest, 'parent'>
-  publishedAt: number
-}): SnapshotRow {
+export function snapshotRow(
+  snapshot: {
+    parentSequence: number
+    t: number
+    boundMicros: number
+    manifest: Omit<SnapshotManifest, 'parent'>
+    publishedAt: number
+  } & SnapshotWeights,
+): SnapshotRow {
   const { parentSequence, manifest } = snapshot
   const parent = parentSequence === 0 ? '' : snapshotIdOf(parentSequence)
   return {
@@ -133,7 +140,7 @@ export function snapshotRow(snapshot: {
     t: snapshot.t,
     bound_micros: snapshot.boundMicros,
     manifest_json: JSON.stringify({ ...manifest, parent } satisfies SnapshotManifest),
-    weights: encodeWeights(snapshot.heads, manifest.dimensions),
+    weights: encodeWeights(snapshot, manifest.dimensions),
   }
 }
 
@@ -183,24 +190,37 @@ function decodeRow(row: RowOf<'snapshots'>): StoredSnapshot {
     t: row.t,
     boundMicros: row.bound_micros,
     featureSchema: manifest.featureSchema,
-    heads: decodeWeights(row.weights),
+    ...decodeWeights(row.weights),
+    ...(manifest.policy === undefined ? {} : { policy: manifest.policy }),
     publishedAt: row.published_at,
     manifest,
   }
 }
 
-/** Heads, goals and counts that the next snapshot takes over: none across feature schemas. */
-export function carriedOver(
-  previous: StoredSnapshot | null,
-  featureSchema: string,
-): { heads: Map<string, Float64Array>; manifest: Pick<SnapshotManifest, 'campaigns' | 'heads'>; t: number } {
+/** What the next snapshot takes over: of heads and counts none across feature schemas. */
+interface CarriedOver {
+  heads: Map<string, Float64Array>
+  covariances: Map<string, Float64Array>
+  /** Of variants and hours: they do not depend on features. */
+  variants: ReadonlyMap<string, Float64Array>
+  sendTimes: ReadonlyMap<string, Float64Array>
+  manifest: Pick<SnapshotManifest, 'campaigns' | 'heads' | 'policy'>
+  t: number
+}
+
+export function carriedOver(previous: StoredSnapshot | null, featureSchema: string): CarriedOver {
   const campaigns = previous?.manifest.campaigns ?? []
+  const policy = previous?.policy === undefined ? {} : { policy: previous.policy }
+  const stages = { variants: previous?.variants ?? new Map(), sendTimes: previous?.sendTimes ?? new Map() }
   if (previous === null || previous.featureSchema !== featureSchema) {
-    return { heads: new Map(), manifest: { campaigns, heads: [] }, t: 1 }
+    const manifest = { campaigns, heads: [], ...policy }
+    return { heads: new Map(), covariances: new Map(), ...stages, manifest, t: 1 }
   }
   return {
     heads: new Map(previous.heads),
-    manifest: { campaigns, heads: previous.manifest.heads },
+    covariances: new Map(previous.covariances),
+    ...stages,
+    manifest: { campaigns, heads: previous.manifest.heads, ...policy },
     t: previous.t,
   }
 }
