@@ -37,6 +37,9 @@ export function resolveCampaign(
   const policy = resolvePolicy(campaign, definitions, fault)
   faults.push(...checkConditions(campaign, field, definitions))
   faults.push(...checkQuietHours(campaign.quietHours, `${field}.quietHours`))
+  if (campaign.sendTime !== undefined && campaign.sendTime.withinHours > campaign.expiresAfterHours) {
+    fault('sendTime.withinHours', `messages lapse after ${campaign.expiresAfterHours} hours already`)
+  }
   if (faults.length > 0 || goal === undefined || policy === undefined) return { faults }
   return {
     spec: {
@@ -53,6 +56,7 @@ export function resolveCampaign(
       ...(campaign.quietHours === undefined ? {} : { quietHours: campaign.quietHours }),
       ...(campaign.budget === undefined ? {} : { budgetMicros: microsOf(campaign.budget) }),
       expiresAfterMs: Math.round(campaign.expiresAfterHours * 3_600_000),
+      ...(campaign.sendTime === undefined ? {} : { sendTime: campaign.sendTime }),
       features: campaign.features,
     },
   }

@@ -55,6 +55,8 @@ export const templateSchema = z.strictObject({
   html: z.string().max(262_144).default(''),
   text: z.string().max(262_144).default(''),
   from: z.string().exactOptional(),
+  /** What it is made of (`short`, `question`, `playful`): what one variant teaches of these, others inherit. */
+  tags: z.array(idSchema).max(8).exactOptional(),
   /** Fallbacks by path (`customer.firstName`): used when the variable has no value. */
   defaults: z.record(z.string(), z.union([z.string(), z.number()])).default({}),
 })
@@ -135,6 +137,15 @@ export const triggerSchema = z.union([
 ])
 export type Trigger = z.infer<typeof triggerSchema>
 
+/** The engine chooses the hour at which a message goes out. */
+export const sendTimeSchema = z.strictObject({
+  /** The latest that it may go out after the decision; must not be later than the message lapses. */
+  withinHours: z.number().int().min(2).max(168),
+  /** Trait by whose value customers are alike in their hours (`segment`, `country`). */
+  cohort: z.string().min(1).exactOptional(),
+})
+export type SendTime = z.infer<typeof sendTimeSchema>
+
 export const treatmentSchema = z.strictObject({
   offer: idSchema,
   channel: channelSchema,
@@ -175,6 +186,8 @@ export const campaignSchema = z.strictObject({
     .positive()
     .max(24 * 30)
     .default(24),
+  /** Without it a message goes out at once, or when a deferral ends. */
+  sendTime: sendTimeSchema.exactOptional(),
   /** Traits that enter the feature vector, as categories. */
   features: z.array(z.string().min(1)).max(16).default([]),
 })
@@ -230,6 +243,7 @@ export interface CampaignSpec {
   quietHours?: QuietHours
   budgetMicros?: number
   expiresAfterMs: number
+  sendTime?: SendTime
   features: string[]
 }
 

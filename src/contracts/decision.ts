@@ -1,7 +1,7 @@
 import type { CampaignSpec, ChannelName } from './campaign.ts'
 import type { InstantMs } from './clock.ts'
 import type { GuardrailOutcome } from './guardrail.ts'
-import type { Policy } from './policy.ts'
+import type { Policy, PolicyKind } from './policy.ts'
 
 /**
  * One published version of a workspace's policy. Immutable. A head that is missing is at its prior:
@@ -78,6 +78,28 @@ export interface DecisionInput {
   snapshot: PolicySnapshot
   campaigns: DecisionCampaign[]
   candidates: readonly Candidate[]
+  /**
+   * Hours at which the candidate's message may be sent, at least one; asked for the one that was drawn. Null,
+   * or left out: now, or when the deferral ends.
+   */
+  sendSlots?: (candidateIndex: number) => SendSlots | null
+}
+
+/** The hour stage: slots that guardrails leave open, and what is known of the customer's own hours. */
+export interface SendSlots {
+  /** Value of the campaign's cohort trait, '' without one. */
+  cohort: string
+  /** Events of the customer by hour of the week, in all. */
+  activityTotal: number
+  slots: SendSlot[]
+}
+
+export interface SendSlot {
+  dueAt: InstantMs
+  /** Local, 0 to 167 from Sunday 00:00. */
+  hourOfWeek: number
+  /** Events of the customer in this hour of the week. */
+  activity: number
 }
 
 export type DecisionChoice =
@@ -108,6 +130,9 @@ export interface DecodedDecision {
   features: Float64Array
   snapshotId: string
   t: number
+  /** Which policy drew at the treatment stage. A campaign with a fixed split draws by its arms instead. */
+  policy: PolicyKind
+  /** 0 where the policy has none. */
   gamma: number
   boundMicros: number
   /** Hex of the 64-bit seed. */
@@ -123,6 +148,17 @@ export interface DecodedDecision {
   /** Probability of drawing nothing at the treatment stage; 0 when there was no draw. */
   nothingProbability: number
   choice: DecisionChoice
+  /** Of the chosen treatment; '' where it has one variant only, and in records of format 1. */
+  variantId: string
+  /** The hour stage; null where the message was due at once, or when a deferral ended. */
+  sendTime: DecodedSendTime | null
+}
+
+export interface DecodedSendTime extends SendSlots {
+  /** Of each slot. */
+  probabilities: number[]
+  /** The slot drawn. */
+  slotIndex: number
 }
 
 export interface DecodedCandidate {

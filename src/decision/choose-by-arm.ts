@@ -51,7 +51,7 @@ export function chooseByArm(
   if (candidate === undefined || !isUsable(input, candidate)) return { kind: 'none-eligible' }
   writeShares(input, campaignIndex, space)
   space.nothingProbability = nothing
-  return chooseVariant(input, chosen, shareOf(experiment, arm.treatment), random, space)
+  return chooseVariant(input, chosen, shareOf(experiment, arm.treatment), null, random, space)
 }
 
 function isHeldOutOf(input: DecisionInput, campaignIndex: number): boolean {

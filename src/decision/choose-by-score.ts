@@ -2,10 +2,13 @@ import type { DecisionChoice, DecisionInput } from '#contracts/decision.ts'
 import type { GuardrailOutcome } from '#contracts/guardrail.ts'
 import type { Random } from '#contracts/random.ts'
 import { type CampaignHeads, campaignHeads, nothingPlace, treatmentPlace } from './campaign-heads.ts'
-import { chooseVariant, draw } from './choose-variant.ts'
+import { chooseVariant } from './choose-variant.ts'
+import { draw } from './draw.ts'
+import { drawPolicyOf, policyOf } from './draw-policy.ts'
 import { isHeldOut } from './eligibility.ts'
-import { inverseGapInto } from './inverse-gap.ts'
 import { responseProbabilities } from './response-probabilities.ts'
+import { spreadOf } from './score-spread.ts'
+import { variantSplit } from './variant-split.ts'
 import {
   costFactor,
   fatigueFactor,
@@ -18,10 +21,7 @@ import {
   type WorkingSpace,
 } from './working-space.ts'
 
-/** Spread evenly over all: no propensity is ever so small that off-policy evaluation fails on it. */
-const floorShare = 0.02
-
-/** All usable candidates of inverse-gap campaigns and "nothing", which is worth 0 and stands last. */
+/** All usable candidates of campaigns that learn and "nothing", which is worth 0 and stands last. */
 export function chooseByScore(input: DecisionInput, random: Random, space: WorkingSpace): DecisionChoice {
   scoreUsable(input, space)
   const { drawn, drawnCount, probabilities } = space
@@ -31,13 +31,20 @@ export function chooseByScore(input: DecisionInput, random: Random, space: Worki
   }
   const count = drawnCount + 1
   space.scores[drawnCount] = 0
-  inverseGapInto(probabilities, space.scores, count, space.gamma, floorShare)
+  const { snapshot } = input
+  const policy = policyOf(snapshot)
+  const own = drawPolicyOf(policy)
+  const spread = own.needsSpread ? spreadOf(input, space) : null
+  own.write(probabilities, { scores: space.scores, count, t: snapshot.t, spread }, policy)
   const logged = space.factors[probabilityFactor]!
   for (let place = 0; place < drawnCount; place += 1) logged[place] = probabilities[place]!
   space.nothingProbability = probabilities[drawnCount]!
   const place = draw(probabilities, count, random.next())
   if (place === drawnCount) return { kind: 'nothing', propensity: space.nothingProbability }
-  return chooseVariant(input, drawn[place]!, probabilities[place]!, random, space)
+  const candidateIndex = drawn[place]!
+  const { campaignIndex, treatmentIndex } = input.candidates[candidateIndex]!
+  const split = variantSplit(snapshot, input.campaigns[campaignIndex]!.spec, treatmentIndex)
+  return chooseVariant(input, candidateIndex, probabilities[place]!, split, random, space)
 }
 
 /** Candidates of one campaign stand together: campaign by campaign into the draw, each with its score. */

@@ -1,16 +1,19 @@
 import type { DecisionChoice, DecisionInput } from '#contracts/decision.ts'
 import type { Random } from '#contracts/random.ts'
-import { dueAtOf } from './eligibility.ts'
+import { chooseSlot } from './choose-slot.ts'
+import { draw } from './draw.ts'
 import type { WorkingSpace } from './working-space.ts'
 
-/** The single hour slot: now, or when the deferral ends. */
-export const hourSlotProbability = 1
-
-/** The stages after the treatment: variant by weight, then the hour slot. The propensity is the product. */
+/**
+ * The stages after the treatment: variant, then hour slot. The propensity is the product.
+ *
+ * @param split of the variants, as learned; null: by the marketer's weights
+ */
 export function chooseVariant(
   input: DecisionInput,
   candidateIndex: number,
   treatmentProbability: number,
+  split: Float64Array | null,
   random: Random,
   space: WorkingSpace,
 ): DecisionChoice {
@@ -21,23 +24,12 @@ export function chooseVariant(
   if (space.variantProbabilities.length < length) space.variantProbabilities = new Float64Array(length)
   let total = 0
   for (let v = 0; v < length; v += 1) total += variants[v]!.weight
-  for (let v = 0; v < length; v += 1) space.variantProbabilities[v] = variants[v]!.weight / total
+  for (let v = 0; v < length; v += 1) {
+    space.variantProbabilities[v] = split === null ? variants[v]!.weight / total : split[v]!
+  }
   space.variantCount = length
   const variantIndex = draw(space.variantProbabilities, length, random.next())
-  const propensity = treatmentProbability * space.variantProbabilities[variantIndex]! * hourSlotProbability
-  return { kind: 'treatment', candidateIndex, variantIndex, propensity, dueAt: dueAtOf(input, candidate) }
-}
-
-/** Index that a uniform number falls on. Where rounding leaves a rest at the end, the last one possible. */
-export function draw(probabilities: ArrayLike<number>, count: number, uniform: number): number {
-  let below = 0
-  let last = 0
-  for (let i = 0; i < count; i += 1) {
-    const probability = probabilities[i]!
-    if (probability <= 0) continue
-    below += probability
-    if (uniform < below) return i
-    last = i
-  }
-  return last
+  const beforeHour = treatmentProbability * space.variantProbabilities[variantIndex]!
+  const { dueAt, probability } = chooseSlot(input, candidateIndex, random, space)
+  return { kind: 'treatment', candidateIndex, variantIndex, propensity: beforeHour * probability, dueAt }
 }

@@ -3,13 +3,11 @@ import { createSeededRandom } from '#platform/random/seeded-random.ts'
 import { hexDigitOf } from './byte-writer.ts'
 import { chooseByArm, decidingExperiment } from './choose-by-arm.ts'
 import { chooseByScore } from './choose-by-score.ts'
+import { drawPolicyOf, policyOf } from './draw-policy.ts'
 import { encodeRecord } from './encode-record.ts'
 import { createWorkingSpace, findPresent, resetWorkingSpace } from './working-space.ts'
 
 const space = createWorkingSpace()
-
-/** Scale of γ = 1000·√t: the one fixed setting of the bake-off (.2192 over 18 sets). */
-const gammaScale = 1_000
 
 /**
  * Chooses for one customer at one moment, and records it.
@@ -17,9 +15,9 @@ const gammaScale = 1_000
  * A candidate is usable when its guardrails allow or defer it, none of its variables is missing and nobody
  * holds the customer out of its campaign. The first campaign with a fixed split that the customer is not
  * held out of decides alone, by the customer's arm; otherwise all usable candidates and "nothing" compete by
- * score under inverse-gap weighting. Two uniforms are drawn from a generator seeded by the decision's id:
- * one for the treatment, one for the variant. The hour is a third stage with the single slot "now, or when
- * the deferral ends", of probability 1.
+ * score under the snapshot's policy. Uniforms are drawn from a generator seeded by the decision's id: one for
+ * the treatment, one for the variant, and one for the hour where the campaign leaves it open; elsewhere the
+ * hour is the single slot "now, or when the deferral ends", of probability 1.
  *
  * The input decides everything: the same input gives the same choice and the same bytes.
  */
@@ -27,7 +25,8 @@ export function decide(input: DecisionInput): Decision {
   checkInput(input)
   resetWorkingSpace(space, input.candidates.length, input.campaigns.length)
   findPresent(space, input.features)
-  space.gamma = gammaScale * Math.sqrt(input.snapshot.t)
+  const policy = policyOf(input.snapshot)
+  space.gamma = drawPolicyOf(policy).gamma(policy, input.snapshot.t)
   // The id's second half: its first digits are the day.
   space.seedHigh = hex32At(input.decisionId, 16)
   space.seedLow = hex32At(input.decisionId, 24)

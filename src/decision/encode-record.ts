@@ -6,7 +6,7 @@ import type {
   PolicySnapshot,
 } from '#contracts/decision.ts'
 import { createByteWriter } from './byte-writer.ts'
-import { hourSlotProbability } from './choose-variant.ts'
+import { policyKinds, policyOf } from './draw-policy.ts'
 import { createOutcomeEncoder, newOutcomeCode } from './encode-outcome.ts'
 import { engineVersion } from './engine-version.ts'
 import {
@@ -18,6 +18,8 @@ import {
   triggerKinds,
 } from './record-format.ts'
 import { factorsPerCandidate, type WorkingSpace } from './working-space.ts'
+
+type ChosenTreatment = Extract<DecisionChoice, { kind: 'treatment' }>
 
 const writer = createByteWriter()
 const outcomes = createOutcomeEncoder(writer)
@@ -34,7 +36,7 @@ export function encodeRecord(input: DecisionInput, space: WorkingSpace, choice: 
   for (const campaign of input.campaigns) encodeCampaign(campaign)
   encodeCandidates(input, space)
   writer.f64(space.nothingProbability)
-  encodeChoice(choice, space)
+  encodeChoice(input, choice, space)
   return writer.finish()
 }
 
@@ -65,6 +67,7 @@ function encodeBeginning({ snapshot, workspace }: DecisionInput, gamma: number):
   writer.text(snapshot.featureSchema)
   writer.id(snapshot.snapshotId)
   writer.f64(snapshot.t)
+  writer.u8(policyKinds.indexOf(policyOf(snapshot).kind))
   writer.f64(gamma)
   writer.f64(snapshot.boundMicros)
   beginning = writer.soFar()
@@ -165,7 +168,7 @@ function encodeRun(
   }
 }
 
-function encodeChoice(choice: DecisionChoice, space: WorkingSpace): void {
+function encodeChoice(input: DecisionInput, choice: DecisionChoice, space: WorkingSpace): void {
   writer.u8(choiceKinds.indexOf(choice.kind))
   if (choice.kind === 'nothing') writer.f64(choice.propensity)
   if (choice.kind !== 'treatment') return
@@ -173,7 +176,33 @@ function encodeChoice(choice: DecisionChoice, space: WorkingSpace): void {
   writer.varint(space.variantCount)
   writer.f64s(space.variantProbabilities, space.variantCount)
   writer.varint(choice.variantIndex)
-  writer.f64(hourSlotProbability)
+  if (space.variantCount > 1) writer.text(chosenVariantId(input, choice))
+  encodeHour(input, space)
   writer.f64(choice.propensity)
   writer.f64(choice.dueAt)
+}
+
+function chosenVariantId({ candidates, campaigns }: DecisionInput, choice: ChosenTreatment): string {
+  const { campaignIndex, treatmentIndex } = candidates[choice.candidateIndex]!
+  return campaigns[campaignIndex]!.spec.treatments[treatmentIndex]!.variants[choice.variantIndex]!.variantId
+}
+
+/** Everything that the stage judged by, so that it replays. */
+function encodeHour({ decidedAt }: DecisionInput, { hour }: WorkingSpace): void {
+  if (hour === null) {
+    writer.varint(0)
+    return
+  }
+  const { cohort, activityTotal, slots } = hour.sendSlots
+  writer.varint(slots.length)
+  writer.text(cohort)
+  writer.varint(activityTotal)
+  writer.varint(hour.slotIndex)
+  for (let slot = 0; slot < slots.length; slot += 1) {
+    const { dueAt, hourOfWeek, activity } = slots[slot]!
+    writer.varint(dueAt - decidedAt)
+    writer.u8(hourOfWeek)
+    writer.varint(activity)
+  }
+  writer.f64s(hour.probabilities, slots.length)
 }

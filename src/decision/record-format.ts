@@ -6,7 +6,8 @@ import type { DecisionTrigger } from '#contracts/decision.ts'
  * dictionary: 0 and the text the first time, its number + 1 afterwards.
  *
  *     u8 format version, text engine version
- *     text workspace, text feature schema, id snapshot, f64 t, f64 γ, f64 bound in micros
+ *     text workspace, text feature schema, id snapshot, f64 t, u8 policy, f64 γ, f64 bound
+ *     in micros
  *     id decision, id customer, u8 trigger kind, id trigger, n step, f64 decidedAt, u32 u32 seed
  *     n features, a bit for each that is not +0 (lowest first), f64 of those
  *     n campaigns: text id, n version, u8 flags (1 held out, 2 fixed split), text arm
@@ -16,17 +17,20 @@ import type { DecisionTrigger } from '#contracts/decision.ts'
  *         probability (lowest first) that is the same for all of them, then each in turn: f64 where it is,
  *         else f64 of every one
  *     f64 probability of nothing
- *     u8 choice: treatment: n candidate, n variants: f64 probability, n variant, f64 probability of the hour
- *         slot, f64 propensity, f64 dueAt; nothing: f64 propensity
+ *     u8 choice: treatment: n candidate, n variants: f64 probability, n variant, [if there are several: text
+ *         variant], n hour slots, [if there are any: text cohort, n events of the customer, n slot, each slot's
+ *         n ms after decidedAt, u8 hour of the week, n events in that hour, then each one's f64 probability],
+ *         f64 propensity, f64 dueAt; nothing: f64 propensity
  *
  *     outcome: n: 0 allowed, 1 a new one follows, k + 2 the k-th new one of this record again
  *         ref by, n objections: ref guardrail, verdict; n: 0 allow, k + 1 the k-th objection's verdict,
  *         last + 1 another verdict, which follows
  *     verdict: u8 1 defer (f64 untilMs) or 2 suppress, ref reason, n inputs: ref key, u8 type, value
  *
+ * Format 1 had no policy (it was inverse-gap weighting), no text variant, and for the hour slots one f64, 1.
  * A reader refuses a newer format version and reads every older one.
  */
-export const recordFormatVersion = 1
+export const recordFormatVersion = 2
 
 export const triggerKinds: readonly DecisionTrigger['kind'][] = [
   'event',

@@ -1,7 +1,9 @@
-import type { DecisionChoice, DecodedCandidate, DecodedDecision } from '#contracts/decision.ts'
+import type { DecodedCandidate, DecodedDecision, DecodedSendTime } from '#contracts/decision.ts'
 import type { GuardrailOutcome, Verdict } from '#contracts/guardrail.ts'
+import { defaultPolicy } from '#contracts/policy.ts'
 import { type ByteReader, createByteReader } from './byte-reader.ts'
 import { createOutcomeDecoder } from './decode-outcome.ts'
+import { policyKinds } from './draw-policy.ts'
 import {
   campaignFlag,
   candidateFlag,
@@ -45,18 +47,20 @@ export function decodeRecord(record: Uint8Array): DecodedRecord {
     )
   }
   if (format === 0) throw new RangeError('not a decision record: format 0')
-  const decoded = { ...decodeHead(reader), ...decodeBody(reader) }
+  const head = decodeHead(reader, format)
+  const decoded = { ...head, ...decodeBody(reader, format, head.decidedAt) }
   if (reader.left() > 0) throw new RangeError(`the decision record has ${reader.left()} bytes too many`)
   return decoded
 }
 
-function decodeHead(reader: ByteReader) {
+function decodeHead(reader: ByteReader, format: number) {
   return {
     engineVersion: reader.text(),
     workspace: reader.text(),
     featureSchema: reader.text(),
     snapshotId: reader.id(),
     t: reader.f64(),
+    policy: format === 1 ? defaultPolicy.kind : known(policyKinds, reader.u8(), 'policy'),
     gamma: reader.f64(),
     boundMicros: reader.f64(),
     decisionId: reader.id(),
@@ -71,12 +75,13 @@ function decodeHead(reader: ByteReader) {
   }
 }
 
-function decodeBody(reader: ByteReader) {
+function decodeBody(reader: ByteReader, format: number, decidedAt: number) {
   const features = decodeFeatures(reader)
   const campaigns = listOf(reader, () => decodeCampaign(reader))
   const candidates = decodeCandidates(reader)
   const nothingProbability = reader.f64()
-  return { features, campaigns, candidates, nothingProbability, choice: decodeChoice(reader, candidates) }
+  const ended = decodeChoice(reader, candidates, format, decidedAt)
+  return { features, campaigns, candidates, nothingProbability, ...ended }
 }
 
 function decodeFeatures(reader: ByteReader): Float64Array {
@@ -173,20 +178,47 @@ function decodeCandidate(reader: ByteReader, outcome: () => GuardrailOutcome) {
   return { isScored: (flags & candidateFlag.scored) !== 0, candidate }
 }
 
-function decodeChoice(reader: ByteReader, candidates: RecordedCandidate[]): DecisionChoice {
+function decodeChoice(
+  reader: ByteReader,
+  candidates: RecordedCandidate[],
+  format: number,
+  decidedAt: number,
+): Pick<DecodedDecision, 'choice' | 'variantId' | 'sendTime'> {
   const kind = known(choiceKinds, reader.u8(), 'choice')
-  if (kind === 'nothing') return { kind, propensity: reader.f64() }
-  if (kind !== 'treatment') return { kind }
+  const none = { variantId: '', sendTime: null }
+  if (kind === 'nothing') return { choice: { kind, propensity: reader.f64() }, ...none }
+  if (kind !== 'treatment') return { choice: { kind }, ...none }
   const candidateIndex = reader.varint()
   const variantProbabilities = listOf(reader, () => reader.f64())
   const variantIndex = reader.varint()
-  // The hour slot: one, of probability 1, until there are several.
-  reader.f64()
+  const variantId = format > 1 && variantProbabilities.length > 1 ? reader.text() : ''
+  const sendTime = format > 1 ? decodeHour(reader, decidedAt) : null
+  // Format 1 has the probability of the single hour slot.
+  if (format === 1) reader.f64()
   const chosen = candidates[candidateIndex]
   if (chosen === undefined)
     throw new RangeError(`the decision record chose candidate ${candidateIndex}, of none`)
   chosen.variantProbabilities = variantProbabilities
-  return { kind, candidateIndex, variantIndex, propensity: reader.f64(), dueAt: reader.f64() }
+  const propensity = reader.f64()
+  const choice = { kind, candidateIndex, variantIndex, propensity, dueAt: reader.f64() }
+  return { choice, variantId, sendTime }
+}
+
+function decodeHour(reader: ByteReader, decidedAt: number): DecodedSendTime | null {
+  const count = reader.varint()
+  if (count === 0) return null
+  const cohort = reader.text()
+  const activityTotal = reader.varint()
+  const slotIndex = reader.varint()
+  if (count > reader.left() || slotIndex >= count)
+    throw new RangeError(`the decision record chose hour slot ${slotIndex} of ${count}`)
+  const slots = Array.from({ length: count }, () => ({
+    dueAt: decidedAt + reader.varint(),
+    hourOfWeek: reader.u8(),
+    activity: reader.varint(),
+  }))
+  const probabilities = Array.from({ length: count }, () => reader.f64())
+  return { cohort, activityTotal, slots, probabilities, slotIndex }
 }
 
 /** The outcome with the experiment among the objections, as the funnel shows it. */

@@ -83,7 +83,14 @@ function inputOf(recorded: DecodedRecord, { snapshot, campaigns }: ReplaySources
     snapshot,
     campaigns: taking,
     candidates,
+    ...recordedSlots(recorded),
   }
+}
+
+/** The hours that were open and what was known of the customer's, for the candidate that was chosen. */
+function recordedSlots({ choice, sendTime }: DecodedRecord): Pick<DecisionInput, 'sendSlots'> {
+  if (sendTime === null || choice.kind !== 'treatment') return {}
+  return { sendSlots: (candidateIndex) => (candidateIndex === choice.candidateIndex ? sendTime : null) }
 }
 
 function treatmentOf(campaigns: DecisionCampaign[], at: { campaignIndex: number; treatmentIndex: number }) {
@@ -96,8 +103,8 @@ function treatmentOf(campaigns: DecisionCampaign[], at: { campaignIndex: number;
   return treatment
 }
 
-/** The same candidate and variant; the propensities of two engines may differ by rounding. */
+/** The same candidate, variant and hour; the propensities of two engines may differ by rounding. */
 function isSameChoice(a: DecisionChoice, b: DecisionChoice): boolean {
   if (a.kind !== 'treatment' || b.kind !== 'treatment') return a.kind === b.kind
-  return a.candidateIndex === b.candidateIndex && a.variantIndex === b.variantIndex
+  return a.candidateIndex === b.candidateIndex && a.variantIndex === b.variantIndex && a.dueAt === b.dueAt
 }

@@ -1,3 +1,4 @@
+import type { SendSlots } from '#contracts/decision.ts'
 import type { CampaignHeads } from './campaign-heads.ts'
 
 /** Reasons for which an experiment keeps a candidate out; their place is their code in the record. */
@@ -52,6 +53,8 @@ export interface WorkingSpace {
   /** Of the variants of the chosen treatment. */
   variantProbabilities: Float64Array
   variantCount: number
+  /** The hour stage, where there is one. */
+  hour: { sendSlots: SendSlots; probabilities: Float64Array; slotIndex: number } | null
 }
 
 export function createWorkingSpace(): WorkingSpace {
@@ -62,6 +65,7 @@ export function createWorkingSpace(): WorkingSpace {
     drawnCount: 0,
     nothingProbability: 0,
     variantCount: 0,
+    hour: null,
     isExperiment: false,
     variantProbabilities: new Float64Array(20),
     heads: [],
@@ -82,6 +86,7 @@ export function resetWorkingSpace(space: WorkingSpace, candidates: number, campa
   space.responsesCount = 0
   space.nothingProbability = 0
   space.variantCount = 0
+  space.hour = null
   space.isExperiment = false
 }
 

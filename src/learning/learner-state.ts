@@ -1,6 +1,9 @@
+import { sendTimeNumbers, variantNumbers } from '#contracts/stages.ts'
 import type { WorkspaceDb } from '#platform/store/store.ts'
 import type { BayesianHead } from './bayesian-head.ts'
 import { createByteReader, createByteWriter } from './byte-codec.ts'
+import { readNumbers, writeNumbers } from './snapshot-codec.ts'
+import type { StageTallies } from './stage-tallies.ts'
 
 /** Everything the learner knows of a workspace; a function of the rewards taken in, in their order. */
 export interface LearnerState {
@@ -13,6 +16,8 @@ export interface LearnerState {
   skipped: number
   /** By head key. */
   heads: Map<string, LearnerHead>
+  /** The stages after the treatment. */
+  stages: StageTallies
 }
 
 export interface LearnerHead {
@@ -28,10 +33,12 @@ export interface LearnerHead {
 }
 
 export function emptyState(featureSchema: string, dimensions: number): LearnerState {
-  return { featureSchema, dimensions, rewards: 0, corrections: 0, skipped: 0, heads: new Map() }
+  const stages = { variants: new Map(), sendTimes: new Map() }
+  return { featureSchema, dimensions, rewards: 0, corrections: 0, skipped: 0, heads: new Map(), stages }
 }
 
-const version = 1
+/** Version 1 had no stages. */
+const version = 2
 
 /** Equal states give equal bytes: heads go by key. 16.6 kB a head at 64 dimensions, nearly all of it P. */
 export function encodeState(state: LearnerState): Uint8Array {
@@ -54,13 +61,16 @@ export function encodeState(state: LearnerState): Uint8Array {
     writer.numbers(head.model.weights)
     writer.numbers(head.model.covariance)
   }
+  writeNumbers(writer, state.stages.variants, variantNumbers)
+  writeNumbers(writer, state.stages.sendTimes, sendTimeNumbers)
   return writer.bytes()
 }
 
 export function decodeState(bytes: Uint8Array): LearnerState {
   const reader = createByteReader(bytes)
   const found = reader.byte()
-  if (found !== version) throw new Error(`learner state of version ${found}: this release reads ${version}`)
+  if (found > version || found === 0)
+    throw new Error(`learner state of version ${found}: this release reads up to ${version}`)
   const state = emptyState(reader.text(), reader.count())
   state.rewards = reader.number()
   state.corrections = reader.number()
@@ -75,6 +85,10 @@ export function decodeState(bytes: Uint8Array): LearnerState {
       positives: reader.number(),
       model: { weights: reader.numbers(state.dimensions), covariance: reader.numbers(triangle) },
     })
+  }
+  if (found > 1) {
+    const variants = readNumbers(reader, variantNumbers)
+    state.stages = { variants, sendTimes: readNumbers(reader, sendTimeNumbers) }
   }
   reader.end()
   return state

@@ -1,5 +1,5 @@
 import type { Clock } from '#contracts/clock.ts'
-import { headKey } from '#contracts/decision.ts'
+import { headKey, nothingHead } from '#contracts/decision.ts'
 import type { RowOf, Store, StoreTransaction, WorkspaceDb } from '#platform/store/store.ts'
 import { createBayesianHeads } from './bayesian-head.ts'
 import {
@@ -24,6 +24,7 @@ import {
   type StoredSnapshot,
   snapshotRow,
 } from './snapshot-rows.ts'
+import { type RecordedStages, teachStages } from './stage-tallies.ts'
 import { widenedCovariance } from './widened-covariance.ts'
 
 export interface LearnerOptions {
@@ -35,7 +36,7 @@ export interface LearnerOptions {
     decisionIds: string[],
     days: { from: number; to: number },
   ): Promise<Map<string, Uint8Array>>
-  decodeFeatures(record: Uint8Array): { features: Float64Array; featureSchema: string }
+  decodeFeatures(record: Uint8Array): { features: Float64Array; featureSchema: string } & RecordedStages
   /** Inside the transaction that publishes. */
   onPublished(tx: StoreTransaction, workspace: string): Promise<void>
   /** Decisions made with other features teach nothing. */
@@ -150,11 +151,13 @@ export function createLearner(options: LearnerOptions): Learner {
     const days = rows.map((row) => row.decision_day_utc)
     const records = await options.loadRecords(db, ids, { from: Math.min(...days), to: Math.max(...days) })
     for (const row of rows) {
-      const features = featuresOf(records.get(row.decision_id))
-      if (features === null) {
+      const decoded = decodedOf(records.get(row.decision_id))
+      if (decoded === null) {
         state.skipped += 1
         continue
       }
+      const { features } = decoded
+      if (row.head !== nothingHead) teachStages(state.stages, row, decoded)
       const head = headOf(held, row)
       if (row.kind === 'reward') {
         models.teach(head.model, features, row.y)
@@ -169,11 +172,11 @@ export function createLearner(options: LearnerOptions): Learner {
   }
 
   /** Null when the decision is gone or was made with other features; one bad number would stay for ever. */
-  function featuresOf(record: Uint8Array | undefined): Float64Array | null {
+  function decodedOf(record: Uint8Array | undefined) {
     if (record === undefined) return null
     const decoded = options.decodeFeatures(record)
     const fits = decoded.featureSchema === featureSchema && decoded.features.length === dimensions
-    return fits && decoded.features.every(Number.isFinite) ? decoded.features : null
+    return fits && decoded.features.every(Number.isFinite) ? decoded : null
   }
 
   /** The head that a reward teaches; at its first reward it starts from what the snapshot gives it. */
@@ -206,7 +209,7 @@ export function createLearner(options: LearnerOptions): Learner {
 
   /** Heads that were inherited and have no reward yet are carried on from the snapshot before. */
   function nextSnapshot({ state, published }: Held): ReturnType<typeof snapshotRow> {
-    const { heads, covariances, variants, sendTimes, manifest } = carriedOver(published, featureSchema)
+    const { heads, covariances, manifest } = carriedOver(published, featureSchema)
     const { policy } = manifest
     for (const [key, head] of state.heads) {
       heads.set(key, head.model.weights)
@@ -219,8 +222,7 @@ export function createLearner(options: LearnerOptions): Learner {
       boundMicros: published?.boundMicros ?? boundMicrosDefault,
       heads,
       covariances: policy?.kind === 'thompson' ? covariances : new Map(),
-      variants,
-      sendTimes,
+      ...state.stages,
       manifest: {
         featureSchema,
         dimensions,

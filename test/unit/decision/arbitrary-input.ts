@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { DecisionCampaign, DecisionInput } from '#contracts/decision.ts'
+import type { DecisionCampaign, DecisionInput, SendSlot, SendSlots } from '#contracts/decision.ts'
 import { allow, type GuardrailOutcome, type Verdict } from '#contracts/guardrail.ts'
 import { makeCampaign, makeSnapshot, makeSpec, makeTreatment, makeVariants } from './support.ts'
 
@@ -78,6 +78,16 @@ export const arbitraryInput: fc.Arbitrary<DecisionInput> = fc
     ),
     step: fc.nat(1_000),
     t: fc.integer({ min: 1, max: 1_000_000 }),
+    hours: fc.option(
+      fc.record({
+        cohort: fc.constantFrom('', 'students', 'Köln'),
+        activityTotal: fc.nat(500),
+        slots: fc.array(fc.record({ hours: fc.nat(168), hourOfWeek: fc.nat(167), activity: fc.nat(100) }), {
+          minLength: 1,
+          maxLength: 24,
+        }),
+      }),
+    ),
     features: fc.array(fc.oneof(fc.constantFrom(0, -0, 1), anyDouble), { minLength: 64, maxLength: 64 }),
   })
   .map((drawn) => {
@@ -131,5 +141,16 @@ export const arbitraryInput: fc.Arbitrary<DecisionInput> = fc
       snapshot: makeSnapshot(heads, { t: drawn.t }),
       campaigns,
       candidates,
+      ...(drawn.hours === null ? {} : { sendSlots: () => slotsOf(drawn.hours!) }),
     }
   })
+
+function slotsOf(
+  hours: Omit<SendSlots, 'slots'> & { slots: (Omit<SendSlot, 'dueAt'> & { hours: number })[] },
+) {
+  const slots = hours.slots.map(({ hours: after, ...slot }) => ({
+    ...slot,
+    dueAt: 1_780_000_000_000 + after * 3_600_000,
+  }))
+  return { ...hours, slots }
+}

@@ -123,7 +123,7 @@ describe('the draw', () => {
     fc.assert(
       fc.property(arbitraryInput, (input) => {
         const { choice, record } = decide(input)
-        const { candidates, nothingProbability, campaigns } = decodeDecision(record)
+        const { candidates, nothingProbability, campaigns, sendTime } = decodeDecision(record)
         const isDrawn = choice.kind === 'treatment' || choice.kind === 'nothing'
         candidates.forEach((candidate, i) => {
           const { verdict } = input.candidates[i]!.guardrails
@@ -141,7 +141,8 @@ describe('the draw', () => {
           const chosen = candidates[choice.candidateIndex]!
           const variant = chosen.variantProbabilities[choice.variantIndex]!
           expect(chosen.probability).toBeGreaterThan(0)
-          expect(choice.propensity).toBe(chosen.probability * variant)
+          const slot = sendTime === null ? 1 : sendTime.probabilities[sendTime.slotIndex]!
+          expect(choice.propensity).toBe(chosen.probability * variant * slot)
         }
         if (choice.kind === 'nothing') expect(choice.propensity).toBe(nothingProbability)
       }),

@@ -76,8 +76,8 @@ describe('the decision record', () => {
   it('refuses a newer format, and bytes that are no record', () => {
     const { record } = decide(makeInput([makeCampaign(makeSpec('one', [makeTreatment()]))]))
     const newer = Uint8Array.from(record)
-    newer[0] = 2
-    expect(() => decodeDecision(newer)).toThrow(/format 2: this engine reads up to 1/)
+    newer[0] = 9
+    expect(() => decodeDecision(newer)).toThrow(/format 9: this engine reads up to 2/)
     expect(() => decodeDecision(new Uint8Array(4))).toThrow(/not a decision record/)
     for (let length = 0; length < record.length; length += 1) {
       expect(() => decodeDecision(record.subarray(0, length))).toThrow(RangeError)
