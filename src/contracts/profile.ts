@@ -13,6 +13,11 @@ export interface Profile {
   lastSeenAt: InstantMs
   /** By event name (track), `page`, `screen`; at most `eventNamesMax`, the rest under `(other)`. */
   counts: Record<string, EventCounts>
+  /**
+   * Product events and clicks by hour of the week, UTC: hour, count, hour, count …, by hour. Absent before the
+   * first one. Those from before a release that counts them are missing.
+   */
+  activity?: number[]
   /** Segments the customer is in, and since when. */
   segments: Record<string, InstantMs>
 }

@@ -3,6 +3,7 @@ import type { CustomerEvent } from '#contracts/event.ts'
 import type { JsonObject, JsonValue } from '#contracts/json.ts'
 import type { Customer, Profile } from '#contracts/profile.ts'
 import type { ReportingCurrency } from '#platform/money/reporting-currency.ts'
+import { countActivity } from './activity.ts'
 import { clicked, countEvent, opened } from './event-counts.ts'
 import { normalEmail } from './normal-email.ts'
 import { type DatedProfile, traitsMax } from './profile.ts'
@@ -31,6 +32,7 @@ export function applyEvent(customer: Customer, event: CustomerEvent, currency: R
   if (kind !== 'track' && kind !== 'page' && kind !== 'screen') return
   const name = kind === 'track' ? (payload.name ?? '') : kind
   countEvent(profile, name, occurredAt, valueMicrosOf(payload.properties, occurredAt, currency))
+  countActivity(profile, occurredAt)
 }
 
 /**
@@ -40,7 +42,9 @@ export function applyEvent(customer: Customer, event: CustomerEvent, currency: R
  */
 export function applyEngagement({ profile }: Customer, kind: 'click' | 'open', occurredAt: InstantMs): void {
   countEvent(profile, kind === 'click' ? clicked : opened, occurredAt, 0)
-  if (kind === 'click' && occurredAt > profile.lastSeenAt) profile.lastSeenAt = occurredAt
+  if (kind === 'open') return
+  countActivity(profile, occurredAt)
+  if (occurredAt > profile.lastSeenAt) profile.lastSeenAt = occurredAt
 }
 
 function traitsOf({ kind, payload }: CustomerEvent): JsonObject | undefined {

@@ -1,4 +1,5 @@
 import type { Profile } from '#contracts/profile.ts'
+import { addActivities } from './activity.ts'
 import { addCounts } from './event-counts.ts'
 import { type DatedProfile, traitsMax } from './profile.ts'
 
@@ -24,6 +25,7 @@ export function mergeProfiles(into: Profile, from: Profile): Profile {
   merged.firstSeenAt = Math.min(merged.firstSeenAt, from.firstSeenAt)
   merged.lastSeenAt = Math.max(merged.lastSeenAt, from.lastSeenAt)
   addCounts(merged, from)
+  addActivities(merged, from)
   for (const id of Object.keys(from.segments)) {
     const since = Object.hasOwn(merged.segments, id) ? merged.segments[id]! : Number.POSITIVE_INFINITY
     merged.segments[id] = Math.min(since, from.segments[id]!)

@@ -28,34 +28,31 @@ export function bestOfNormals(means: ArrayLike<number>, deviations: ArrayLike<nu
   }
   const points = Math.min(pointsMax, Math.max(32, Math.ceil((until - from) / (stepInDeviations * narrowest))))
   const below = new Float64Array(count)
+  const density = new Float64Array(count)
   for (let point = 0; point <= points; point += 1) {
     const s = from + ((until - from) * point) / points
-    for (let a = 0; a < count; a += 1) below[a] = normalCdf((s - means[a]!) / deviations[a]!)
-    addPoint(best, below, means, deviations, s)
+    for (let a = 0; a < count; a += 1) {
+      const z = (s - means[a]!) / deviations[a]!
+      const isBelow = z > reach
+      below[a] = isBelow ? 1 : normalCdf(z)
+      density[a] = isBelow ? 0 : Math.exp(-0.5 * z * z) / deviations[a]!
+    }
+    addPoint(best, below, density)
   }
   return scaled(best)
 }
 
-/** Products of all others from both sides: a division would fail where a factor is 0. */
-function addPoint(
-  best: Float64Array,
-  below: Float64Array,
-  means: ArrayLike<number>,
-  deviations: ArrayLike<number>,
-  s: number,
-): void {
-  const count = best.length
-  const after = new Float64Array(count)
-  let product = 1
-  for (let a = count - 1; a >= 0; a -= 1) {
-    after[a] = product
-    product *= below[a]!
-  }
+/** Density of each times the products of all others: from both sides, since a factor may be 0. */
+function addPoint(best: Float64Array, below: Float64Array, density: Float64Array): void {
   let before = 1
-  for (let a = 0; a < count; a += 1) {
-    const z = (s - means[a]!) / deviations[a]!
-    best[a]! += (Math.exp(-0.5 * z * z) / deviations[a]!) * before * after[a]!
+  for (let a = 0; a < best.length; a += 1) {
+    density[a]! *= before
     before *= below[a]!
+  }
+  let after = 1
+  for (let a = best.length - 1; a >= 0; a -= 1) {
+    best[a]! += density[a]! * after
+    after *= below[a]!
   }
 }
 
