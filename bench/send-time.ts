@@ -160,7 +160,6 @@ async function playDay(day: number, snapshot: PolicySnapshot): Promise<Day> {
 }
 
 function send(seen: Day, { segment }: SimulatedCustomer, record: Uint8Array, dueAt: number): 0 | 1 {
-  const { sendTime } = decodeDecision(record)
   const hour = new Date(dueAt).getUTCHours()
   const isBest = hour === bestHours[segment]
   const y = response.next() < (isBest ? bestRate : otherRate) ? 1 : 0
@@ -168,8 +167,12 @@ function send(seen: Day, { segment }: SimulatedCustomer, record: Uint8Array, due
   seen.best += isBest ? 1 : 0
   seen.responses += y
   seen.drawn[segment][hour]! += 1
-  seen.minProbability = Math.min(seen.minProbability, ...(sendTime?.probabilities ?? [0]))
+  if (seen.sends % 10 === 0) seen.minProbability = Math.min(seen.minProbability, ...probabilitiesIn(record))
   return y
+}
+
+function probabilitiesIn(record: Uint8Array): number[] {
+  return decodeDecision(record).sendTime?.probabilities ?? [0]
 }
 
 function inputOf(

@@ -40,7 +40,8 @@ export function spreadOf({ snapshot, campaigns, candidates, features }: Decision
     spread.logits[place] = Math.max(-36, Math.min(36, Math.log(p / (1 - p))))
     spread.deviations[place] = logitDeviation(covariance, features)
     spread.thresholds[place] = factors[unpromptedFactor]![place]! + factors[fatigueFactor]![place]!
-    spread.worths[place] = (factors[valueFactor]![place]! * factors[leverFactor]![place]!) / snapshot.boundMicros
+    spread.worths[place] =
+      (factors[valueFactor]![place]! * factors[leverFactor]![place]!) / snapshot.boundMicros
     spread.costs[place] = factors[costFactor]![place]! / snapshot.boundMicros
   }
   return spread

@@ -1,4 +1,4 @@
-import type { PolicySnapshot, SendSlots } from '#contracts/decision.ts'
+import type { PolicySnapshot, SendSlot, SendSlots } from '#contracts/decision.ts'
 import { cohortKey, hourCellOf, hourCells, hoursOfWeek, sendTimeAt } from '#contracts/stages.ts'
 import { bestOfNormals } from '#statistics/best-of-normals.ts'
 import { affinitySlope, logAffinity, shrunkShare } from '#statistics/hour-affinity.ts'
@@ -27,6 +27,26 @@ export function slotProbabilities(
   { cohort, activityTotal, slots }: SendSlots,
 ): Float64Array {
   const model = cohortModel(snapshot, campaignId, cohort)
+  if (activityTotal > 0) return probabilitiesOf(model, activityTotal, slots)
+  // Those without activity are alike in everything but the hours that are open.
+  const hours = slots.map(({ hourOfWeek }) => hourOfWeek).join()
+  let known = model.ofTheQuiet.get(hours)
+  if (known === undefined) {
+    known = probabilitiesOf(model, activityTotal, slots)
+    if (model.ofTheQuiet.size >= quietMax) model.ofTheQuiet.clear()
+    model.ofTheQuiet.set(hours, known)
+  }
+  return known
+}
+
+/** Sets of open hours kept for a cohort: one for each hour of the week at which somebody may decide. */
+const quietMax = 168
+
+function probabilitiesOf(
+  model: CohortModel,
+  activityTotal: number,
+  slots: readonly SendSlot[],
+): Float64Array {
   const count = slots.length
   const logits = new Float64Array(count)
   const deviations = new Float64Array(count)
@@ -51,6 +71,8 @@ interface CohortModel {
   activity: Float64Array
   slope: number
   slopeVariance: number
+  /** Probabilities of customers without activity, by the hours that are open. */
+  ofTheQuiet: Map<string, Float64Array>
 }
 
 const models = new WeakMap<PolicySnapshot, Map<string, CohortModel>>()
@@ -110,7 +132,8 @@ function modelOf(campaign: Float64Array, cohort: Float64Array | undefined): Coho
     shrunkShare(at(cohort, sendTimeAt.activity + hour), at(cohort, sendTimeAt.observed + hour), hoursOfWeek),
   )
   const slope = affinitySlope(at(cohort, sendTimeAt.slopePrecision), at(cohort, sendTimeAt.slopeEvidence))
-  return { logits, variances, activity, slope: slope.mean, slopeVariance: slope.variance }
+  const ofTheQuiet = new Map<string, Float64Array>()
+  return { logits, variances, activity, slope: slope.mean, slopeVariance: slope.variance, ofTheQuiet }
 }
 
 function sumOf(numbers: Float64Array | undefined, from: number): number {

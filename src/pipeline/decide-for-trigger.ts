@@ -15,6 +15,7 @@ import type { GuardrailRunner } from '../guardrails/run/evaluate.ts'
 import { candidatesOf } from './candidates.ts'
 import { addressesOf, addressFor, customerFactsOf, globalHoldoutId } from './customer-facts.ts'
 import { followDecision } from './follow-decision.ts'
+import { sendSlotsOf } from './send-slots.ts'
 import { assignmentKey, type WorkspaceBatch } from './workspace-batch.ts'
 import type { RunningCampaign } from './workspace-context.ts'
 
@@ -58,18 +59,20 @@ export function decideForTrigger(
   )
   if (running.length === 0) return
   const campaigns = running.map((campaign) => joinCampaign(rows, campaign, facts))
+  const judgedBy = {
+    stage: 'decision' as const,
+    now,
+    workspace: rows.context.settings,
+    settings: rows.context.guardrails,
+    customer: facts,
+    transactional: false,
+    messageId: '',
+  }
+  const factsOfCampaigns = campaigns.map((campaign, index) => campaignFacts(rows, campaign, running[index]!))
   const candidates = candidatesOf({
     guardrails: parts.guardrails,
-    facts: {
-      stage: 'decision',
-      now,
-      workspace: rows.context.settings,
-      settings: rows.context.guardrails,
-      customer: facts,
-      transactional: false,
-      messageId: '',
-    },
-    campaigns: campaigns.map((campaign, index) => campaignFacts(rows, campaign, running[index]!)),
+    facts: judgedBy,
+    campaigns: factsOfCampaigns,
     addressOf: (channel) => addressFor(channel, customer.profile),
     missingOf: (index) => missingOf(running[index]!, triggered),
   })
@@ -96,6 +99,13 @@ export function decideForTrigger(
     snapshot,
     campaigns,
     candidates,
+    sendSlots(candidateIndex) {
+      const { campaignIndex, treatmentIndex, channel } = candidates[candidateIndex]!
+      const sources = { guardrails: parts.guardrails, facts: judgedBy, profile: customer.profile }
+      const campaign = factsOfCampaigns[campaignIndex]!
+      const treatment = campaign.spec.treatments[treatmentIndex]!
+      return sendSlotsOf(sources, campaign, treatment, addressFor(channel, customer.profile))
+    },
   }
   const decision = decide(input)
   rows.written.decisions.push(decisionRowOf(input, decision, triggered.receivedAt))
