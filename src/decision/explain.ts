@@ -4,9 +4,12 @@ import type {
   DecisionChoice,
   DecodedCandidate,
   DecodedDecision,
+  PolicySnapshot,
 } from '#contracts/decision.ts'
 import type { GuardrailOutcome } from '#contracts/guardrail.ts'
+import { type Contributions, contributionsOf } from './contributions.ts'
 import { featureNamesV1, featureSchemaV1 } from './features.ts'
+import { neededForTie } from './runner-up.ts'
 
 /** A decision as people read it: who was in, who fell out and why, what each was worth, who was drawn. */
 export interface DecisionExplanation {
@@ -29,6 +32,10 @@ export interface DecisionExplanation {
   drawn: DrawnCandidate[]
   /** What "nothing" had of the draw; it is always worth 0. */
   nothing: { probability: number; isChosen: boolean }
+  /** What happens unprompted, by campaign: what each feature adds to its log-odds. */
+  unprompted: { campaignId: string; contributions: Contributions }[]
+  /** The next best by score, or the best where another was drawn; null where fewer than two were scored. */
+  runnerUp: RunnerUp | null
   /** Features that are not 0. */
   features: { name: string; value: number }[]
   choice: DecisionChoice
@@ -41,6 +48,19 @@ interface NamedTreatment {
   treatmentId: string
   offerName: string
   channel: string
+}
+
+export interface RunnerUp extends NamedTreatment {
+  /** How much less (negative: more) it was worth than the chosen one, or than nothing. */
+  scoreGap: number
+  /** One factor at a time that would have made both worth the same; null where none would. In units. */
+  needs: {
+    responseProbability: number | null
+    fatigue: number | null
+    value: number | null
+    lever: number | null
+    cost: number | null
+  }
 }
 
 export interface ExcludedCandidate extends NamedTreatment {
@@ -62,6 +82,8 @@ export interface DrawnCandidate extends NamedTreatment {
     cost: number
     score: number
   } | null
+  /** What each feature adds to the log-odds of a response; null in a fixed split, or without the snapshot. */
+  contributions: Contributions | null
   /** At the treatment stage. */
   probability: number
   /** When it would be sent, where a guardrail deferred it. */
@@ -71,17 +93,25 @@ export interface DrawnCandidate extends NamedTreatment {
   variants: { variantId: string; probability: number; isChosen: boolean }[]
 }
 
-/** @param campaigns the campaign versions that the record names, in its order */
+/**
+ * @param campaigns the campaign versions that the record names, in its order
+ * @param snapshot the one it names; without it the features' contributions are left out
+ */
 export function explainDecision(
   decoded: DecodedDecision,
   campaigns: readonly Pick<DecisionCampaign, 'spec'>[],
+  snapshot: PolicySnapshot | null = null,
 ): DecisionExplanation {
   const { choice } = decoded
   const excluded: ExcludedCandidate[] = []
   const drawn: (DrawnCandidate & Named)[] = []
   decoded.candidates.forEach((candidate, index) => {
     const named = namedTreatment(candidate, campaigns)
-    if (candidate.probability > 0) drawn.push(drawnCandidate(candidate, named, index, choice))
+    if (candidate.probability > 0)
+      drawn.push({
+        ...drawnCandidate(candidate, named, index, choice),
+        contributions: contributionsTo(decoded, candidate, named, snapshot),
+      })
     else excluded.push(excludedCandidate(candidate, named))
   })
   drawn.sort((a, b) => b.probability - a.probability)
@@ -98,6 +128,8 @@ export function explainDecision(
     excluded,
     drawn: drawn.map(({ treatment: _, ...shown }) => shown),
     nothing: { probability: nothingProbability, isChosen: choice.kind === 'nothing' },
+    unprompted: unpromptedOf(decoded, campaigns, snapshot),
+    runnerUp: runnerUpOf(decoded, campaigns),
     features: namedFeatures(features, featureSchema),
     verdict: verdictOf(choice, drawn, candidates.length),
   }
@@ -143,7 +175,12 @@ function excludedCandidate(
   return { ...named, by: 'not-in-arm', reason: 'another_arm_decides', objections, missingVariables }
 }
 
-function drawnCandidate(candidate: DecodedCandidate, named: Named, index: number, choice: DecisionChoice) {
+function drawnCandidate(
+  candidate: DecodedCandidate,
+  named: Named,
+  index: number,
+  choice: DecisionChoice,
+): Omit<DrawnCandidate & Named, 'contributions'> {
   const { guardrails, probability } = candidate
   const { verdict } = guardrails
   const isChosen = choice.kind === 'treatment' && choice.candidateIndex === index
@@ -178,6 +215,49 @@ function scoreOf(candidate: DecodedCandidate): DrawnCandidate['score'] {
   }
 }
 
+function contributionsTo(
+  decoded: DecodedDecision,
+  candidate: DecodedCandidate,
+  { campaignId, treatmentId }: Named,
+  snapshot: PolicySnapshot | null,
+): Contributions | null {
+  if (snapshot === null || Number.isNaN(candidate.scoreMicros)) return null
+  return contributionsOf(decoded, namesOf(decoded.featureSchema), snapshot, campaignId, treatmentId)
+}
+
+function unpromptedOf(
+  decoded: DecodedDecision,
+  campaigns: readonly Pick<DecisionCampaign, 'spec'>[],
+  snapshot: PolicySnapshot | null,
+): DecisionExplanation['unprompted'] {
+  if (snapshot === null) return []
+  const scored = decoded.candidates.filter(({ scoreMicros }) => !Number.isNaN(scoreMicros))
+  return [...new Set(scored.map(({ campaignIndex }) => campaignIndex))].map((index) => {
+    const { campaignId } = campaigns[index]!.spec
+    const contributions = contributionsOf(decoded, namesOf(decoded.featureSchema), snapshot, campaignId)
+    return { campaignId, contributions }
+  })
+}
+
+/** The best by score of those not drawn; against the one drawn, or against nothing, which is worth 0. */
+function runnerUpOf(
+  { candidates, choice }: DecodedDecision,
+  campaigns: readonly Pick<DecisionCampaign, 'spec'>[],
+): RunnerUp | null {
+  if (choice.kind !== 'treatment' && choice.kind !== 'nothing') return null
+  const chosen = choice.kind === 'treatment' ? candidates[choice.candidateIndex] : undefined
+  const others = candidates.filter((other) => other !== chosen && !Number.isNaN(other.scoreMicros))
+  const next = others.toSorted((a, b) => b.scoreMicros - a.scoreMicros)[0]
+  if (next === undefined || Number.isNaN(chosen?.scoreMicros)) return null
+  const scoreMicros = chosen?.scoreMicros ?? 0
+  const { treatment: _, ...named } = namedTreatment(next, campaigns)
+  const { responseProbability, fatigue, valueMicros, lever, costMicros } = neededForTie(next, scoreMicros)
+  const value = valueMicros === null ? null : unitsOf(valueMicros)
+  const cost = costMicros === null ? null : unitsOf(costMicros)
+  const needs = { responseProbability, fatigue, value, lever, cost }
+  return { ...named, scoreGap: unitsOf(scoreMicros - next.scoreMicros), needs }
+}
+
 function verdictOf(choice: DecisionChoice, drawn: (DrawnCandidate & Named)[], candidates: number): string {
   const percent = (p: number) => `${(p * 100).toFixed(1)} %`
   if (choice.kind === 'held-out')
@@ -196,10 +276,15 @@ function verdictOf(choice: DecisionChoice, drawn: (DrawnCandidate & Named)[], ca
 }
 
 function namedFeatures(features: Float64Array, schema: string): DecisionExplanation['features'] {
-  const names = schema === featureSchemaV1 ? featureNamesV1 : []
+  const names = namesOf(schema)
   return Array.from(features, (value, i) => ({ name: names[i] ?? `feature ${i}`, value })).filter(
     ({ value }) => value !== 0,
   )
+}
+
+/** Names of the schema's features; none where the schema is not known here. */
+export function namesOf(schema: string): readonly string[] {
+  return schema === featureSchemaV1 ? featureNamesV1 : []
 }
 
 function unitsOf(micros: number): number {

@@ -16,6 +16,8 @@ export function formatExplanation(explanation: DecisionExplanation, currency: st
       ...explanation.drawn.map(formatDrawn),
       ...formatNothing(explanation),
     ]),
+    ...section('What would have made them equal', formatRunnerUp(explanation, currency)),
+    ...section('What the features add to the log-odds of a response', formatContributions(explanation)),
     ...section('How', [formatHow(explanation, currency)]),
     ...section(
       'Features',
@@ -62,6 +64,46 @@ function formatDrawn(candidate: DrawnCandidate): string {
 function formatNothing({ nothing }: DecisionExplanation): string[] {
   if (nothing.probability === 0) return []
   return [`${nothing.isChosen ? '→' : ' '} nothing: probability ${rounded(nothing.probability)}, score 0`]
+}
+
+/** One line for each factor that alone would have done it. */
+function formatRunnerUp({ runnerUp }: DecisionExplanation, currency: string): string[] {
+  if (runnerUp === null) return []
+  const { campaignId, treatmentId, scoreGap, needs } = runnerUp
+  const less = scoreGap < 0 ? 'more' : 'less'
+  const ways = [
+    needs.responseProbability === null
+      ? ''
+      : `a response probability of ${rounded(needs.responseProbability)}`,
+    needs.fatigue === null ? '' : `a fatigue of ${rounded(needs.fatigue)}`,
+    needs.value === null ? '' : `a value of ${rounded(needs.value)} ${currency}`,
+    needs.lever === null ? '' : `a lever of ${rounded(needs.lever)}`,
+    needs.cost === null ? '' : `a cost of ${rounded(needs.cost)} ${currency}`,
+  ].filter((way) => way !== '')
+  const worth = `${campaignId} ${treatmentId} was worth ${rounded(Math.abs(scoreGap))} ${currency} ${less}`
+  return [`${worth}: ${ways.length === 0 ? 'no single factor would do' : `it takes ${ways.join(', or ')}`}`]
+}
+
+function formatContributions({ drawn, unprompted }: DecisionExplanation): string[] {
+  const known = drawn.flatMap(({ campaignId, treatmentId, contributions }) =>
+    contributions === null ? [] : [{ name: `${campaignId} ${treatmentId}`, contributions }],
+  )
+  const all = [
+    ...known,
+    ...unprompted.map(({ campaignId, contributions }) => ({
+      name: `${campaignId}, unprompted`,
+      contributions,
+    })),
+  ]
+  return all.map(({ name, contributions: { features, others } }) => {
+    const terms = features.map((one) => `${one.name} ${signed(one.logOdds)}`)
+    if (others !== 0) terms.push(`others ${signed(others)}`)
+    return `${name}: ${terms.length === 0 ? 'nothing learned yet' : terms.join(', ')}`
+  })
+}
+
+function signed(value: number): string {
+  return `${value < 0 ? '−' : '+'}${rounded(Math.abs(value))}`
 }
 
 function formatHow(explanation: DecisionExplanation, currency: string): string {

@@ -54,7 +54,8 @@ function sameInputOf(recorded: DecodedRecord, sources: ReplaySources): DecisionI
   return inputOf(recorded, sources)
 }
 
-function inputOf(recorded: DecodedRecord, { snapshot, campaigns }: ReplaySources): DecisionInput {
+/** What the engine was given, as far as the record and its sources hold it. */
+export function inputOf(recorded: DecodedRecord, { snapshot, campaigns }: ReplaySources): DecisionInput {
   const { workspace, decisionId, customerId, trigger, decidedAt, featureSchema, features } = recorded
   const taking = recorded.campaigns.map(({ campaignId, version, heldOut, arm }, index): DecisionCampaign => {
     const given = campaigns[index]

@@ -1,11 +1,13 @@
 import type { CampaignVersion } from '#contracts/campaign.ts'
+import type { PolicySnapshot } from '#contracts/decision.ts'
 import type { ApiFault } from '#contracts/errors.ts'
 import type { RowOf, StoreScope, WorkspaceDb } from '#platform/store/store.ts'
 import { loadCampaignVersion } from '../campaign/campaign-rows.ts'
 import { loadDecision } from '../decision/decision-rows.ts'
-import { type DecisionExplanation, explainDecision } from '../decision/explain.ts'
+import { type DecisionExplanation, explainDecision, namesOf } from '../decision/explain.ts'
 import { decodeDecision } from '../decision/record.ts'
-import { checkReplay, type ReplayResult } from '../decision/replay.ts'
+import { checkReplay, type ReplayResult, type ReplaySources } from '../decision/replay.ts'
+import { type Change, whatIf } from '../decision/what-if.ts'
 import { loadSnapshot } from '../learning/snapshot-rows.ts'
 import { emptySnapshot } from './workspace-context.ts'
 
@@ -39,7 +41,7 @@ export async function explain(
   return {
     kind: 'explained',
     row,
-    explanation: explainDecision(decoded, campaigns.versions),
+    explanation: explainDecision(decoded, campaigns.versions, await snapshotOf(db, decoded.snapshotId)),
     messageIds: messages.map((message) => message.message_id),
   }
 }
@@ -50,21 +52,55 @@ export async function replay(
   workspace: string,
   id: string,
 ): Promise<({ kind: 'replayed'; decisionId: string } & { result: ReplayResult }) | Refused> {
+  const found = await findReplayable(scope, workspace, id)
+  if (found.kind === 'refused') return found
+  const { row, sources } = found
+  return { kind: 'replayed', decisionId: row.decision_id, result: checkReplay(row.record, sources) }
+}
+
+/** The same decision with one input changed, explained; nothing is stored. */
+export async function explainWhatIf(
+  scope: StoreScope,
+  workspace: string,
+  id: string,
+  change: Change,
+): Promise<{ kind: 'explained'; before: DecisionExplanation; after: DecisionExplanation } | Refused> {
+  const found = await findReplayable(scope, workspace, id)
+  if (found.kind === 'refused') return found
+  const { row, sources } = found
+  const recorded = decodeDecision(row.record)
+  const again = whatIf(row.record, sources, namesOf(recorded.featureSchema), change)
+  if (again.kind === 'refused') {
+    return { kind: 'refused', fault: { code: 'invalid_request', detail: again.detail, field: 'change' } }
+  }
+  return {
+    kind: 'explained',
+    before: explainDecision(recorded, sources.campaigns, sources.snapshot),
+    after: explainDecision(again.decoded, again.campaigns, sources.snapshot),
+  }
+}
+
+async function findReplayable(
+  scope: StoreScope,
+  workspace: string,
+  id: string,
+): Promise<{ kind: 'found'; row: RowOf<'decisions'>; sources: ReplaySources } | Refused> {
   const db = scope.workspace(workspace)
   const row = await findDecision(db, id)
   if (row === null) return noDecision(id)
-  const decoded = decodeDecision(row.record)
-  const campaigns = await versionsOf(db, decoded.campaigns)
-  if ('fault' in campaigns) return { kind: 'refused', fault: campaigns.fault }
-  const { snapshotId } = decoded
-  const snapshot =
-    snapshotId === emptySnapshot.snapshotId ? emptySnapshot : await loadSnapshot(db, snapshotId)
+  const { campaigns, snapshotId } = decodeDecision(row.record)
+  const versions = await versionsOf(db, campaigns)
+  if ('fault' in versions) return { kind: 'refused', fault: versions.fault }
+  const snapshot = await snapshotOf(db, snapshotId)
   if (snapshot === null) {
     const detail = `the policy snapshot ${snapshotId} that it names is not kept any more`
     return { kind: 'refused', fault: { code: 'conflict', detail } }
   }
-  const result = checkReplay(row.record, { snapshot, campaigns: campaigns.versions })
-  return { kind: 'replayed', decisionId: row.decision_id, result }
+  return { kind: 'found', row, sources: { snapshot, campaigns: versions.versions } }
+}
+
+async function snapshotOf(db: WorkspaceDb, snapshotId: string): Promise<PolicySnapshot | null> {
+  return snapshotId === emptySnapshot.snapshotId ? emptySnapshot : await loadSnapshot(db, snapshotId)
 }
 
 async function findDecision(db: WorkspaceDb, id: string): Promise<RowOf<'decisions'> | null> {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { explain, replay } from '../../pipeline/explain.ts'
+import type { DecisionExplanation } from '../../decision/explain.ts'
+import { explain, explainWhatIf, replay } from '../../pipeline/explain.ts'
 import type { ApiRoutes } from '../api-app.ts'
 import { principalOf } from '../auth.ts'
 import type { Doors } from '../doors.ts'
@@ -14,16 +15,30 @@ const treatment = {
   offerName: z.string(),
   channel: z.string(),
 }
-const decisionSchema = z
+const contributions = z.object({
+  features: z
+    .array(z.object({ name: z.string(), value: z.number(), logOdds: z.number() }))
+    .describe('What each adds to the log-odds of a response, the largest first.'),
+  others: z.number().describe('Sum of those not shown.'),
+})
+const changedTreatment = { campaignId: z.string(), treatmentId: z.string(), to: z.number() }
+const changeSchema = z
+  .discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('feature'), name: z.string(), value: z.number() }),
+    z.strictObject({ kind: z.enum(['value', 'cost']), ...changedTreatment, to: z.number().min(0) }),
+    z.strictObject({ kind: z.literal('lever'), ...changedTreatment, to: z.number().min(0.1).max(10) }),
+    z.strictObject({ kind: z.literal('fatigue'), ...changedTreatment, to: z.number().min(0).max(1) }),
+    z.strictObject({ kind: z.literal('without-guardrail'), guardrail: z.string() }),
+  ])
+  .meta({ id: 'DecisionChange' })
+
+const explanationSchema = z
   .looseObject({
     decisionId: z.string(),
     customerId: z.string(),
     decidedAt: z.int(),
     trigger: z.object({ kind: z.string(), triggerId: z.string(), step: z.int() }),
     verdict: z.string().describe('One sentence.'),
-    outcome: z.enum(['treatment', 'nothing', 'held-out', 'none-eligible']),
-    propensity: z.number().describe('Probability with which the choice was drawn; 0 without a draw.'),
-    messageIds: z.array(z.string()),
     funnel: z.object({ candidates: z.int(), excluded: z.int(), drawn: z.int(), chosen: z.int() }),
     campaigns: z.array(
       z.object({
@@ -41,11 +56,45 @@ const decisionSchema = z
         reason: z.string(),
       }),
     ),
-    drawn: z.array(z.looseObject({ ...treatment, probability: z.number(), isChosen: z.boolean() })),
+    drawn: z.array(
+      z.looseObject({
+        ...treatment,
+        probability: z.number(),
+        isChosen: z.boolean(),
+        contributions: contributions
+          .nullable()
+          .describe('Null in a fixed split, and where the snapshot is not kept any more.'),
+      }),
+    ),
     nothing: z.object({ probability: z.number(), isChosen: z.boolean() }),
+    unprompted: z
+      .array(z.object({ campaignId: z.string(), contributions }))
+      .describe('What happens without us, by campaign.'),
+    runnerUp: z
+      .object({
+        ...treatment,
+        scoreGap: z.number().describe('How much less it was worth than the choice; negative: more.'),
+        needs: z
+          .object({
+            responseProbability: z.number().nullable(),
+            fatigue: z.number().nullable(),
+            value: z.number().nullable(),
+            lever: z.number().nullable(),
+            cost: z.number().nullable(),
+          })
+          .describe('Each alone would have made both worth the same; null where nothing would.'),
+      })
+      .nullable(),
     snapshotId: z.string(),
     engineVersion: z.string(),
     features: z.array(z.object({ name: z.string(), value: z.number() })).describe('Those that are not 0.'),
+  })
+  .meta({ id: 'DecisionExplanation' })
+const decisionSchema = explanationSchema
+  .extend({
+    outcome: z.enum(['treatment', 'nothing', 'held-out', 'none-eligible']),
+    propensity: z.number().describe('Probability with which the choice was drawn; 0 without a draw.'),
+    messageIds: z.array(z.string()),
     record: z.string().describe('The compact record, in base64.'),
   })
   .meta({ id: 'Decision' })
@@ -69,14 +118,36 @@ export function decisionRoutes({ store }: Doors): ApiRoutes {
         if (found.kind === 'refused') return sendFault(reply, found.fault)
         const { row, explanation, messageIds } = found
         return reply.send({
-          ...explanation,
-          excluded: explanation.excluded.map((candidate) => ({ ...candidate })),
-          drawn: explanation.drawn.map((candidate) => ({ ...candidate })),
+          ...shown(explanation),
           outcome: row.outcome as z.output<typeof decisionSchema>['outcome'],
           propensity: row.propensity,
           messageIds,
           record: Buffer.from(row.record).toString('base64'),
         })
+      },
+    )
+
+    app.post(
+      '/decisions/:id/what-if',
+      {
+        schema: {
+          tags: ['decisions'],
+          summary: 'The same decision with one input changed',
+          description: 'Decided again from the record and its seed. Nothing is stored and nothing is sent.',
+          security: adminSecurity,
+          params,
+          body: z.strictObject({ change: changeSchema }),
+          response: { 200: z.object({ before: explanationSchema, after: explanationSchema }) },
+        },
+      },
+      async (request, reply) => {
+        const { workspace } = principalOf(request)
+        const { id } = request.params
+        const found = await store.snapshot((scope) =>
+          explainWhatIf(scope, workspace, id, request.body.change),
+        )
+        if (found.kind === 'refused') return sendFault(reply, found.fault)
+        return reply.send({ before: shown(found.before), after: shown(found.after) })
       },
     )
 
@@ -114,5 +185,14 @@ export function decisionRoutes({ store }: Doors): ApiRoutes {
         })
       },
     )
+  }
+}
+
+/** Interfaces as plain objects, which is what a loose schema takes. */
+function shown(explanation: DecisionExplanation) {
+  return {
+    ...explanation,
+    excluded: explanation.excluded.map((candidate) => ({ ...candidate })),
+    drawn: explanation.drawn.map((candidate) => ({ ...candidate })),
   }
 }

@@ -4,6 +4,7 @@ import { formatExplanation } from '../../decision/format-explanation.ts'
 import { act, ask, type CliContext } from '../context.ts'
 import { done } from '../outcome.ts'
 import { table } from '../table.ts'
+import { changesHelp, whatIf } from '../what-if.ts'
 
 type Explained = DecisionExplanation & { messageIds: string[] }
 interface Story {
@@ -18,10 +19,12 @@ export function explainCommand(context: CliContext): Command {
   return new Command('explain')
     .description('why a decision came out as it did, and what became of its message')
     .argument('<id>', 'of a decision, or of a message')
-    .addHelpText('after', '\nExample:\n  starling explain 4f1c2f0e9b7d4b3fa1c0d9e8b7a6c5d4')
+    .option('--what-if <change>', 'the same decision with one input changed; nothing is stored')
+    .addHelpText('after', `\n${changesHelp}\n\nExample:\n  starling explain 4f1c2f0e9b7d4b3fa1c0d9e8b7a6c5d4`)
     .action(
-      act(context, async (id: string, _options: object, command: Command) => {
+      act(context, async (id: string, options: { whatIf?: string }, command: Command) => {
         const path = `/decisions/${encodeURIComponent(id)}`
+        if (options.whatIf !== undefined) return whatIf(context, command, path, options.whatIf)
         const answer = await ask<Explained>(context, command, 'GET', path)
         if (answer.kind === 'failed') return answer
         const workspace = await ask<{ reportingCurrency: string }>(context, command, 'GET', '/workspace')

@@ -78,6 +78,22 @@ test('a decision is explained by its id and by its message’s, and replays to t
   expect(await world.call('GET', '/decisions/none')).toMatchObject({ status: 404 })
 })
 
+test('a decision is made again with one input changed, and nothing is stored', async () => {
+  const { decisionId } = await onlyMessage()
+  const stored = await world.call('GET', `/decisions/${decisionId}`)
+  const path = `/decisions/${decisionId}/what-if`
+  const change = { kind: 'cost', campaignId: 'cart', treatmentId: 'free-shipping/email', to: 3 }
+  const answer = await world.call<{ before: object; after: object }>('POST', path, { change })
+  expect(answer).toMatchObject({ status: 200, body: { before: { decisionId }, after: { decisionId } } })
+  const unknown = { kind: 'feature', name: 'shoe size', value: 1 }
+  expect(await world.call('POST', path, { change: unknown })).toMatchObject({
+    status: 400,
+    body: { code: 'invalid_request', field: 'change' },
+  })
+  expect(await world.call('POST', '/decisions/none/what-if', { change })).toMatchObject({ status: 404 })
+  expect(await world.call('GET', `/decisions/${decisionId}`)).toEqual(stored)
+})
+
 test('a record that was changed does not replay to itself', async () => {
   const { decisionId } = await onlyMessage()
   await world.engine.parts.store.transaction(async (tx) => {

@@ -1,0 +1,41 @@
+import { type DecodedDecision, headKey, nothingHead, type PolicySnapshot } from '#contracts/decision.ts'
+
+/** What one feature adds to the log-odds of a response: its weight times its value. */
+export interface Contribution {
+  name: string
+  value: number
+  logOdds: number
+}
+
+/** Most that are shown for one candidate; the others are summed. */
+const shownMax = 12
+
+export interface Contributions {
+  /** The largest first, by size; together with `others` they add up to the logit of the response probability. */
+  features: Contribution[]
+  /** Sum of those not shown. */
+  others: number
+}
+
+/**
+ * Per feature, of a treatment's head or of "nothing". A linear model needs no approximation here: the terms
+ * are the ones that the score added up. A head that the snapshot lacks is at its prior and adds nothing.
+ */
+export function contributionsOf(
+  { features }: Pick<DecodedDecision, 'features'>,
+  names: readonly string[],
+  snapshot: PolicySnapshot,
+  campaignId: string,
+  treatmentId: string = nothingHead,
+): Contributions {
+  const weights = snapshot.heads.get(headKey(campaignId, treatmentId))
+  const all: Contribution[] = []
+  for (let i = 0; weights !== undefined && i < features.length; i += 1) {
+    const value = features[i]!
+    const logOdds = weights[i]! * value
+    if (logOdds !== 0) all.push({ name: names[i] ?? `feature ${i}`, value, logOdds })
+  }
+  all.sort((a, b) => Math.abs(b.logOdds) - Math.abs(a.logOdds))
+  const others = all.slice(shownMax).reduce((sum, { logOdds }) => sum + logOdds, 0)
+  return { features: all.slice(0, shownMax), others }
+}
