@@ -12,10 +12,28 @@ export function assign(
   customerId: string,
 ): { heldOut: boolean; arm: string } {
   const heldOut = stableShare(workspace, 'holdout', spec.campaignId, customerId) < spec.holdout
-  if (spec.policy.kind !== 'fixed-split') return { heldOut, arm: '' }
+  // Who comes after an arm was shipped is in no arm: the comparison is over.
+  if (spec.policy.kind !== 'fixed-split' || spec.policy.shipped !== undefined) return { heldOut, arm: '' }
   const { experiment } = spec.policy
   return { heldOut, arm: armAt(experiment, stableShare(workspace, 'arm', experiment.id, customerId)) }
 }
+
+/** The experiment that a campaign runs, null without one and after an arm was shipped. */
+export function runningExperiment({ policy }: CampaignSpec): Experiment | null {
+  return policy.kind === 'fixed-split' && policy.shipped === undefined ? policy.experiment : null
+}
+
+/**
+ * Whether the slots of the experiment's group leave this customer to others: then the campaign is not for
+ * them. The group has a hash of its own, so that slots say nothing about arms.
+ */
+export function isOutsideGroup({ group }: Experiment, workspace: string, customerId: string): boolean {
+  if (group === undefined) return false
+  const slot = Math.floor(stableShare(workspace, 'experiment-group', group.id, customerId) * groupSlots)
+  return slot < group.from || slot >= group.until
+}
+
+const groupSlots = 100
 
 /** Whether the customer is among the `share` of the workspace's customers who get nothing at all. */
 export function isGloballyHeldOut(workspace: string, customerId: string, share: number): boolean {

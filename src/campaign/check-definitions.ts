@@ -20,7 +20,10 @@ export function checkDefinitions(
     ...file.goals.flatMap((goal, i) => checkGoal(goal, `goals[${i}]`, definitions, reportingCurrency)),
     ...file.offers.flatMap((offer, i) => checkOffer(offer, `offers[${i}]`)),
     ...file.segments.flatMap((segment, i) => checkSegment(segment, `segments[${i}]`, definitions)),
-    ...file.experiments.flatMap((experiment, i) => checkExperiment(experiment, `experiments[${i}]`)),
+    ...file.experiments.flatMap((experiment, i) => [
+      ...checkExperiment(experiment, `experiments[${i}]`),
+      ...checkGroup(experiment, `experiments[${i}].group`, definitions),
+    ]),
     ...checkQuietHours(file.guardrails?.quietHours, 'guardrails.quietHours'),
   ]
 }
@@ -131,4 +134,17 @@ function checkExperiment({ arms }: Experiment, field: string): DefinitionFault[]
     })
   })
   return faults
+}
+
+/** Slots that two experiments of a group both take would put a customer into both. */
+function checkGroup({ id, group }: Experiment, field: string, definitions: Definitions): DefinitionFault[] {
+  if (group === undefined) return []
+  if (group.from >= group.until)
+    return [{ field, detail: `from ${group.from} until ${group.until} holds no slot` }]
+  return [...definitions.experiment.values()].flatMap((other) => {
+    if (other.id === id || other.group?.id !== group.id) return []
+    if (other.group.from >= group.until || other.group.until <= group.from) return []
+    const { from, until } = other.group
+    return [{ field, detail: `${other.id} has slots ${from} to ${until} of ${group.id} already` }]
+  })
 }

@@ -84,6 +84,6 @@ function refused(code: ApiErrorCode, detail: string, field?: string): Transition
 }
 
 /** Agents and the system itself act under names with a prefix; approving is for people. */
-function isPerson(actor: string): boolean {
+export function isPerson(actor: string): boolean {
   return actor.trim() !== '' && !/^(agent|system)(:|$)/.test(actor)
 }

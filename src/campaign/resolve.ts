@@ -121,7 +121,11 @@ function resolvePolicy(
       `arm ${arm} of ${id} names ${treatment}, which is no treatment of this campaign`,
     )
   }
-  return { kind: 'fixed-split', experiment }
+  const { shipped } = campaign.policy
+  if (shipped === undefined) return { kind: 'fixed-split', experiment }
+  if (experiment.arms.find((arm) => arm.id === shipped)?.treatment === undefined)
+    return fault('policy.shipped', `${id} has no arm ${shipped} with a treatment`)
+  return { kind: 'fixed-split', experiment, shipped }
 }
 
 /** Arms whose treatment the campaign does not have. */

@@ -126,6 +126,28 @@ export const experimentSchema = z.strictObject({
     )
     .min(2)
     .max(20),
+  /**
+   * Experiments of one group share no customer: each takes those of its slots, `from` up to but not including
+   * `until`, of the group's 100. Without a group an experiment is a layer of its own, independent of others.
+   */
+  group: z
+    .strictObject({
+      id: idSchema,
+      from: z.number().int().min(0).max(99),
+      until: z.number().int().min(1).max(100),
+    })
+    .exactOptional(),
+  /** When the report says that it is decided. Without it the report shows figures and leaves it to people. */
+  stopping: z
+    .strictObject({
+      /** Of the campaign's main goal. */
+      measure: z.enum(['conversions', 'value']).default('conversions'),
+      /** A winner is not shipped before: whole weeks, so that each day of the week counts alike. */
+      minimumDays: z.number().min(0).max(365).default(7),
+      /** After that time without a winner it ends. */
+      maximumDays: z.number().positive().max(3650).exactOptional(),
+    })
+    .exactOptional(),
 })
 export type Experiment = z.infer<typeof experimentSchema>
 
@@ -172,7 +194,12 @@ export const campaignSchema = z.strictObject({
   policy: z
     .union([
       z.strictObject({ kind: z.literal('inverse-gap') }),
-      z.strictObject({ kind: z.literal('fixed-split'), experiment: idSchema }),
+      z.strictObject({
+        kind: z.literal('fixed-split'),
+        experiment: idSchema,
+        /** The arm whose treatment everybody gets since it was shipped: `starling campaign ship` sets it. */
+        shipped: idSchema.exactOptional(),
+      }),
     ])
     .default({ kind: 'inverse-gap' }),
   holdout: share.default(0.1),
@@ -237,7 +264,8 @@ export interface CampaignSpec {
   trigger: Trigger
   audience?: z.infer<typeof conditionSchema>
   treatments: TreatmentSpec[]
-  policy: { kind: 'inverse-gap' } | { kind: 'fixed-split'; experiment: Experiment }
+  /** `inverse-gap`: learned, by the policy of the workspace's snapshot. `shipped`: the arm everybody gets. */
+  policy: { kind: 'inverse-gap' } | { kind: 'fixed-split'; experiment: Experiment; shipped?: string }
   holdout: number
   frequencyCaps: FrequencyCap[]
   quietHours?: QuietHours

@@ -13,6 +13,10 @@ export const apiErrors = {
   method_not_allowed: { status: 405, title: 'This path does not take that method' },
   conflict: { status: 409, title: 'The state of the thing does not allow it' },
   campaign_not_approved: { status: 409, title: 'The campaign must be approved before it goes live' },
+  experiment_not_decided: {
+    status: 409,
+    title: 'The experiment has not decided for this arm; a person may, with a note',
+  },
   invalid_definition: {
     status: 422,
     title: 'The definition contradicts itself or names what does not exist',

@@ -21,7 +21,7 @@ export function decidingExperiment(input: DecisionInput): number {
 /**
  * The customer's arm names the treatment. The arm was drawn when the customer was assigned, by a stable hash
  * with the arms' shares; so the probability of a treatment is the share of the arms that name it, and that
- * of nothing the share of the arms that name none.
+ * of nothing the share of the arms that name none. Once an arm was shipped everybody gets its treatment.
  */
 export function chooseByArm(
   input: DecisionInput,
@@ -30,13 +30,14 @@ export function chooseByArm(
   space: WorkingSpace,
 ): DecisionChoice {
   const campaign = input.campaigns[campaignIndex]!
-  const experiment = experimentOf(input, campaignIndex)
-  const arm = experiment.arms.find(({ id, share }) => id === campaign.arm && share > 0)
+  const { arms, shipped } = experimentOf(input, campaignIndex)
+  const armId = shipped ?? campaign.arm
+  const arm = arms.find(({ id, share }) => id === armId && share > 0)
   excludeOthers(input, campaignIndex, arm !== undefined, space)
   if (arm === undefined) return { kind: 'none-eligible' }
   // The treatment stage has its uniform here too, though the arm was drawn before.
   random.next()
-  const nothing = shareOf(experiment, undefined)
+  const nothing = shareOf(arms, undefined)
   if (arm.treatment === undefined) {
     writeShares(input, campaignIndex, space)
     space.nothingProbability = nothing
@@ -51,17 +52,23 @@ export function chooseByArm(
   if (candidate === undefined || !isUsable(input, candidate)) return { kind: 'none-eligible' }
   writeShares(input, campaignIndex, space)
   space.nothingProbability = nothing
-  return chooseVariant(input, chosen, shareOf(experiment, arm.treatment), null, random, space)
+  return chooseVariant(input, chosen, shareOf(arms, arm.treatment), null, random, space)
 }
 
 function isHeldOutOf(input: DecisionInput, campaignIndex: number): boolean {
   return input.candidates.some((c) => c.campaignIndex === campaignIndex && holdoutObjects(c.guardrails))
 }
 
-function experimentOf(input: DecisionInput, campaignIndex: number): Experiment {
+function experimentOf(
+  input: DecisionInput,
+  campaignIndex: number,
+): { arms: Experiment['arms']; shipped: string | undefined } {
   const { policy } = input.campaigns[campaignIndex]!.spec
   if (policy.kind !== 'fixed-split') throw new TypeError(`campaign ${campaignIndex} runs no experiment`)
-  return policy.experiment
+  const { experiment, shipped } = policy
+  if (shipped === undefined) return { arms: experiment.arms, shipped }
+  const only = experiment.arms.filter(({ id }) => id === shipped).map((arm) => ({ ...arm, share: 1 }))
+  return { arms: only, shipped }
 }
 
 /** Candidates of all other campaigns; of this one too, where the customer's arm no longer runs. */
@@ -82,17 +89,17 @@ function excludeOthers(
 /** Usable treatments have their arms' share, whichever arm the customer is in. */
 function writeShares(input: DecisionInput, campaignIndex: number, space: WorkingSpace): void {
   const { treatments } = input.campaigns[campaignIndex]!.spec
-  const experiment = experimentOf(input, campaignIndex)
+  const { arms } = experimentOf(input, campaignIndex)
   input.candidates.forEach((candidate, index) => {
     if (candidate.campaignIndex !== campaignIndex || !isUsable(input, candidate)) return
     const { treatmentId } = treatments[candidate.treatmentIndex]!
-    space.armShare[index] = shareOf(experiment, treatmentId)
+    space.armShare[index] = shareOf(arms, treatmentId)
   })
 }
 
 /** Share of the arms with this treatment; `undefined`: of those without one. */
-function shareOf(experiment: Experiment, treatmentId: string | undefined): number {
+function shareOf(arms: Experiment['arms'], treatmentId: string | undefined): number {
   let share = 0
-  for (const arm of experiment.arms) if (arm.treatment === treatmentId) share += arm.share
+  for (const arm of arms) if (arm.treatment === treatmentId) share += arm.share
   return Math.min(1, share)
 }

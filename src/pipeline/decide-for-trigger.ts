@@ -4,7 +4,7 @@ import type { CampaignFacts, CustomerFacts } from '#contracts/guardrail.ts'
 import type { JsonObject } from '#contracts/json.ts'
 import type { Customer } from '#contracts/profile.ts'
 import { dayUtcOf, decisionIdOf } from '#platform/ids/ids.ts'
-import { assign } from '../campaign/assignment.ts'
+import { assign, isOutsideGroup, runningExperiment } from '../campaign/assignment.ts'
 import type { AssignmentRow } from '../campaign/assignment-rows.ts'
 import { type TemplateContext, templateContext } from '../creative/context.ts'
 import { missingVariables } from '../creative/render.ts'
@@ -54,8 +54,10 @@ export function decideForTrigger(
   const { workspace } = rows.context.settings
   const decisionId = decisionIdOf(workspace, customer.customerId, trigger, dayUtcOf(triggered.receivedAt))
   const facts = customerFacts(rows, customer)
-  const running = triggered.campaigns.filter(({ audience }) =>
-    audience({ profile: customer.profile, now, event: triggered.event }),
+  const running = triggered.campaigns.filter(
+    (campaign) =>
+      campaign.audience({ profile: customer.profile, now, event: triggered.event }) &&
+      !isLeftToOthers(rows, campaign, customer.customerId),
   )
   if (running.length === 0) return
   const campaigns = running.map((campaign) => joinCampaign(rows, campaign, facts))
@@ -119,6 +121,24 @@ function customerFacts(rows: WorkspaceBatch, customer: Customer): CustomerFacts 
     addresses: addressesOf(customer.profile),
     globalAssignment: rows.assignments.get(assignmentKey(globalHoldoutId, customer.customerId)),
   })
+}
+
+/**
+ * Experiments of a group share no customer: who is in none of them yet goes by the group's slots, and who was
+ * in another one before its slots were changed stays there.
+ */
+function isLeftToOthers(rows: WorkspaceBatch, { version }: RunningCampaign, customerId: string): boolean {
+  const experiment = runningExperiment(version.spec)
+  if (experiment?.group === undefined) return false
+  if (rows.assignments.has(assignmentKey(version.campaignId, customerId))) return false
+  const { campaigns, settings } = rows.context
+  for (const [campaignId, other] of campaigns) {
+    const theirs = runningExperiment(other.version.spec)
+    if (theirs?.group?.id !== experiment.group.id || theirs.id === experiment.id) continue
+    if (other.version.state === 'ended') continue
+    if ((rows.assignments.get(assignmentKey(campaignId, customerId))?.arm ?? '') !== '') return true
+  }
+  return isOutsideGroup(experiment, settings.workspace, customerId)
 }
 
 /** The stored assignment, else the one the stable hash gives. */

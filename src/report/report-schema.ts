@@ -135,6 +135,25 @@ const sampleRatioSchema = z.strictObject({
 })
 export type SampleRatio = z.infer<typeof sampleRatioSchema>
 
+/** What an experiment's stopping rule says now; only a person acts on it. */
+const stoppingSchema = z.strictObject({
+  code: z.enum([
+    'keep-on',
+    /** `arm` is better than the control: ship it. */
+    'ship',
+    /** `arm` is worse than the control: end it. */
+    'harm',
+    /** Its time is over and no arm was shown to be better. */
+    'no-winner',
+    /** The arms are not the sizes that were planned. */
+    'withheld',
+  ]),
+  /** '' where it is about none. */
+  arm: z.string(),
+  sentence: z.string(),
+})
+export type Stopping = z.infer<typeof stoppingSchema>
+
 const funnelSchema = z.strictObject({
   /**
    * Decisions for the campaign's customers from their entry on, by outcome. `treatment-elsewhere`: another
@@ -191,6 +210,8 @@ export const upliftReportSchema = z.strictObject({
   ),
   sampleRatios: z.array(sampleRatioSchema),
   comparisons: z.array(comparisonSchema),
+  /** Null without an experiment that has a stopping rule, and when it is over. */
+  stopping: stoppingSchema.nullable(),
   funnel: funnelSchema,
   /** What a reader should know before believing the rest. */
   notes: z.array(z.string()),

@@ -77,7 +77,10 @@ function planOf(spec: Pick<CampaignSpec, 'holdout' | 'policy'>): Plan {
   const { holdout, policy } = spec
   return {
     holdout,
-    arms: policy.kind === 'fixed-split' ? policy.experiment.arms.map(({ id, share }) => [id, share]) : null,
+    arms:
+      policy.kind === 'fixed-split' && policy.shipped === undefined
+        ? policy.experiment.arms.map(({ id, share }) => [id, share])
+        : null,
   }
 }
 

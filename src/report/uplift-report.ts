@@ -17,6 +17,7 @@ import {
 } from './population-rows.ts'
 import type { Comparison, Funnel, Measure, UpliftReport } from './report-schema.ts'
 import { type SampleRatios, sampleRatios } from './sample-ratios.ts'
+import { stoppingVerdict } from './stopping-verdict.ts'
 import { headline, measureVerdict } from './verdict.ts'
 
 export interface UpliftReportInput {
@@ -63,10 +64,19 @@ export async function buildUpliftReport(db: WorkspaceDb, input: UpliftReportInpu
     })),
     sampleRatios: [ratios.holdout, ratios.arms].filter((ratio) => ratio !== null),
     comparisons,
+    stopping: stoppingVerdict({ spec, state, comparisons, ratios, cells: counted.cells, now }),
     funnel: inOrder(counted.funnel),
-    notes: ratios.sharesChanged ? [SHARES_CHANGED] : [],
+    notes: [...(ratios.sharesChanged ? [SHARES_CHANGED] : []), ...shippedNotes(spec)],
   } satisfies Omit<UpliftReport, 'headline'>
   return { ...facts, headline: headline(facts) }
+}
+
+function shippedNotes({ policy }: CampaignSpec): string[] {
+  if (policy.kind !== 'fixed-split' || policy.shipped === undefined) return []
+  return [
+    `Arm “${policy.shipped}” was shipped: everybody gets its treatment now. Who entered before still counts in ` +
+      'their own arm, so what is compared fades from then on; the figures it was shipped by stand in its version.',
+  ]
 }
 
 const SHARES_CHANGED =

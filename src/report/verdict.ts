@@ -60,7 +60,11 @@ export function headline(report: Omit<UpliftReport, 'headline'>): UpliftReport['
   if (main.length === 0) return { code: 'no-holdout', sentences: [noHoldout] }
   return {
     code: overall(main.map(({ verdict }) => verdict.code)),
-    sentences: [...main.map(({ verdict }) => verdict.sentence), ...(hasHoldout ? [] : [noHoldout])],
+    sentences: [
+      ...main.map(({ verdict }) => verdict.sentence),
+      ...(report.stopping === null ? [] : [report.stopping.sentence]),
+      ...(hasHoldout ? [] : [noHoldout]),
+    ],
   }
 }
 

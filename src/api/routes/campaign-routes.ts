@@ -5,6 +5,7 @@ import { type ListedCampaign, listCampaigns, loadCampaignHistory } from '../../c
 import { standingOf } from '../../campaign/standing.ts'
 import { campaignReport } from '../../pipeline/campaign-report.ts'
 import { moveCampaign } from '../../pipeline/change-workspace.ts'
+import { shipArm } from '../../pipeline/ship-arm.ts'
 import { reportCsv } from '../../report/report-csv.ts'
 import { upliftReportSchema } from '../../report/report-schema.ts'
 import type { ApiRoutes } from '../api-app.ts'
@@ -127,6 +128,41 @@ export function campaignRoutes({ store, clock }: Doors): ApiRoutes {
         if (moved.kind === 'refused') return sendFault(reply, moved.fault)
         const { version, alreadySending } = moved
         return reply.send({ id, version: version.version, state: version.state, alreadySending })
+      },
+    )
+
+    app.post(
+      '/campaigns/:id/ship',
+      {
+        schema: {
+          tags: ['campaigns'],
+          summary: 'Ship an arm of a live experiment: everybody gets its treatment',
+          description:
+            'A new version of the campaign, live at once, by a person. The stopping rule must have decided for the arm, unless `override` and a note say otherwise. The holdout stays.',
+          security: adminSecurity,
+          params: idParams,
+          body: z.object({
+            arm: z.string().max(64),
+            actor: z.string().min(1).max(200).optional().describe('Who does it. Default: the key’s name.'),
+            note: z.string().max(2000).default(''),
+            override: z.boolean().default(false),
+          }),
+          response: {
+            200: z.object({ id: z.string(), version: z.int(), state: stateSchema, note: z.string() }),
+          },
+        },
+      },
+      async (request, reply) => {
+        const principal = principalOf(request)
+        const { arm, actor = principal.name, note, override } = request.body
+        const { id } = request.params
+        const shipped = await shipArm(
+          { store, clock },
+          { workspace: principal.workspace, actor, campaignId: id, armId: arm, note, override },
+        )
+        if (shipped.kind === 'refused') return sendFault(reply, shipped.fault)
+        const { version } = shipped
+        return reply.send({ id, version: version.version, state: version.state, note: shipped.note })
       },
     )
 

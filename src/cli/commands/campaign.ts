@@ -21,6 +21,11 @@ interface Moved {
   alreadySending: string[]
 }
 
+interface Shipped {
+  version: number
+  note: string
+}
+
 const steps = {
   submit: 'hand a draft in for review',
   approve: 'approve what waits (by a person)',
@@ -79,6 +84,34 @@ export function campaignCommand(context: CliContext): Command {
         }),
       )
   }
+  campaign
+    .command('ship')
+    .description('give everybody the treatment of an experiment’s arm')
+    .argument('<id>')
+    .argument('<arm>')
+    .option('--note <text>', 'why')
+    .option('--actor <name>', 'who does it', operatorName())
+    .option('--override', 'although the stopping rule has not decided for it; takes a note', false)
+    .addHelpText('after', '\nExample:\n  starling campaign ship cart-reminder percent')
+    .action(
+      act(
+        context,
+        async (
+          id: string,
+          arm: string,
+          options: { note?: string; actor: string; override: boolean },
+          command: Command,
+        ) => {
+          const path = `/campaigns/${encodeURIComponent(id)}/ship`
+          const { note = '', actor, override } = options
+          const json = { arm, note, actor, override }
+          const answer = await ask<Shipped>(context, command, 'POST', path, { json })
+          if (answer.kind === 'failed') return answer
+          const { version } = answer.body
+          return done(answer.body, `${id} is live (version ${version}): ${answer.body.note}`)
+        },
+      ),
+    )
   return campaign
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { CampaignSpec, Experiment } from '#contracts/campaign.ts'
 import { chiSquareUpperTail } from '#statistics/distributions.ts'
 import { sampleRatioCheck } from '#statistics/sample-ratio.ts'
-import { assign, isGloballyHeldOut } from '../../../src/campaign/assignment.ts'
+import { assign, isGloballyHeldOut, isOutsideGroup } from '../../../src/campaign/assignment.ts'
 import {
   type AssignmentRow,
   insertAssignments,
@@ -47,6 +47,24 @@ function independenceP(pairs: [boolean, boolean][]): number {
   const [tt, tf, ft, ff] = [count(true, true), count(true, false), count(false, true), count(false, false)]
   const margins = (tt + tf) * (ft + ff) * (tt + ft) * (tf + ff)
   return chiSquareUpperTail((pairs.length * (tt * ff - tf * ft) ** 2) / margins, 1)
+}
+
+/** χ² of independence of two answers of any number. */
+function crossTableP(pairs: [string, string][]): number {
+  const tally = (key: (pair: [string, string]) => string) => {
+    const counts = new Map<string, number>()
+    for (const pair of pairs) counts.set(key(pair), (counts.get(key(pair)) ?? 0) + 1)
+    return counts
+  }
+  const [rows, columns, cells] = [tally(([a]) => a), tally(([, b]) => b), tally((pair) => pair.join('/'))]
+  let statistic = 0
+  for (const [a, ofRow] of rows) {
+    for (const [b, ofColumn] of columns) {
+      const expected = (ofRow * ofColumn) / pairs.length
+      statistic += ((cells.get(`${a}/${b}`) ?? 0) - expected) ** 2 / expected
+    }
+  }
+  return chiSquareUpperTail(statistic, (rows.size - 1) * (columns.size - 1))
 }
 
 describe('assignment', () => {
@@ -109,6 +127,48 @@ describe('assignment', () => {
     expect(
       sampleRatioCheck({ counts: [globally, all.length - globally], weights: [0.2, 0.8] }).p,
     ).toBeGreaterThan(implausibleP)
+  })
+
+  test('arms of two experiments are independent, and of the slots of a group: χ² on 100,000 customers', () => {
+    const hundredThousand = Array.from({ length: 100_000 }, (_, i) => `customer-${i}`)
+    const [one, two] = ['first', 'second'].map((id) => ({ ...experiment, id }))
+    const group = { id: 'checkout', from: 20, until: 60 }
+    const all = hundredThousand.map((id) => ({
+      one: assign(specOf('a', 0, one), 'shop', id).arm,
+      two: assign(specOf('b', 0, two), 'shop', id).arm,
+      inside: String(!isOutsideGroup({ ...one!, group }, 'shop', id)),
+      other: String(!isOutsideGroup({ ...two!, group: { ...group, id: 'basket' } }, 'shop', id)),
+    }))
+    expect(crossTableP(all.map((each) => [each.one, each.two]))).toBeGreaterThan(implausibleP)
+    expect(crossTableP(all.map((each) => [each.inside, each.one]))).toBeGreaterThan(implausibleP)
+    expect(crossTableP(all.map((each) => [each.inside, each.other]))).toBeGreaterThan(implausibleP)
+    // Not blind: an experiment against itself.
+    expect(crossTableP(all.map((each) => [each.one, each.one]))).toBeLessThan(1e-9)
+    const inside = all.filter((each) => each.inside === 'true').length
+    const check = sampleRatioCheck({ counts: [inside, all.length - inside], weights: [0.4, 0.6] })
+    expect(check.p).toBeGreaterThan(implausibleP)
+  })
+
+  test('a customer is in one experiment of a group at most, whatever the slots', () => {
+    const slots = [
+      { from: 0, until: 10 },
+      { from: 10, until: 55 },
+      { from: 55, until: 100 },
+    ]
+    const groups = slots.map((slot, i) => ({
+      ...experiment,
+      id: `e${i}`,
+      group: { id: 'checkout', ...slot },
+    }))
+    for (const id of customers) {
+      expect(groups.filter((each) => !isOutsideGroup(each, 'shop', id))).toHaveLength(1)
+    }
+  })
+
+  test('who comes after an arm was shipped is in no arm', () => {
+    const spec = specOf('spring', 0, experiment)
+    if (spec.policy.kind === 'fixed-split') spec.policy.shipped = 'tea'
+    for (const id of customers.slice(0, 100)) expect(assign(spec, 'shop', id).arm).toBe('')
   })
 
   test('campaigns that share an experiment share its arms', () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { DecisionChoice } from '#contracts/decision.ts'
 import { decide } from '#decision/decide.ts'
 import { decodeDecision } from '#decision/record.ts'
+import { checkReplay } from '#decision/replay.ts'
 import {
   makeCampaign,
   makeInput,
@@ -51,6 +52,21 @@ describe('a fixed split', () => {
 
   it('gives the control arm nothing', () => {
     expect(decide(inArm('control')).choice).toEqual({ kind: 'nothing', propensity: 0.2 })
+  })
+
+  it('gives everybody the treatment of an arm that was shipped, whatever arm they were in', () => {
+    const { policy } = test
+    if (policy.kind !== 'fixed-split') throw new Error('no split')
+    const shipped = { ...test, policy: { ...policy, shipped: 'womens' } }
+    for (const arm of ['control', 'mens', 'womens', '']) {
+      const input = makeInput([makeCampaign(other), makeCampaign(shipped, { arm })])
+      const { choice, record } = decide(input)
+      expect(choice).toMatchObject({ kind: 'treatment', candidateIndex: 2, propensity: 1 })
+      expect(decodeDecision(record).nothingProbability).toBe(0)
+      expect(checkReplay(record, input)).toEqual({ kind: 'equal' })
+    }
+    const held = makeInput([makeCampaign(shipped, { arm: '', heldOut: true })])
+    expect(decide(held).choice).toEqual({ kind: 'held-out' })
   })
 
   it('keeps every other campaign out, and says why', () => {
