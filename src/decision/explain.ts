@@ -21,6 +21,8 @@ export interface DecisionExplanation {
   engineVersion: string
   snapshotId: string
   t: number
+  /** Which policy drew; 0 as γ where it has none. */
+  policy: DecodedDecision['policy']
   gamma: number
   /** Units of the reporting currency that a score is divided by. */
   bound: number
@@ -39,6 +41,8 @@ export interface DecisionExplanation {
   /** Features that are not 0. */
   features: { name: string; value: number }[]
   choice: DecisionChoice
+  /** The hours that were open, and what was known of the customer's own; null where the campaign chose none. */
+  sendTime: DecodedDecision['sendTime']
   /** One sentence. */
   verdict: string
 }
@@ -115,7 +119,15 @@ export function explainDecision(
     else excluded.push(excludedCandidate(candidate, named))
   })
   drawn.sort((a, b) => b.probability - a.probability)
-  const { candidates, features, boundMicros, nothingProbability, featureSchema, ...facts } = decoded
+  const {
+    candidates,
+    features,
+    boundMicros,
+    nothingProbability,
+    featureSchema,
+    variantId: _,
+    ...facts
+  } = decoded
   return {
     ...facts,
     bound: unitsOf(boundMicros),

@@ -18,6 +18,7 @@ export function formatExplanation(explanation: DecisionExplanation, currency: st
     ]),
     ...section('What would have made them equal', formatRunnerUp(explanation, currency)),
     ...section('What the features add to the log-odds of a response', formatContributions(explanation)),
+    ...section('Hours', formatHours(explanation)),
     ...section('How', [formatHow(explanation, currency)]),
     ...section(
       'Features',
@@ -106,13 +107,27 @@ function signed(value: number): string {
   return `${value < 0 ? '−' : '+'}${rounded(Math.abs(value))}`
 }
 
+function formatHours({ sendTime }: DecisionExplanation): string[] {
+  if (sendTime === null) return []
+  const { cohort, activityTotal, slots, probabilities, slotIndex } = sendTime
+  const whose = `cohort ${cohort === '' ? '(none)' : cohort}, ${activityTotal} signs of life of the customer`
+  return [
+    whose,
+    ...slots.map(({ dueAt, activity }, slot) => {
+      const own = activity === 0 ? '' : `, ${activity} of them in this hour`
+      const at = new Date(dueAt).toISOString()
+      return `${slot === slotIndex ? '→' : ' '} ${at}: probability ${rounded(probabilities[slot]!)}${own}`
+    }),
+  ]
+}
+
 function formatHow(explanation: DecisionExplanation, currency: string): string {
-  const { gamma, t, bound, seed, campaigns } = explanation
+  const { policy: drawnBy, gamma, t, bound, seed, campaigns } = explanation
   const held = campaigns.map(
     ({ campaignId, version, policy, heldOut, arm }) =>
       `${campaignId} v${version} ${policy}${arm === '' ? '' : `, arm ${arm}`}${heldOut ? ', held out' : ''}`,
   )
-  return `γ ${rounded(gamma)} (t ${rounded(t)}), bound ${rounded(bound)} ${currency}, seed ${seed}; ${held.join('; ')}`
+  return `${drawnBy}, γ ${rounded(gamma)} (t ${rounded(t)}), bound ${rounded(bound)} ${currency}, seed ${seed}; ${held.join('; ')}`
 }
 
 /** Four significant digits: 0.6682, 5, 0.0075. */

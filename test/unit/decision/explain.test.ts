@@ -70,6 +70,22 @@ describe('an explanation', () => {
     expect(text).toContain('score 2.243 = max(0, 0.5 − 0 − 0.2) × 5 × 1.5 − 0.0075')
     expect(text).toContain('deferred to 2026-03-02T08:00:00.000Z by quiet-hours (quiet_hours)')
     expect(text).toContain('welcome v2 inverse-gap')
+    expect(text).toMatch(/inverse-gap, γ 1000000/)
+    expect(text).not.toContain('Hours')
+  })
+
+  it('shows the hours that were open, and the one that was drawn', () => {
+    const slots = [9, 18].map((hour) => ({
+      dueAt: Date.UTC(2026, 2, 2, hour),
+      hourOfWeek: 24 + hour,
+      activity: hour === 18 ? 3 : 0,
+    }))
+    const open = { ...decided, sendSlots: () => ({ cohort: 'students', activityTotal: 5, slots }) }
+    const shown = explainDecision(decodeDecision(decide(open).record), open.campaigns)
+    const text = formatExplanation(shown, 'EUR')
+    expect(text).toContain('cohort students, 5 signs of life of the customer')
+    expect(text).toMatch(/2026-03-02T18:00:00.000Z: probability 0\.\d+, 3 of them in this hour/)
+    expect(text.match(/→ 2026-03-02T/g)).toHaveLength(1)
   })
 
   it('says why nothing was drawn', () => {
