@@ -10,6 +10,7 @@ import { healthCommand } from './commands/health.ts'
 import { importCommand } from './commands/import.ts'
 import { killSwitchCommand } from './commands/kill-switch.ts'
 import { migrateStoreCommand } from './commands/migrate-store.ts'
+import { policyCommand } from './commands/policy.ts'
 import { reportCommand } from './commands/report.ts'
 import { resolveCommand } from './commands/resolve.ts'
 import { restoreCommand } from './commands/restore.ts'
@@ -49,6 +50,7 @@ for (const command of [
   eventsCommand,
   explainCommand,
   evaluateCommand,
+  policyCommand,
   importCommand,
   statusCommand,
   healthCommand,

@@ -102,10 +102,12 @@ export function createLearner(options: LearnerOptions): Learner {
   async function takeHeld(db: WorkspaceDb): Promise<Held> {
     const kept = heldByWorkspace.get(db.workspace)
     heldByWorkspace.delete(db.workspace)
-    if (kept !== undefined && kept.cursor === (await loadCursor(db))) {
-      const isLatest = (kept.published?.sequence ?? 0) === (await latestSequence(db))
-      return isLatest ? kept : { ...kept, published: await latestSnapshot(db) }
-    }
+    // Whoever else publishes may have changed the state too: a roll-back takes the learner back with it.
+    const isCurrent =
+      kept !== undefined &&
+      kept.cursor === (await loadCursor(db)) &&
+      (kept.published?.sequence ?? 0) === (await latestSequence(db))
+    if (isCurrent) return kept
     const stored = await loadState(db)
     const sameModel = stored?.state.featureSchema === featureSchema && stored.state.dimensions === dimensions
     return {
@@ -246,6 +248,7 @@ export function createLearner(options: LearnerOptions): Learner {
   ): Promise<boolean> {
     return await store.transaction(async (tx) => {
       const db = tx.workspace(workspace)
+      await db.lock('policy')
       if ((await latestSequence(db)) !== (held.published?.sequence ?? 0)) return false
       if (!(await moveState(db, held.cursor, next, wallClock.now()))) return false
       if (snapshot === null) return true

@@ -7,7 +7,9 @@ export interface SnapshotManifest {
   dimensions: number
   /** Snapshot id, '' for the first. */
   parent: string
-  publishedBy: 'learner' | 'launch'
+  publishedBy: 'learner' | 'launch' | 'promotion' | 'rollback'
+  /** The version, or the candidate, whose content it publishes again. */
+  from?: string
   /** Which policy draws; absent in snapshots of older releases, and while it is the default one. */
   policy?: Policy
   /** Rewards in it, and late conversions that turned a 0 of these into a 1. */

@@ -20,7 +20,7 @@ export async function loadSnapshot(db: WorkspaceDb, snapshotId: string): Promise
     .selectAll('snapshots')
     .where('snapshots.snapshot_id', '=', snapshotId)
     .executeTakeFirst()
-  return row === undefined ? null : decodeRow(row)
+  return row === undefined ? null : decodeSnapshot(row)
 }
 
 /** The one that decisions use now; null before the first launch. */
@@ -31,7 +31,30 @@ export async function latestSnapshot(db: WorkspaceDb): Promise<StoredSnapshot | 
     .orderBy('snapshots.sequence', 'desc')
     .limit(1)
     .executeTakeFirst()
-  return row === undefined ? null : decodeRow(row)
+  return row === undefined ? null : decodeSnapshot(row)
+}
+
+/** Newest first, without their weights; `before`: a sequence. */
+export async function listSnapshots(
+  db: WorkspaceDb,
+  limit: number,
+  before?: number,
+): Promise<Omit<StoredSnapshot, 'heads'>[]> {
+  let query = db
+    .selectFrom('snapshots')
+    .select([
+      'snapshots.snapshot_id',
+      'snapshots.sequence',
+      'snapshots.parent_id',
+      'snapshots.published_at',
+      'snapshots.t',
+      'snapshots.bound_micros',
+      'snapshots.manifest_json',
+    ])
+    .orderBy('snapshots.sequence', 'desc')
+    .limit(limit)
+  if (before !== undefined) query = query.where('snapshots.sequence', '<', before)
+  return (await query.execute()).map(describedSnapshot)
 }
 
 /** Sequence of the latest snapshot, 0 before the first. */
@@ -118,7 +141,7 @@ export async function ensureSnapshotFor(
   return row.snapshot_id
 }
 
-type SnapshotRow = Omit<RowOf<'snapshots'>, 'workspace'>
+export type SnapshotRow = Omit<RowOf<'snapshots'>, 'workspace'>
 
 /** The row of the snapshot that follows `parentSequence`; nothing is written. */
 export function snapshotRow(
@@ -178,11 +201,15 @@ export async function deleteUnusedSnapshots(
 const deletedPerStatement = 1000
 
 /** `s` and ten digits: text order is publication order. */
-function snapshotIdOf(sequence: number): string {
+export function snapshotIdOf(sequence: number): string {
   return `s${String(sequence).padStart(10, '0')}`
 }
 
-function decodeRow(row: RowOf<'snapshots'>): StoredSnapshot {
+export function decodeSnapshot(row: SnapshotRow): StoredSnapshot {
+  return { ...describedSnapshot(row), ...decodeWeights(row.weights) }
+}
+
+function describedSnapshot(row: Omit<SnapshotRow, 'weights'>): Omit<StoredSnapshot, 'heads'> {
   const manifest = JSON.parse(row.manifest_json) as SnapshotManifest
   return {
     snapshotId: row.snapshot_id,
@@ -190,7 +217,6 @@ function decodeRow(row: RowOf<'snapshots'>): StoredSnapshot {
     t: row.t,
     boundMicros: row.bound_micros,
     featureSchema: manifest.featureSchema,
-    ...decodeWeights(row.weights),
     ...(manifest.policy === undefined ? {} : { policy: manifest.policy }),
     publishedAt: row.published_at,
     manifest,

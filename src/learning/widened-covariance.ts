@@ -21,9 +21,19 @@ export function widenedCovariance(
   dimensions: number,
   donorRewards: number,
 ): Float64Array | null {
+  return discountedCovariance(covariance, dimensions, inheritedRewardsMax / Math.max(1, donorRewards))
+}
+
+/** With that share of its evidence, at most all: Λ = I + a·(Λ − I). */
+export function discountedCovariance(
+  covariance: Float64Array,
+  dimensions: number,
+  evidenceShare: number,
+): Float64Array | null {
+  const share = Math.min(1, evidenceShare)
+  if (share === 1) return covariance.slice()
   const precision = symmetricInverse(covariance, dimensions)
   if (precision === null) return null
-  const share = Math.min(1, inheritedRewardsMax / Math.max(1, donorRewards))
   for (let i = 0; i < dimensions; i += 1) {
     for (let j = 0; j <= i; j += 1) {
       const at = (i * (i + 1)) / 2 + j

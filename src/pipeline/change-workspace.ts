@@ -105,11 +105,12 @@ export async function audit(
   action: string,
   target: string,
   note = '',
+  figures: object = {},
 ): Promise<void> {
   const row = { audit_id: stableId(action, target, actor, String(at)), at, actor, action, target }
   await tx
     .workspace(workspace)
-    .bulkInsert('audit', [{ ...row, detail_json: JSON.stringify({ note }) }], 'ignore')
+    .bulkInsert('audit', [{ ...row, detail_json: JSON.stringify({ note, ...figures }) }], 'ignore')
 }
 
 function templateFaults(file: WorkspaceFile): { field: string; detail: string }[] {

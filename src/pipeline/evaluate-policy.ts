@@ -4,6 +4,7 @@ import { nothingHead } from '#contracts/decision.ts'
 import type { ApiFault } from '#contracts/errors.ts'
 import type { WorkspaceDb } from '#platform/store/store.ts'
 import { loadCampaign } from '../campaign/campaign-rows.ts'
+import { loadCandidate } from '../learning/candidate-rows.ts'
 import { latestSnapshot, loadSnapshot, type StoredSnapshot } from '../learning/snapshot-rows.ts'
 import { evaluateLog, type LogEvaluation } from '../report/off-policy/evaluate-log.ts'
 import {
@@ -15,7 +16,7 @@ import {
 
 export interface EvaluationRequest {
   campaignId: string
-  /** `snapshot:ID`, `greedy:ID` (ID or `latest`), `always:TREATMENT`, `nothing` or `uniform`. */
+  /** `snapshot:ID`, `greedy:ID` (ID or `latest`), `candidate:ID`, `always:TREATMENT`, `nothing` or `uniform`. */
   target: string
   reward: LogSelection['reward']
   since: number
@@ -94,12 +95,18 @@ async function readTarget(
     if (known.includes(id)) return fixed(text, { kind: 'always', action: id })
     return refused('invalid_request', `${campaignId} has no treatment ${id}: ${known.join(', ')}`, 'target')
   }
+  if (kind === 'candidate') {
+    const candidate = await loadCandidate(db, id)
+    if (candidate === null) return refused('not_found', `there is no candidate ${id}`, 'target')
+    const target = { kind: 'snapshot' as const, snapshot: candidate.content }
+    return { kind: 'target', name: text, target, sinceSnapshotId: candidate.sinceSnapshotId }
+  }
   if (kind === 'snapshot' || kind === 'greedy') {
     const snapshot = id === 'latest' ? await latestSnapshot(db) : await loadSnapshot(db, id)
     if (snapshot === null) return refused('not_found', `there is no policy version ${id}`, 'target')
     return snapshotTarget(kind, snapshot)
   }
-  const forms = 'snapshot:ID, greedy:ID, always:TREATMENT, nothing, uniform'
+  const forms = 'snapshot:ID, greedy:ID, candidate:ID, always:TREATMENT, nothing, uniform'
   return refused('invalid_request', `a target is one of ${forms}`, 'target')
 }
 
@@ -109,7 +116,9 @@ function snapshotTarget(kind: 'snapshot' | 'greedy', snapshot: StoredSnapshot): 
     kind: 'target',
     name: `${kind}:${snapshotId}`,
     target: { kind, snapshot: snapshot satisfies PolicySnapshot },
-    sinceSnapshotId: snapshotId,
+    // What an earlier version knew it learned before that one's successor was there.
+    sinceSnapshotId:
+      snapshot.manifest.publishedBy === 'rollback' ? (snapshot.manifest.from ?? '') : snapshotId,
   }
 }
 

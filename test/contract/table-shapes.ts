@@ -315,6 +315,30 @@ export const tableShapes: {
     key: ['workspace'],
     columns: { workspace: 'text', cursor: 'int', state: 'blob', updated_at: 'int' },
   },
+  policy_candidates: {
+    key: ['workspace', 'candidate_id'],
+    columns: {
+      workspace: 'text',
+      candidate_id: 'text',
+      proposed_at: 'int',
+      actor: 'text',
+      note: 'text',
+      state: 'text',
+      changes: 'text',
+      since_snapshot_id: 'text',
+      t: 'real',
+      bound_micros: 'real',
+      manifest_json: 'json',
+      weights: 'blob',
+      judged_at: 'int',
+      verdict_json: 'json',
+      snapshot_id: 'text',
+    },
+  },
+  policy_settings: {
+    key: ['workspace'],
+    columns: { workspace: 'text', automatic: 'int', effective_rows_min: 'real', loss_max_share: 'real' },
+  },
   timers: {
     key: ['workspace', 'timer_id'],
     columns: {

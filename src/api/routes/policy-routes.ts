@@ -1,72 +1,39 @@
 import { z } from 'zod'
+import {
+  listCandidates,
+  loadCandidate,
+  loadPolicySettings,
+  type PolicyCandidate,
+} from '../../learning/candidate-rows.ts'
+import { listSnapshots, loadSnapshot, type StoredSnapshot } from '../../learning/snapshot-rows.ts'
 import { evaluatePolicyOnLog } from '../../pipeline/evaluate-policy.ts'
+import {
+  changePolicySettings,
+  promotePolicy,
+  proposePolicy,
+  rollBackPolicy,
+} from '../../pipeline/policy-versions.ts'
 import type { ApiRoutes } from '../api-app.ts'
 import { principalOf } from '../auth.ts'
 import type { Doors } from '../doors.ts'
 import { sendFault } from '../problem.ts'
 import { adminSecurity } from '../shapes.ts'
-
-const intervalSchema = z.object({ lower: z.number(), upper: z.number() }).describe('95 %.')
-const valueSchema = z.object({ value: z.number(), interval: intervalSchema })
-const weightsSchema = z.object({
-  n: z.int(),
-  effectiveRows: z.number(),
-  mean: z.number().describe('1 in expectation.'),
-  meanInterval: intervalSchema,
-  largest: z.number(),
-})
-const estimateSchema = valueSchema.extend({ estimator: z.string(), standardError: z.number() })
-
-const requestSchema = z.strictObject({
-  campaign: z.string().max(64),
-  target: z
-    .string()
-    .max(200)
-    .default('snapshot:latest')
-    .describe('`snapshot:ID`, `greedy:ID` (or `latest`), `always:OFFER/CHANNEL`, `nothing`, `uniform`.'),
-  reward: z
-    .enum(['conversions', 'value'])
-    .default('conversions')
-    .describe('`value`: what a conversion is worth less the cost of the send, in units of money.'),
-  since: z.iso.datetime({ offset: true }).or(z.iso.date()).optional().describe('Decided from then on.'),
-  until: z.iso.datetime({ offset: true }).or(z.iso.date()).optional().describe('Decided until then.'),
-})
-
-const evaluationSchema = z
-  .looseObject({
-    campaignId: z.string(),
-    target: z.string(),
-    decisions: z.int(),
-    logged: valueSchema.nullable().describe('What was drawn brought that much per decision.'),
-    evaluation: z.union([
-      z.object({
-        kind: z.literal('evaluated'),
-        weights: weightsSchema,
-        estimates: z.array(estimateSchema),
-      }),
-      z.object({
-        kind: z.literal('refused'),
-        refusals: z.array(z.looseObject({ reason: z.string() })),
-        weights: weightsSchema.optional(),
-      }),
-    ]),
-    gain: valueSchema.nullable().describe('Target less what was drawn, by DR.'),
-    constants: z.array(
-      z.object({
-        action: z.string(),
-        drawn: z.int(),
-        effectiveRows: z.number(),
-        estimate: estimateSchema,
-      }),
-    ),
-    skipped: z.record(z.string(), z.int()).describe('Decisions left out, by reason.'),
-  })
-  .meta({ id: 'PolicyEvaluation' })
+import {
+  actorSchema,
+  candidateSchema,
+  evaluationSchema,
+  idParams,
+  proposalSchema,
+  requestSchema,
+  settingsSchema,
+  versionSchema,
+} from './policy-shapes.ts'
 
 /** Newest first: more say little more, and hold the store's reader for long. */
 const decisionsMax = 200_000
 
-export function policyRoutes({ store, clock }: Doors): ApiRoutes {
+export function policyRoutes({ store, clock, wallClock }: Doors): ApiRoutes {
+  const parts = { store, clock, wallClock }
   return (app) => {
     app.post(
       '/policy/evaluations',
@@ -95,5 +62,207 @@ export function policyRoutes({ store, clock }: Doors): ApiRoutes {
         return reply.send({ ...report, constants: report.constants.map((own) => ({ ...own })) })
       },
     )
+
+    app.get(
+      '/policy/versions',
+      {
+        schema: {
+          tags: ['policy'],
+          summary: 'Versions of the policy, newest first',
+          security: adminSecurity,
+          querystring: z.object({
+            limit: z.coerce.number().int().min(1).max(200).default(50),
+            before: z.coerce.number().int().optional().describe('A sequence: only older ones.'),
+          }),
+          response: { 200: z.object({ items: z.array(versionSchema) }) },
+        },
+      },
+      async (request) => {
+        const { limit, before } = request.query
+        const db = store.read.workspace(principalOf(request).workspace)
+        return { items: (await listSnapshots(db, limit, before)).map(versionView) }
+      },
+    )
+
+    app.get(
+      '/policy/versions/:id',
+      {
+        schema: {
+          tags: ['policy'],
+          summary: 'A version of the policy: its manifest',
+          security: adminSecurity,
+          params: idParams,
+          response: { 200: versionSchema },
+        },
+      },
+      async (request, reply) => {
+        const { id } = request.params
+        const snapshot = await loadSnapshot(store.read.workspace(principalOf(request).workspace), id)
+        if (snapshot === null) return sendFault(reply, notFound(`there is no policy version ${id}`))
+        return reply.send(versionView(snapshot))
+      },
+    )
+
+    app.post(
+      '/policy/rollback',
+      {
+        schema: {
+          tags: ['policy'],
+          summary: 'Put an earlier version in force again',
+          description:
+            'Its content becomes a new version, and the learner goes on from there. No decision is dropped: each uses the version that was in force when it began.',
+          security: adminSecurity,
+          body: z.strictObject({
+            to: z.string().max(64).default('previous').describe('An id, or `previous`.'),
+            reason: z.string().min(1).max(2_000),
+            actor: actorSchema,
+          }),
+          response: { 200: z.object({ snapshotId: z.string() }) },
+        },
+      },
+      async (request, reply) => {
+        const { workspace, name } = principalOf(request)
+        const { to, reason, actor = name } = request.body
+        const result = await rollBackPolicy(parts, { workspace, actor, to, reason })
+        if (result.kind === 'refused') return sendFault(reply, result.fault)
+        return reply.send({ snapshotId: result.snapshotId })
+      },
+    )
+
+    app.get(
+      '/policy/candidates',
+      {
+        schema: {
+          tags: ['policy'],
+          summary: 'Policies that were proposed, newest first',
+          security: adminSecurity,
+          querystring: z.object({ limit: z.coerce.number().int().min(1).max(200).default(50) }),
+          response: { 200: z.object({ items: z.array(candidateSchema) }) },
+        },
+      },
+      async (request) => {
+        const db = store.read.workspace(principalOf(request).workspace)
+        return { items: (await listCandidates(db, request.query.limit)).map(candidateView) }
+      },
+    )
+
+    app.get(
+      '/policy/candidates/:id',
+      {
+        schema: {
+          tags: ['policy'],
+          summary: 'A proposed policy, with what the gate said of it',
+          security: adminSecurity,
+          params: idParams,
+          response: { 200: candidateSchema },
+        },
+      },
+      async (request, reply) => {
+        const { id } = request.params
+        const candidate = await loadCandidate(store.read.workspace(principalOf(request).workspace), id)
+        if (candidate === null) return sendFault(reply, notFound(`there is no candidate ${id}`))
+        return reply.send(candidateView(candidate))
+      },
+    )
+
+    app.post(
+      '/policy/candidates',
+      {
+        schema: {
+          tags: ['policy'],
+          summary: 'Propose a policy',
+          security: adminSecurity,
+          body: proposalSchema,
+          response: { 201: candidateSchema },
+        },
+      },
+      async (request, reply) => {
+        const { workspace, name } = principalOf(request)
+        const { actor = name, ...proposal } = request.body
+        const result = await proposePolicy(parts, { workspace, actor, ...proposal })
+        if (result.kind === 'refused') return sendFault(reply, result.fault)
+        return reply.code(201).send(candidateView(result.candidate))
+      },
+    )
+
+    app.post(
+      '/policy/candidates/:id/promote',
+      {
+        schema: {
+          tags: ['policy'],
+          summary: 'Let a proposed policy go live, through the promotion gate',
+          description:
+            'Judged on today’s log. `override`: a named person’s reason to let it go live against the gate; who, when, why and the figures stay in the audit.',
+          security: adminSecurity,
+          params: idParams,
+          body: z
+            .strictObject({ override: z.string().min(1).max(2_000).optional(), actor: actorSchema })
+            .refine(({ override, actor }) => override === undefined || actor !== undefined, {
+              message: 'an override names its actor',
+              path: ['actor'],
+            }),
+          response: { 200: z.object({ snapshotId: z.string(), verdict: z.unknown() }) },
+        },
+      },
+      async (request, reply) => {
+        const { workspace, name } = principalOf(request)
+        const { override = null, actor = name } = request.body
+        const change = { workspace, actor, candidateId: request.params.id, override }
+        const result = await promotePolicy(parts, change)
+        if (result.kind === 'refused') return sendFault(reply, result.fault)
+        return reply.send({ snapshotId: result.snapshotId, verdict: result.verdict })
+      },
+    )
+
+    app.get(
+      '/policy/settings',
+      {
+        schema: {
+          tags: ['policy'],
+          summary: 'What the promotion gate asks for',
+          security: adminSecurity,
+          response: { 200: settingsSchema },
+        },
+      },
+      async (request) => loadPolicySettings(store.read.workspace(principalOf(request).workspace)),
+    )
+
+    app.patch(
+      '/policy/settings',
+      {
+        schema: {
+          tags: ['policy'],
+          summary: 'Change what the promotion gate asks for',
+          security: adminSecurity,
+          body: z.strictObject({ ...settingsSchema.partial().shape, actor: actorSchema }),
+          response: { 200: settingsSchema },
+        },
+      },
+      async (request) => {
+        const { workspace, name } = principalOf(request)
+        const { actor = name, ...given } = request.body
+        const patch = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+        return changePolicySettings(parts, { workspace, actor, patch })
+      },
+    )
   }
+}
+
+function versionView({
+  snapshotId,
+  sequence,
+  publishedAt,
+  t,
+  boundMicros,
+  manifest,
+}: Omit<StoredSnapshot, 'heads'>) {
+  return { id: snapshotId, sequence, publishedAt, t, boundMicros, manifest: { ...manifest } }
+}
+
+function candidateView({ candidateId, content, ...rest }: PolicyCandidate) {
+  return { ...rest, id: candidateId, manifest: { ...content.manifest } }
+}
+
+function notFound(detail: string) {
+  return { code: 'not_found' as const, detail }
 }

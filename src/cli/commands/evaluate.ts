@@ -24,7 +24,7 @@ export function evaluateCommand(context: CliContext): Command {
     .argument('<campaign>')
     .option(
       '--target <policy>',
-      'snapshot:ID, greedy:ID, always:OFFER/CHANNEL, nothing or uniform',
+      'snapshot:ID, greedy:ID, candidate:ID, always:OFFER/CHANNEL, nothing or uniform',
       'snapshot:latest',
     )
     .option(

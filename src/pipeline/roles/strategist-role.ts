@@ -6,11 +6,12 @@ import { closeWindows } from '../../learning/close-windows.ts'
 import { createLearner } from '../../learning/learner.ts'
 import type { RoleParts } from '../engine-parts.ts'
 import { keepHouse, keepPartitions } from '../keep-house.ts'
+import { promoteWhatPasses } from '../policy-versions.ts'
 import { touchWorkspace } from '../workspace-context.ts'
 import { keepGoing, type RoleRun } from './keep-going.ts'
 
 export interface Strategist {
-  /** Deletes what is kept no longer. */
+  /** Deletes what is kept no longer; promotes candidates that pass the gate, where that is allowed. */
   keepHouse(): Promise<void>
   /** Closes windows that ended and learns from what came in. Returns rows handled; 0 means nothing is left. */
   step(): Promise<number>
@@ -37,6 +38,7 @@ export function assembleStrategist(parts: RoleParts): Strategist {
         parts.logger.warn('partitions left for the next round', { left: partitions.left.join('; ') })
       for (const { workspace } of await listWorkspaces(parts.store.read)) {
         await keepHouse(parts.store, workspace, { now, eventsKeepDays })
+        await promoteWhatPasses(parts, workspace)
       }
     },
     async step() {

@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import { migration as foundation } from '#migrations/0001_foundation.ts'
 import { migration as eventCatalogue } from '#migrations/0002_event_catalogue.ts'
+import { migration as policyCandidates } from '#migrations/0003_policy_candidates.ts'
 import { lockSchema } from './locks.ts'
 import type { ColumnTypes, StoreMigration } from './migrations.ts'
 import { makeMonthsReady } from './partitions.ts'
@@ -10,6 +11,7 @@ import type { SqliteConnection } from './sqlite-connection.ts'
 const migrations: { name: string; migration: StoreMigration }[] = [
   { name: '0001_foundation', migration: foundation },
   { name: '0002_event_catalogue', migration: eventCatalogue },
+  { name: '0003_policy_candidates', migration: policyCandidates },
 ]
 
 /** Brings a store's file to this version, in one transaction. Throws one line when it is of a newer one. */

@@ -46,6 +46,8 @@ export interface StoreSchema {
   rewards: RewardRow
   snapshots: SnapshotRow
   learner_states: LearnerStateRow
+  policy_candidates: PolicyCandidateRow
+  policy_settings: PolicySettingsRow
 
   // ── pipeline ──
   timers: TimerRow
@@ -373,6 +375,38 @@ export interface LearnerStateRow {
   cursor: number
   state: Uint8Array
   updated_at: number
+}
+
+/** A policy that is proposed and not live; published through the promotion gate, or past it by a person. */
+export interface PolicyCandidateRow {
+  workspace: string
+  candidate_id: string
+  proposed_at: number
+  actor: string
+  note: string
+  state: 'proposed' | 'promoted'
+  /** `version`: an earlier version as it was; `heads`: weights made elsewhere in place of some. */
+  changes: 'version' | 'heads'
+  /** Decisions that name this snapshot or a later one cannot have taught it. */
+  since_snapshot_id: string
+  t: number
+  bound_micros: number
+  manifest_json: string
+  weights: Uint8Array
+  /** When the gate last looked at it; 0 before. */
+  judged_at: number
+  /** The gate's verdict with its figures; `null` in JSON before. */
+  verdict_json: string
+  /** The version that it became, '' before. */
+  snapshot_id: string
+}
+
+export interface PolicySettingsRow {
+  workspace: string
+  /** 1: the strategist promotes what passes the gate. */
+  automatic: 0 | 1
+  effective_rows_min: number
+  loss_max_share: number
 }
 
 /** Something to look at later for one customer; fired by the worker when due (injected clock). */

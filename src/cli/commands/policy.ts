@@ -1,0 +1,269 @@
+import { readFileSync } from 'node:fs'
+import { Command } from 'commander'
+import { act, ask, type CliContext } from '../context.ts'
+import { exitCodes } from '../exit-codes.ts'
+import { operatorName } from '../operator-name.ts'
+import { done, type Failure, failed } from '../outcome.ts'
+import { table } from '../table.ts'
+
+interface Version {
+  id: string
+  publishedAt: number
+  t: number
+  manifest: { publishedBy: string; parent: string; from?: string; rewards: number; heads: object[] }
+}
+interface Candidate {
+  id: string
+  proposedAt: number
+  actor: string
+  note: string
+  state: string
+  changes: string
+  judgedAt: number
+  verdict: Verdict | null
+  snapshotId: string
+}
+interface Verdict {
+  passed: boolean
+  reasons: string[]
+  campaigns: {
+    campaignId: string
+    decisions: number
+    figures: {
+      weights: { effectiveRows: number }
+      bestConstant: { name: string; value: number } | null
+      difference: { estimate: number; interval: { lower: number; upper: number } } | null
+      delta: number | null
+    } | null
+  }[]
+}
+
+export function policyCommand(context: CliContext): Command {
+  const policy = new Command('policy').description(
+    'versions of the policy: list, propose, promote, roll back',
+  )
+  addReading(policy, context)
+  addPropose(policy, context)
+  addPromote(policy, context)
+  addRollback(policy, context)
+  addSettings(policy, context)
+  return policy
+}
+
+function addReading(policy: Command, context: CliContext): void {
+  policy
+    .command('list')
+    .description('versions of the policy, newest first, and what is proposed')
+    .option('--limit <count>', 'most versions shown', '20')
+    .addHelpText('after', '\nExample:\n  starling policy list')
+    .action(
+      act(context, async ({ limit }: { limit: string }, command: Command) => {
+        const path = `/policy/versions?limit=${encodeURIComponent(limit)}`
+        const versions = await ask<{ items: Version[] }>(context, command, 'GET', path)
+        if (versions.kind === 'failed') return versions
+        const candidates = await ask<{ items: Candidate[] }>(context, command, 'GET', '/policy/candidates')
+        if (candidates.kind === 'failed') return candidates
+        const value = { versions: versions.body.items, candidates: candidates.body.items }
+        return done(value, [versionsText(value.versions), ...candidatesText(value.candidates)].join('\n'))
+      }),
+    )
+  policy
+    .command('show')
+    .description('a version with its manifest, or a candidate with its verdict')
+    .argument('<id>')
+    .addHelpText('after', '\nExample:\n  starling policy show s0000000012')
+    .action(
+      act(context, async (id: string, _options: object, command: Command) => {
+        const isVersion = /^s\d{10}$/.test(id)
+        const path = `/policy/${isVersion ? 'versions' : 'candidates'}/${encodeURIComponent(id)}`
+        const answer = await ask<object>(context, command, 'GET', path)
+        return answer.kind === 'failed' ? answer : done(answer.body, JSON.stringify(answer.body, null, 2))
+      }),
+    )
+}
+
+function addPropose(policy: Command, context: CliContext): void {
+  policy
+    .command('propose')
+    .description('put a policy forward; it goes live through the gate')
+    .option('--from <version>', 'the version whose content it starts from', 'latest')
+    .option('--heads <file>', 'JSON list of {campaignId, head, weights}: weights made elsewhere')
+    .option('--note <text>', 'what it is', '')
+    .option('--actor <name>', 'who proposes it', operatorName())
+    .addHelpText('after', '\nExample:\n  starling policy propose --from s0000000012 --note "before the sale"')
+    .action(
+      act(context, async ({ heads: file, ...rest }: ProposeOptions, command: Command) => {
+        const heads = file === undefined ? [] : readHeads(file)
+        if ('kind' in heads) return heads
+        const json = { ...rest, heads }
+        const answer = await ask<Candidate>(context, command, 'POST', '/policy/candidates', { json })
+        if (answer.kind === 'failed') return answer
+        const { id } = answer.body
+        return done(answer.body, `Proposed as ${id}. starling policy promote ${id} asks the gate.`)
+      }),
+    )
+}
+
+interface ProposeOptions {
+  from: string
+  heads?: string
+  note: string
+  actor: string
+}
+
+function addPromote(policy: Command, context: CliContext): void {
+  policy
+    .command('promote')
+    .description('let a candidate go live, if the gate passes it')
+    .argument('<candidate>')
+    .option('--override <reason>', 'let it go live against the gate; the audit keeps who and why')
+    .option('--actor <name>', 'who does it', operatorName())
+    .addHelpText('after', '\nExample:\n  starling policy promote 4f1c2f0e9b7d4b3fa1c0d9e8b7a6c5d4')
+    .action(
+      act(context, async (id: string, options: { override?: string; actor: string }, command: Command) => {
+        const path = `/policy/candidates/${encodeURIComponent(id)}`
+        const answer = await ask<{ snapshotId: string; verdict: Verdict }>(
+          context,
+          command,
+          'POST',
+          `${path}/promote`,
+          { json: options },
+        )
+        if (answer.kind === 'failed') return answer
+        const { snapshotId, verdict } = answer.body
+        const how = verdict.passed ? 'passed the gate' : 'overrode the gate'
+        return done(answer.body, `${verdictText(verdict)}\n${id} ${how} and is in force as ${snapshotId}.`)
+      }),
+    )
+}
+
+function addRollback(policy: Command, context: CliContext): void {
+  policy
+    .command('rollback')
+    .description('put an earlier version in force again')
+    .argument('[version]', 'default: the one before', 'previous')
+    .requiredOption('--reason <text>', 'why; the audit keeps it')
+    .option('--actor <name>', 'who does it', operatorName())
+    .addHelpText(
+      'after',
+      '\nExample:\n  starling policy rollback s0000000012 --reason "learned from a broken feed"',
+    )
+    .action(
+      act(context, async (to: string, options: { reason: string; actor: string }, command: Command) => {
+        const json = { to, ...options }
+        const answer = await ask<{ snapshotId: string }>(context, command, 'POST', '/policy/rollback', {
+          json,
+        })
+        if (answer.kind === 'failed') return answer
+        const what = to === 'previous' ? 'the version before' : to
+        return done(answer.body, `What ${what} decided by is in force again, as ${answer.body.snapshotId}.`)
+      }),
+    )
+}
+
+function addSettings(policy: Command, context: CliContext): void {
+  policy
+    .command('settings')
+    .description('show or change what the gate asks for')
+    .option('--automatic <yes|no>', 'whether what passes goes live by itself')
+    .option('--loss-max-share <share>', 'δ as a share of what the best constant action is worth')
+    .option('--effective-rows-min <count>', 'fewest effective decisions, at least 1000')
+    .option('--actor <name>', 'who changes it', operatorName())
+    .addHelpText('after', '\nExample:\n  starling policy settings --automatic yes --loss-max-share 0.02')
+    .action(
+      act(context, async ({ actor, ...given }: SettingsOptions, command: Command) => {
+        const patch = {
+          ...(given.automatic === undefined ? {} : { automatic: given.automatic === 'yes' }),
+          ...(given.lossMaxShare === undefined ? {} : { lossMaxShare: Number(given.lossMaxShare) }),
+          ...(given.effectiveRowsMin === undefined
+            ? {}
+            : { effectiveRowsMin: Number(given.effectiveRowsMin) }),
+        }
+        const isChange = Object.keys(patch).length > 0
+        const answer = await ask<Settings>(
+          context,
+          command,
+          isChange ? 'PATCH' : 'GET',
+          '/policy/settings',
+          isChange ? { json: { ...patch, actor } } : undefined,
+        )
+        if (answer.kind === 'failed') return answer
+        const { automatic, effectiveRowsMin, lossMaxShare } = answer.body
+        const lines = [
+          `What passes goes live ${automatic ? 'by itself' : 'when somebody promotes it'}.`,
+          `The gate asks for ${effectiveRowsMin} effective decisions and lets a policy risk ${100 * lossMaxShare} % of what the best constant action is worth.`,
+        ]
+        return done(answer.body, lines.join('\n'))
+      }),
+    )
+}
+
+interface SettingsOptions {
+  automatic?: string
+  lossMaxShare?: string
+  effectiveRowsMin?: string
+  actor: string
+}
+interface Settings {
+  automatic: boolean
+  effectiveRowsMin: number
+  lossMaxShare: number
+}
+
+function versionsText(versions: Version[]): string {
+  if (versions.length === 0) return 'No version yet: the first launch publishes one.'
+  const rows = versions.map(({ id, publishedAt, t, manifest }) => [
+    id,
+    new Date(publishedAt).toISOString(),
+    manifest.from === undefined ? manifest.publishedBy : `${manifest.publishedBy} of ${manifest.from}`,
+    manifest.parent === '' ? '-' : manifest.parent,
+    String(manifest.rewards),
+    String(t),
+    String(manifest.heads.length),
+  ])
+  return table(['version', 'published', 'by', 'parent', 'rewards', 't', 'heads'], rows)
+}
+
+function candidatesText(candidates: Candidate[]): string[] {
+  if (candidates.length === 0) return []
+  const rows = candidates.map(({ id, proposedAt, actor, state, verdict, snapshotId, note }) => [
+    id,
+    new Date(proposedAt).toISOString(),
+    actor,
+    state === 'promoted' ? `in force as ${snapshotId}` : judgedText(verdict),
+    note,
+  ])
+  return ['', table(['candidate', 'proposed', 'by', 'state', 'note'], rows)]
+}
+
+function judgedText(verdict: Verdict | null): string {
+  if (verdict === null) return 'not judged yet'
+  return verdict.passed ? 'passed the gate' : 'refused by the gate'
+}
+
+function verdictText({ campaigns }: Verdict): string {
+  const rows = campaigns.map(({ campaignId, decisions, figures }) => [
+    campaignId,
+    String(decisions),
+    figures?.weights.effectiveRows.toFixed(0) ?? '-',
+    figures?.bestConstant?.name ?? '-',
+    digits(figures?.difference?.estimate),
+    digits(figures?.difference?.interval.lower),
+    digits(figures?.delta),
+  ])
+  return table(['campaign', 'decisions', 'effective', 'best constant', 'difference', 'lower', 'δ'], rows)
+}
+
+function digits(value: number | null | undefined): string {
+  return value === null || value === undefined ? '-' : value.toPrecision(3)
+}
+
+function readHeads(file: string): object[] | Failure {
+  try {
+    const heads: unknown = JSON.parse(readFileSync(file, 'utf8'))
+    if (Array.isArray(heads)) return heads
+    return failed(exitCodes.data, `${file} holds no list of heads`)
+  } catch (error) {
+    return failed(exitCodes.data, `${file}: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}

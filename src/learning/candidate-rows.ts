@@ -1,0 +1,148 @@
+import type { RowOf, WorkspaceDb, WorkspaceRowOf } from '#platform/store/store.ts'
+import { type GateSettings, gateSettingsDefault } from './promotion-gate.ts'
+import { encodeWeights } from './snapshot-codec.ts'
+import { decodeSnapshot, type StoredSnapshot } from './snapshot-rows.ts'
+
+/** A policy that is proposed and not live. */
+export interface PolicyCandidate {
+  candidateId: string
+  proposedAt: number
+  actor: string
+  note: string
+  state: RowOf<'policy_candidates'>['state']
+  changes: RowOf<'policy_candidates'>['changes']
+  sinceSnapshotId: string
+  content: StoredSnapshot
+  judgedAt: number
+  /** As the gate gave it; null before it looked. */
+  verdict: unknown
+  /** The version that it became, '' before. */
+  snapshotId: string
+}
+
+export interface PolicySettings extends GateSettings {
+  /** The strategist promotes what passes the gate. */
+  automatic: boolean
+}
+
+export async function insertCandidate(
+  db: WorkspaceDb,
+  candidate: Pick<
+    PolicyCandidate,
+    'candidateId' | 'proposedAt' | 'actor' | 'note' | 'changes' | 'sinceSnapshotId' | 'content'
+  >,
+): Promise<void> {
+  const { content } = candidate
+  const row: WorkspaceRowOf<'policy_candidates'> = {
+    candidate_id: candidate.candidateId,
+    proposed_at: candidate.proposedAt,
+    actor: candidate.actor,
+    note: candidate.note,
+    state: 'proposed',
+    changes: candidate.changes,
+    since_snapshot_id: candidate.sinceSnapshotId,
+    t: content.t,
+    bound_micros: content.boundMicros,
+    manifest_json: JSON.stringify(content.manifest),
+    weights: encodeWeights(content, content.manifest.dimensions),
+    judged_at: 0,
+    verdict_json: 'null',
+    snapshot_id: '',
+  }
+  await db.bulkInsert('policy_candidates', [row], 'fail')
+}
+
+export async function loadCandidate(db: WorkspaceDb, candidateId: string): Promise<PolicyCandidate | null> {
+  const row = await db
+    .selectFrom('policy_candidates')
+    .selectAll('policy_candidates')
+    .where('policy_candidates.candidate_id', '=', candidateId)
+    .executeTakeFirst()
+  return row === undefined ? null : decodeCandidate(row)
+}
+
+/** Newest first. */
+export async function listCandidates(db: WorkspaceDb, limit: number): Promise<PolicyCandidate[]> {
+  const rows = await db
+    .selectFrom('policy_candidates')
+    .selectAll('policy_candidates')
+    .orderBy('policy_candidates.proposed_at', 'desc')
+    .orderBy('policy_candidates.candidate_id')
+    .limit(limit)
+    .execute()
+  return rows.map(decodeCandidate)
+}
+
+export async function saveVerdict(
+  db: WorkspaceDb,
+  candidateId: string,
+  { verdict, judgedAt }: { verdict: unknown; judgedAt: number },
+): Promise<void> {
+  await db
+    .updateTable('policy_candidates')
+    .set({ verdict_json: JSON.stringify(verdict), judged_at: judgedAt })
+    .where('policy_candidates.candidate_id', '=', candidateId)
+    .execute()
+}
+
+/** False where it is not proposed any more. */
+export async function markPromoted(
+  db: WorkspaceDb,
+  candidateId: string,
+  snapshotId: string,
+): Promise<boolean> {
+  const result = await db
+    .updateTable('policy_candidates')
+    .set({ state: 'promoted', snapshot_id: snapshotId })
+    .where('policy_candidates.candidate_id', '=', candidateId)
+    .where('policy_candidates.state', '=', 'proposed')
+    .executeTakeFirst()
+  return result.numUpdatedRows === 1n
+}
+
+export async function loadPolicySettings(db: WorkspaceDb): Promise<PolicySettings> {
+  const row = await db.selectFrom('policy_settings').selectAll('policy_settings').executeTakeFirst()
+  if (row === undefined) return { ...gateSettingsDefault, automatic: false }
+  return {
+    automatic: row.automatic === 1,
+    effectiveRowsMin: row.effective_rows_min,
+    lossMaxShare: row.loss_max_share,
+  }
+}
+
+export async function savePolicySettings(db: WorkspaceDb, settings: PolicySettings): Promise<void> {
+  const row = {
+    automatic: settings.automatic ? (1 as const) : (0 as const),
+    effective_rows_min: settings.effectiveRowsMin,
+    loss_max_share: settings.lossMaxShare,
+  }
+  await db.bulkInsert('policy_settings', [row], {
+    key: ['workspace'],
+    update: ['automatic', 'effective_rows_min', 'loss_max_share'],
+  })
+}
+
+function decodeCandidate(row: RowOf<'policy_candidates'>): PolicyCandidate {
+  return {
+    candidateId: row.candidate_id,
+    proposedAt: row.proposed_at,
+    actor: row.actor,
+    note: row.note,
+    state: row.state,
+    changes: row.changes,
+    sinceSnapshotId: row.since_snapshot_id,
+    content: decodeSnapshot({
+      snapshot_id: row.candidate_id,
+      sequence: 0,
+      parent_id: '',
+      published_at: row.proposed_at,
+      t: row.t,
+      bound_micros: row.bound_micros,
+      manifest_json: row.manifest_json,
+      weights: row.weights,
+    }),
+    judgedAt: row.judged_at,
+    verdict: JSON.parse(row.verdict_json),
+    snapshotId: row.snapshot_id,
+  }
+}
