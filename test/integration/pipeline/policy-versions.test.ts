@@ -131,6 +131,8 @@ test('a policy that does what is best goes live through the gate, with its figur
 
 test('the next decisions are by the new version, and the learner goes on from it', async () => {
   const promoted = await latestSnapshot(db())
+  const replaced = await loadSnapshot(db(), promoted!.manifest.parent)
+  const teaBefore = replaced!.heads.get('welcome\u0000tea/email')![0]!
   const users = Array.from({ length: 300 }, (_, i) => `later${i}`)
   await world.take(...users.flatMap((user) => [identify(user), track(user, 'Signed Up', `s-${user}`)]))
   await world.decide()
@@ -146,9 +148,9 @@ test('the next decisions are by the new version, and the learner goes on from it
   expect(learned!.manifest.publishedBy).toBe('learner')
   expect(learned!.sequence).toBeGreaterThan(promoted!.sequence)
   const tea = learned!.heads.get('welcome\u0000tea/email')![0]!
-  // 300 times no order: down from 4, and not at once to where it was before.
+  // 300 times no order: down from 4, and not to where the learner stood before.
   expect(tea).toBeLessThan(4)
-  expect(tea).not.toBeCloseTo(promoted!.heads.get('welcome\u0000tea/email')![0]!, 1)
+  expect(tea).toBeGreaterThan(teaBefore + 0.2)
 })
 
 test('a policy that loses is refused; a named person lets it live, and the audit says who and why', async () => {

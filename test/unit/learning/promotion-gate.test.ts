@@ -48,6 +48,15 @@ test('a policy that loses does not, and is told how much it may lose', () => {
   expect(describeGateRefusal(verdict.refusals[0]!)).toMatch(/may lose 0\.0\d+ a decision against always "a"/)
 })
 
+test('no loss seen is not enough where the interval reaches below −δ', () => {
+  // Special customers answer a little better to b: .23 against .2 is less than 20,000 decisions show.
+  const { personal, constants } = world(20_000, 0.23)
+  const verdict = promotionGate(personal, constants)
+  expect(verdict.figures?.bestConstant?.name).toBe('a')
+  expect(verdict.figures?.difference?.estimate).toBeGreaterThan(-verdict.figures!.delta!)
+  expect(verdict).toMatchObject({ kind: 'refused', refusals: [{ reason: 'may_lose' }] })
+})
+
 test('one that does what the best constant action does risks nothing', () => {
   const { constants } = world(20_000, 0.1)
   expect(promotionGate(constants[0]!.rows, constants)).toMatchObject({
