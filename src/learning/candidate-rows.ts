@@ -49,7 +49,8 @@ export async function insertCandidate(
     verdict_json: 'null',
     snapshot_id: '',
   }
-  await db.bulkInsert('policy_candidates', [row], 'fail')
+  // The same proposal at the same instant is one.
+  await db.bulkInsert('policy_candidates', [row], 'ignore')
 }
 
 export async function loadCandidate(db: WorkspaceDb, candidateId: string): Promise<PolicyCandidate | null> {

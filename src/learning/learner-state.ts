@@ -125,3 +125,26 @@ export async function moveState(
     .executeTakeFirst()
   return result.numUpdatedRows === 1n
 }
+
+/** Keeps what the learner knew when another version takes the place of `snapshotId`. */
+export async function archiveState(
+  db: WorkspaceDb,
+  snapshotId: string,
+  state: LearnerState,
+  now: number,
+): Promise<void> {
+  const row = { snapshot_id: snapshotId, archived_at: now, state: encodeState(state) }
+  await db.bulkInsert('learner_archives', [row], 'ignore')
+}
+
+/** The first state kept while that version or a later one was in force: it holds all that the version knew. */
+export async function loadArchivedState(db: WorkspaceDb, snapshotId: string): Promise<LearnerState | null> {
+  const row = await db
+    .selectFrom('learner_archives')
+    .select('learner_archives.state')
+    .where('learner_archives.snapshot_id', '>=', snapshotId)
+    .orderBy('learner_archives.snapshot_id')
+    .limit(1)
+    .executeTakeFirst()
+  return row === undefined ? null : decodeState(row.state)
+}

@@ -1,8 +1,15 @@
-import { headKey } from '#contracts/decision.ts'
+import type { Policy } from '#contracts/policy.ts'
 import { ChangedMeanwhileError } from '#platform/store/changed-meanwhile.ts'
 import type { WorkspaceDb } from '#platform/store/store.ts'
-import { encodeState, loadState, moveState } from './learner-state.ts'
-import { rebasedState } from './rebased-state.ts'
+import {
+  archiveState,
+  encodeState,
+  type LearnerState,
+  loadArchivedState,
+  loadState,
+  moveState,
+} from './learner-state.ts'
+import { rebasedState, withYounger } from './rebased-state.ts'
 import { insertSnapshot, latestSnapshot, type StoredSnapshot, snapshotRow } from './snapshot-rows.ts'
 
 export interface VersionToPublish {
@@ -34,10 +41,8 @@ export async function publishVersion(
   const known = new Set(content.manifest.campaigns.map(({ campaignId }) => campaignId))
   const isYounger = ({ campaignId }: { campaignId: string }): boolean => !known.has(campaignId)
   const younger = latest?.manifest.heads.filter(isYounger) ?? []
-  const heads = new Map(content.heads)
-  for (const [key, weights] of latest?.heads ?? []) {
-    if (younger.some((head) => key === headKey(head.campaignId, head.head))) heads.set(key, weights)
-  }
+  const numbers = (of: 'heads' | 'covariances' | 'variants' | 'sendTimes') =>
+    withYounger(content[of] ?? none, latest?.[of] ?? none, known)
   const manifest = {
     ...content.manifest,
     publishedBy,
@@ -49,16 +54,77 @@ export async function publishVersion(
     ...content,
     parentSequence: latest?.sequence ?? 0,
     boundMicros: Math.max(content.boundMicros, latest?.boundMicros ?? 0),
-    heads,
+    heads: numbers('heads'),
+    covariances: numbers('covariances'),
+    variants: numbers('variants'),
+    sendTimes: numbers('sendTimes'),
     manifest,
     publishedAt: now,
   })
   if (!(await insertSnapshot(db, row))) throw new ChangedMeanwhileError('the policy')
-  const stored = await loadState(db)
-  if (stored !== null && stored.state.featureSchema === content.featureSchema) {
-    const state = rebasedState(stored.state, { heads: content.heads, manifest: content.manifest, origin })
-    const next = { cursor: stored.cursor, state: encodeState(state) }
-    if (!(await moveState(db, stored.cursor, next, now))) throw new ChangedMeanwhileError('the learner')
-  }
+  if (latest !== null) await takeLearnerBack(db, latest.snapshotId, content, origin, now)
   return row.snapshot_id
+}
+
+async function takeLearnerBack(
+  db: WorkspaceDb,
+  replacedId: string,
+  content: StoredSnapshot,
+  origin: VersionToPublish['origin'],
+  now: number,
+): Promise<void> {
+  const stored = await loadState(db)
+  if (stored === null || stored.state.featureSchema !== content.featureSchema) return
+  await archiveState(db, replacedId, stored.state, now)
+  // What replaced the version since may have had fewer heads: an earlier state knows them still.
+  const archived = origin === 'own' ? await loadArchivedState(db, content.snapshotId) : null
+  const heads = new Map(stored.state.heads)
+  for (const key of content.heads.keys()) {
+    const head = archived?.heads.get(key)
+    if (head !== undefined) heads.set(key, head)
+  }
+  const state = rebasedState({ ...stored.state, heads }, { ...content, origin })
+  const next = { cursor: stored.cursor, state: encodeState(state) }
+  if (!(await moveState(db, stored.cursor, next, now))) throw new ChangedMeanwhileError('the learner')
+}
+
+const none: ReadonlyMap<string, Float64Array> = new Map()
+
+/**
+ * Publishes what is in force with another way of drawing: the learner and its heads stay as they are. Null
+ * before the first version.
+ */
+export async function publishPolicy(
+  db: WorkspaceDb,
+  { policy, from, now }: { policy: Policy; from: string; now: number },
+): Promise<string | null> {
+  await db.lock('policy')
+  const latest = await latestSnapshot(db)
+  if (latest === null) return null
+  const content = withPolicy(latest, policy, (await loadState(db))?.state ?? null)
+  const row = snapshotRow({
+    ...content,
+    parentSequence: latest.sequence,
+    manifest: { ...content.manifest, publishedBy: 'promotion', from },
+    publishedAt: now,
+  })
+  if (!(await insertSnapshot(db, row))) throw new ChangedMeanwhileError('the policy')
+  return row.snapshot_id
+}
+
+/** Thompson reads covariances, which only the learner's state has until a version needs them. */
+export function withPolicy(
+  content: StoredSnapshot,
+  policy: Policy,
+  state: LearnerState | null,
+): StoredSnapshot {
+  const learned = [...(state?.heads ?? [])].filter(([key]) => content.heads.has(key))
+  const covariances =
+    policy.kind === 'thompson'
+      ? new Map([
+          ...learned.map(([key, head]) => [key, head.model.covariance] as const),
+          ...(content.covariances ?? none),
+        ])
+      : new Map<string, Float64Array>()
+  return { ...content, policy, covariances, manifest: { ...content.manifest, policy } }
 }

@@ -1,10 +1,10 @@
 import type { LearnerHead, LearnerState } from './learner-state.ts'
+import type { SnapshotWeights } from './snapshot-codec.ts'
 import type { ManifestHead, SnapshotManifest } from './snapshot-manifest.ts'
 import { discountedCovariance, inheritedRewardsMax } from './widened-covariance.ts'
 
 /** What another version of the policy says of the heads that it knows. */
-export interface StateBase {
-  heads: ReadonlyMap<string, Float64Array>
+export interface StateBase extends SnapshotWeights {
   manifest: Pick<SnapshotManifest, 'campaigns' | 'heads' | 'rewards' | 'corrections'>
   /** `own`: an earlier version of this learner's. `other`: trained elsewhere. */
   origin: 'own' | 'other'
@@ -12,8 +12,8 @@ export interface StateBase {
 
 /**
  * The learner's state after its policy was replaced by another version, so that it goes on from there. Each
- * head takes over the version's weights. How certain they are the version does not say; of the learner's own
- * evidence remains
+ * head takes over the version's weights, and its covariance where it has one (Thompson). Where not, the
+ * version does not say how certain it is; of the learner's own evidence remains
  *
  *     Λ = I + a·(Λ − I),   a = rewards in the version / rewards learned (own),  200 / rewards learned (other)
  *
@@ -31,11 +31,35 @@ export function rebasedState(state: LearnerState, base: StateBase): LearnerState
       const entry = base.manifest.heads.find(
         (own) => own.campaignId === head.campaignId && own.head === head.head,
       )
-      heads.set(key, rebasedHead(head, weights, entry, state.dimensions, base.origin))
+      const rebased = rebasedHead(head, weights, entry, state.dimensions, base.origin)
+      const covariance = base.covariances?.get(key)?.slice()
+      if (covariance !== undefined) rebased.model.covariance = covariance
+      heads.set(key, rebased)
     } else if (!known.has(head.campaignId)) heads.set(key, head)
   }
   const { rewards, corrections } = base.manifest
-  return { ...state, heads, rewards, corrections }
+  const { variants, sendTimes } = state.stages
+  const stages = {
+    variants: withYounger(base.variants ?? new Map(), variants, known),
+    sendTimes: withYounger(base.sendTimes ?? new Map(), sendTimes, known),
+  }
+  return { ...state, heads, rewards, corrections, stages }
+}
+
+/**
+ * Numbers of a version, with those that the latest one has of campaigns which the version does not know.
+ * Every key begins with its campaign.
+ */
+export function withYounger(
+  own: ReadonlyMap<string, Float64Array>,
+  latest: ReadonlyMap<string, Float64Array>,
+  knownCampaigns: ReadonlySet<string>,
+): Map<string, Float64Array> {
+  const numbers = new Map<string, Float64Array>([...own].map(([key, values]) => [key, values.slice()]))
+  for (const [key, values] of latest) {
+    if (!knownCampaigns.has(key.split('\u0000', 1)[0]!)) numbers.set(key, values)
+  }
+  return numbers
 }
 
 function rebasedHead(

@@ -1,8 +1,9 @@
 import type { Clock } from '#contracts/clock.ts'
 import { headKey } from '#contracts/decision.ts'
 import type { ApiFault } from '#contracts/errors.ts'
+import type { Policy } from '#contracts/policy.ts'
 import { stableId } from '#platform/ids/ids.ts'
-import type { Store, StoreTransaction } from '#platform/store/store.ts'
+import type { Store, StoreTransaction, WorkspaceDb } from '#platform/store/store.ts'
 import {
   insertCandidate,
   listCandidates,
@@ -14,7 +15,8 @@ import {
   savePolicySettings,
   saveVerdict,
 } from '../learning/candidate-rows.ts'
-import { publishVersion } from '../learning/publish-version.ts'
+import { loadState } from '../learning/learner-state.ts'
+import { publishPolicy, publishVersion, withPolicy } from '../learning/publish-version.ts'
 import { latestSnapshot, loadSnapshot, type StoredSnapshot } from '../learning/snapshot-rows.ts'
 import { audit, type Change } from './change-workspace.ts'
 import { type CandidateVerdict, judgeCandidate } from './judge-candidate.ts'
@@ -39,10 +41,10 @@ export interface ProposedHead {
   meanReward: number | null
 }
 
-/** Puts a policy forward: the content of a version, with the heads given in place of its own. */
+/** Puts a policy forward: the content of a version, with the way of drawing and the heads given in place of its own. */
 export async function proposePolicy(
   parts: PolicyParts,
-  change: Change & { from: string; heads: ProposedHead[]; note: string },
+  change: Change & { from: string; policy: Policy | null; heads: ProposedHead[]; note: string },
 ): Promise<{ kind: 'proposed'; candidate: PolicyCandidate } | Refused> {
   return parts.store.transaction(
     async (tx): Promise<{ kind: 'proposed'; candidate: PolicyCandidate } | Refused> => {
@@ -55,17 +57,22 @@ export async function proposePolicy(
       if (base.featureSchema !== latest.featureSchema) return otherFeatures(base, latest)
       const fault = faultOf(change.heads, base)
       if (fault !== null) return refused('invalid_request', fault, 'heads')
+      const withOwnHeads = withHeads(base, change.heads)
+      const content =
+        change.policy === null
+          ? withOwnHeads
+          : withPolicy(withOwnHeads, change.policy, (await loadState(db))?.state ?? null)
       const now = parts.clock.now()
-      const candidateId = stableId('candidate', change.actor, change.from, String(now))
+      const candidateId = stableId('candidate', JSON.stringify(change), String(now))
       await insertCandidate(db, {
         candidateId,
         proposedAt: now,
         actor: change.actor,
         note: change.note,
-        changes: change.heads.length > 0 ? 'heads' : 'version',
+        changes: change.heads.length > 0 ? 'heads' : change.policy === null ? 'version' : 'policy',
         // Heads from elsewhere may have been trained on all there was.
         sinceSnapshotId: change.heads.length > 0 ? latest.snapshotId : base.snapshotId,
-        content: withHeads(base, change.heads),
+        content,
       })
       await audit(tx, change, now, 'policy.propose', candidateId, change.note)
       return { kind: 'proposed', candidate: (await loadCandidate(db, candidateId))! }
@@ -102,13 +109,7 @@ export async function promotePolicy(
       const detail = `${verdict.reasons.join('; ')}. Override it with a reason, or wait for more decisions`
       return { ...refused('gate_refused', detail), verdict }
     }
-    const snapshotId = await publishVersion(own, {
-      content: candidate.content,
-      from: candidateId,
-      publishedBy: 'promotion',
-      origin: candidate.changes === 'heads' ? 'other' : 'own',
-      now: wallClock.now(),
-    })
+    const snapshotId = await publishCandidate(own, candidate, wallClock.now())
     if (snapshotId === null) return refused('conflict', `${candidateId} is for another feature schema`)
     if (!(await markPromoted(own, candidateId, snapshotId))) {
       throw new Error(`candidate ${candidateId} was promoted twice`)
@@ -121,6 +122,20 @@ export async function promotePolicy(
     })
     return { kind: 'promoted', snapshotId, verdict, override }
   })
+}
+
+/** A way of drawing is put over what is learned by now; anything else replaces it. */
+async function publishCandidate(
+  db: WorkspaceDb,
+  { candidateId, changes, content }: PolicyCandidate,
+  now: number,
+): Promise<string | null> {
+  const from = candidateId
+  if (changes === 'policy' && content.policy !== undefined) {
+    return publishPolicy(db, { policy: content.policy, from, now })
+  }
+  const origin = changes === 'heads' ? 'other' : 'own'
+  return publishVersion(db, { content, from, publishedBy: 'promotion', origin, now })
 }
 
 /** Puts an earlier version's content in force again, as a new version. */

@@ -315,6 +315,10 @@ export const tableShapes: {
     key: ['workspace'],
     columns: { workspace: 'text', cursor: 'int', state: 'blob', updated_at: 'int' },
   },
+  learner_archives: {
+    key: ['workspace', 'snapshot_id'],
+    columns: { workspace: 'text', snapshot_id: 'text', archived_at: 'int', state: 'blob' },
+  },
   policy_candidates: {
     key: ['workspace', 'candidate_id'],
     columns: {

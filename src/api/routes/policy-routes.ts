@@ -178,8 +178,8 @@ export function policyRoutes({ store, clock, wallClock }: Doors): ApiRoutes {
       },
       async (request, reply) => {
         const { workspace, name } = principalOf(request)
-        const { actor = name, ...proposal } = request.body
-        const result = await proposePolicy(parts, { workspace, actor, ...proposal })
+        const { actor = name, policy = null, ...proposal } = request.body
+        const result = await proposePolicy(parts, { workspace, actor, policy, ...proposal })
         if (result.kind === 'refused') return sendFault(reply, result.fault)
         return reply.code(201).send(candidateView(result.candidate))
       },

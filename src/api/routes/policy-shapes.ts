@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { policySchema } from '#contracts/policy.ts'
 
 /** What the paths under /policy take and give. */
 
@@ -92,7 +93,7 @@ export const candidateSchema = z
     actor: z.string(),
     note: z.string(),
     state: z.enum(['proposed', 'promoted']),
-    changes: z.enum(['version', 'heads']),
+    changes: z.enum(['version', 'policy', 'heads']),
     sinceSnapshotId: z.string().describe('Judged by decisions that name this version or a later one.'),
     judgedAt: z.int().describe('When the gate last looked at it; 0 before.'),
     verdict: z.unknown().describe('The gate’s verdict with its figures; null before.'),
@@ -126,6 +127,7 @@ export const proposalSchema = z.strictObject({
     .max(1_000)
     .default([])
     .describe('Weights made elsewhere, in place of the version’s own.'),
+  policy: policySchema.optional().describe('Another way of drawing.'),
   note: z.string().max(2_000).default(''),
   actor: actorSchema,
 })

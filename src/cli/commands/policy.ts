@@ -87,15 +87,18 @@ function addPropose(policy: Command, context: CliContext): void {
     .command('propose')
     .description('put a policy forward; it goes live through the gate')
     .option('--from <version>', 'the version whose content it starts from', 'latest')
+    .option('--policy <json>', 'another way of drawing, such as {"kind":"greedy"}')
     .option('--heads <file>', 'JSON list of {campaignId, head, weights}: weights made elsewhere')
     .option('--note <text>', 'what it is', '')
     .option('--actor <name>', 'who proposes it', operatorName())
     .addHelpText('after', '\nExample:\n  starling policy propose --from s0000000012 --note "before the sale"')
     .action(
-      act(context, async ({ heads: file, ...rest }: ProposeOptions, command: Command) => {
+      act(context, async ({ heads: file, policy: text, ...rest }: ProposeOptions, command: Command) => {
         const heads = file === undefined ? [] : readHeads(file)
         if ('kind' in heads) return heads
-        const json = { ...rest, heads }
+        const policy = text === undefined ? undefined : readJson(text)
+        if (policy instanceof Error) return failed(exitCodes.usage, `--policy: ${policy.message}`)
+        const json = { ...rest, heads, ...(policy === undefined ? {} : { policy }) }
         const answer = await ask<Candidate>(context, command, 'POST', '/policy/candidates', { json })
         if (answer.kind === 'failed') return answer
         const { id } = answer.body
@@ -106,6 +109,7 @@ function addPropose(policy: Command, context: CliContext): void {
 
 interface ProposeOptions {
   from: string
+  policy?: string
   heads?: string
   note: string
   actor: string
@@ -256,6 +260,14 @@ function verdictText({ campaigns }: Verdict): string {
 
 function digits(value: number | null | undefined): string {
   return value === null || value === undefined ? '-' : value.toPrecision(3)
+}
+
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error))
+  }
 }
 
 function readHeads(file: string): object[] | Failure {

@@ -46,6 +46,7 @@ export interface StoreSchema {
   rewards: RewardRow
   snapshots: SnapshotRow
   learner_states: LearnerStateRow
+  learner_archives: LearnerArchiveRow
   policy_candidates: PolicyCandidateRow
   policy_settings: PolicySettingsRow
 
@@ -377,6 +378,14 @@ export interface LearnerStateRow {
   updated_at: number
 }
 
+/** The learner's state as it was when another version took the place of the one named. */
+export interface LearnerArchiveRow {
+  workspace: string
+  snapshot_id: string
+  archived_at: number
+  state: Uint8Array
+}
+
 /** A policy that is proposed and not live; published through the promotion gate, or past it by a person. */
 export interface PolicyCandidateRow {
   workspace: string
@@ -385,8 +394,11 @@ export interface PolicyCandidateRow {
   actor: string
   note: string
   state: 'proposed' | 'promoted'
-  /** `version`: an earlier version as it was; `heads`: weights made elsewhere in place of some. */
-  changes: 'version' | 'heads'
+  /**
+   * `version`: an earlier version as it was; `policy`: another way of drawing over what is learned;
+   * `heads`: weights made elsewhere in place of some.
+   */
+  changes: 'version' | 'policy' | 'heads'
   /** Decisions that name this snapshot or a later one cannot have taught it. */
   since_snapshot_id: string
   t: number

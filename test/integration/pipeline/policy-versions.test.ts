@@ -49,6 +49,7 @@ const audits = async (action: string) => (await world.rows('audit')).filter((row
 const proposal = (treatment: string) => ({
   ...change,
   from: 'latest',
+  policy: null,
   note: `mostly ${treatment}`,
   heads: [
     {
@@ -207,6 +208,28 @@ test('the strategist promotes only where the workspace allows it, and only what 
   const judged = rows.find((row) => row.state === 'proposed')!
   expect(judged.judged_at).toBe(world.clock.now())
   expect(JSON.parse(judged.verdict_json)).toMatchObject({ passed: false })
+})
+
+test('another way of drawing goes over what is learned by now, and the learner keeps its state', async () => {
+  const before = await latestSnapshot(db())
+  const states = await world.rows('learner_states')
+  const policy = { kind: 'thompson' as const, floor: 0.1 }
+  const asked = { ...change, from: 'latest', policy, heads: [], note: '' }
+  const proposed = await proposePolicy(parts, asked)
+  if (proposed.kind === 'refused') throw new Error(proposed.fault.detail)
+  expect(proposed.candidate.changes).toBe('policy')
+  const { candidateId } = proposed.candidate
+  const result = await promotePolicy(parts, { ...change, candidateId, override: 'to see it' })
+  if (result.kind === 'refused') throw new Error(result.fault.detail)
+  const now = await latestSnapshot(db())
+  expect(now).toMatchObject({
+    snapshotId: result.snapshotId,
+    policy,
+    manifest: { policy, from: candidateId },
+  })
+  expect([...now!.heads]).toEqual([...before!.heads])
+  expect([...now!.covariances!.keys()]).toEqual([...before!.heads.keys()])
+  expect(await world.rows('learner_states')).toEqual(states)
 })
 
 test('what does not fit is refused before it is stored', async () => {
