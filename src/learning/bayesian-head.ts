@@ -14,8 +14,11 @@ export interface BayesianHeads {
   readonly dimensions: number
   /** A head at the prior N(weights or 0, I): prior precision 1. */
   create(weights?: Float64Array): BayesianHead
-  /** Takes in one observation `y` of 0 or 1 at features `x` (length D). */
-  teach(head: BayesianHead, x: Float64Array, y: 0 | 1): void
+  /**
+   * Takes in one observation `y` of 0 or 1 at features `x` (length D); `offset` is what others add to the
+   * logit: the tail.
+   */
+  teach(head: BayesianHead, x: Float64Array, y: 0 | 1, offset?: number): void
   /** An earlier `teach(head, x, 0)` should have been a 1. */
   correct(head: BayesianHead, x: Float64Array): void
 }
@@ -35,7 +38,8 @@ const curvatureMin = 0.05
  * of the day; Λ does not depend on y and stays.
  *
  * Without forgetting: discounting the accumulated precision while keeping the prior needs Λ, and with it
- * a D³ inversion; scaling P instead would forget the prior too and blow up directions that nobody shows.
+ * a D³ inversion (`head-sums.ts`); scaling P instead would forget the prior too and blow up directions that
+ * nobody shows.
  *
  * Costs D·nnz for Px and at most D²/2 for P; features at 0 and directions nothing was learned about are
  * skipped. Scratch space is shared by the heads: not for use from two threads.
@@ -64,9 +68,9 @@ export function createBayesianHeads(dimensions: number): BayesianHeads {
       for (let i = 0; i < dimensions; i += 1) covariance[(i * (i + 3)) / 2] = 1
       return { weights: weights === undefined ? new Float64Array(dimensions) : weights.slice(), covariance }
     },
-    teach({ weights, covariance }, x, y) {
-      const p = logistic(dot(x, weights))
-      const h = Math.max(p * (1 - p), curvatureMin)
+    teach({ weights, covariance }, x, y, offset = 0) {
+      const p = logistic(dot(x, weights) + offset)
+      const h = curvature(p)
       const shrink = 1 + h * project(covariance, x)
       for (let i = 0, row = 0; i < dimensions; i += 1, row += i) {
         const gi = g[i]!
@@ -85,12 +89,22 @@ export function createBayesianHeads(dimensions: number): BayesianHeads {
   }
 }
 
-/** P(reward | x) under the head's mean weights. */
-export function responseProbability(head: BayesianHead, x: Float64Array): number {
-  return logistic(dot(x, head.weights))
+/** P(reward | x) under the head's mean weights; `offset` as for `teach`. */
+export function responseProbability(head: BayesianHead, x: Float64Array, offset = 0): number {
+  return logistic(dot(x, head.weights) + offset)
 }
 
-function logistic(z: number): number {
+/** h: what one observation at probability p adds to the precision along x. */
+export function curvature(p: number): number {
+  return Math.max(p * (1 - p), curvatureMin)
+}
+
+/** xᵀw under the head's mean weights. */
+export function logit(head: BayesianHead, x: Float64Array): number {
+  return dot(x, head.weights)
+}
+
+export function logistic(z: number): number {
   return 1 / (1 + Math.exp(-z))
 }
 
