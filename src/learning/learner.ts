@@ -60,6 +60,13 @@ export interface Learner {
   step(workspace: string): Promise<{ rewards: number; published: string | null }>
 }
 
+/** When snapshots come, unless told otherwise. */
+export const publicationDefaults = {
+  snapshotEveryRewards: 200,
+  coldRewards: 20_000,
+  warmIntervalMs: 60_000,
+}
+
 /** A workspace as far as it is committed, kept between steps. */
 interface Held {
   cursor: number
@@ -75,8 +82,8 @@ interface Held {
 export function createLearner(options: LearnerOptions): Learner {
   const { store, wallClock } = options
   const { featureSchema = featureSchemaDefault, dimensions = dimensionsDefault } = options
-  const { snapshotEveryRewards = 200, coldRewards = 20_000 } = options
-  const { warmIntervalMs = 60_000, rewardsPerStep = 500 } = options
+  const { snapshotEveryRewards, coldRewards, warmIntervalMs } = { ...publicationDefaults, ...options }
+  const { rewardsPerStep = 500 } = options
   const models = createBayesianHeads(dimensions)
   const heldByWorkspace = new Map<string, Held>()
 
