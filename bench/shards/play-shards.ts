@@ -1,5 +1,5 @@
 import type { Random } from '#contracts/random.ts'
-import { draw } from '../../src/decision/choose-variant.ts'
+import { draw } from '../../src/decision/draw.ts'
 import { inverseGapInto } from '../../src/decision/inverse-gap.ts'
 import { type BayesianHead, createBayesianHeads, logistic, logit } from '../../src/learning/bayesian-head.ts'
 import { addToMoments, createFeatureMoments } from '../../src/learning/feature-moments.ts'
