@@ -3,6 +3,7 @@ import type { ChannelName } from '#contracts/campaign.ts'
 import type { InstantMs } from '#contracts/clock.ts'
 import type { ContactSlot } from '#contracts/guardrail.ts'
 import type { MessageState, NewMessage } from '#contracts/message.ts'
+import type { RecurringQuery } from '#platform/store/recurring-query.ts'
 import type { StoreSchema } from '#platform/store/schema.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 import { together } from '#platform/store/together.ts'
@@ -52,13 +53,8 @@ export async function loadContacts(
 ): Promise<Map<string, ContactSlot[]>> {
   const contacts = new Map<string, ContactSlot[]>()
   if (customerIds.length === 0) return contacts
-  const rows = await db
-    .selectByKeys('messages', 'customer_id', customerIds)
-    .select(['messages.customer_id', 'messages.message_id', 'messages.channel', 'messages.campaign_id'])
-    .select(['messages.state', 'messages.due_at', 'messages.sending_at', 'messages.transactional'])
-    .where('messages.state', 'in', ['queued', 'sending', 'sent', 'unknown'])
-    .where('messages.created_at', '>=', since - expiresAfterMaxMs)
-    .execute()
+  const createdFrom = since - expiresAfterMaxMs
+  const rows = await db.recurring(contactsOfCustomers, { customerIds, createdFrom })
   for (const row of rows) {
     const at = row.state === 'queued' ? row.due_at : row.sending_at!
     if (row.state !== 'queued' && at < since) continue
@@ -75,6 +71,30 @@ export async function loadContacts(
     else slots.push(slot)
   }
   return contacts
+}
+
+const contactsOfCustomers: RecurringQuery<
+  { customerIds: readonly string[]; createdFrom: number },
+  Pick<
+    MessageRow,
+    | 'customer_id'
+    | 'message_id'
+    | 'channel'
+    | 'campaign_id'
+    | 'state'
+    | 'due_at'
+    | 'sending_at'
+    | 'transactional'
+  >
+> = {
+  like: { customerIds: 'keys', createdFrom: 'number' },
+  build: (db, { customerIds, createdFrom }) =>
+    db
+      .selectByKeys('messages', 'customer_id', customerIds)
+      .select(['messages.customer_id', 'messages.message_id', 'messages.channel', 'messages.campaign_id'])
+      .select(['messages.state', 'messages.due_at', 'messages.sending_at', 'messages.transactional'])
+      .where('messages.state', 'in', ['queued', 'sending', 'sent', 'unknown'])
+      .where('messages.created_at', '>=', createdFrom),
 }
 
 /** One message with its history. */

@@ -1,9 +1,14 @@
+import { randomBytes } from 'node:crypto'
+import { createInProcessProfileCache } from '#platform/cache/in-process-profile-cache.ts'
 import type { StoreLocation } from '#platform/store/open-store.ts'
 import type { Store } from '#platform/store/store.ts'
 import type { Config } from '../config.ts'
+import { createGuardrailRunner } from '../guardrails/run/evaluate.ts'
+import { loadGuardrails } from '../guardrails/run/load-guardrails.ts'
 import { createInbox } from '../ingest/inbox.ts'
 import { createIngest, type Ingest } from '../ingest/ingest.ts'
 import type { EngineParts } from '../pipeline/engine-parts.ts'
+import { createPlacementDecider } from '../pipeline/placement/decide-for-placement.ts'
 import { createIdentities } from '../profile/identities.ts'
 import { type Auth, createAuth, type KeysPort } from './auth.ts'
 import { createApi } from './create-api.ts'
@@ -32,7 +37,14 @@ export async function assembleApi(
   const rejectedEvents = createRejectedEvents({ store, ingest, log, wallClock })
   const keys = storedKeys(store)
   const auth = createAuth({ keys, wallClock })
-  const doors: Doors = { ...parts, ...options, ingest, identities, rejectedEvents, auth }
+  const placements = createPlacementDecider({
+    ...parts,
+    identities,
+    guardrails: createGuardrailRunner(await loadGuardrails()),
+    profileCache: createInProcessProfileCache({ wallClock }),
+    newKey: () => randomBytes(16).toString('hex'),
+  })
+  const doors: Doors = { ...parts, ...options, ingest, identities, rejectedEvents, auth, placements }
   const app = await createApi({
     ingest,
     keys,

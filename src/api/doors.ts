@@ -2,6 +2,7 @@ import type { StoreLocation } from '#platform/store/open-store.ts'
 import type { Config } from '../config.ts'
 import type { Ingest } from '../ingest/ingest.ts'
 import type { EngineParts } from '../pipeline/engine-parts.ts'
+import type { PlacementDecider } from '../pipeline/placement/decide-for-placement.ts'
 import type { Identities } from '../profile/identities.ts'
 import type { Auth } from './auth.ts'
 import type { RejectedEventsPort } from './routes/rejected-event-routes.ts'
@@ -14,4 +15,5 @@ export interface Doors extends EngineParts {
   identities: Identities
   rejectedEvents: RejectedEventsPort
   auth: Auth
+  placements: PlacementDecider
 }

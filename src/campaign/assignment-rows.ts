@@ -1,4 +1,5 @@
 import type { InstantMs } from '#contracts/clock.ts'
+import type { RecurringQuery } from '#platform/store/recurring-query.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 
 /** Who counts in uplift: one per customer and campaign, at the first eligible trigger. */
@@ -15,11 +16,13 @@ export interface AssignmentRow {
 
 export async function loadAssignments(db: WorkspaceDb, customerIds: string[]): Promise<AssignmentRow[]> {
   if (customerIds.length === 0) return []
-  const rows = await db
-    .selectByKeys('assignments', 'customer_id', customerIds)
-    .selectAll('assignments')
-    .execute()
-  return rows.map(assignmentOf)
+  return (await db.recurring(ofCustomers, { customerIds })).map(assignmentOf)
+}
+
+const ofCustomers: RecurringQuery<{ customerIds: readonly string[] }, RowOf<'assignments'>> = {
+  like: { customerIds: 'keys' },
+  build: (db, { customerIds }) =>
+    db.selectByKeys('assignments', 'customer_id', customerIds).selectAll('assignments'),
 }
 
 /** Who is in a campaign already stays as entered. */

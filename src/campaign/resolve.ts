@@ -32,9 +32,16 @@ export function resolveCampaign(
   const goal = goalAt(campaign.goal, 'goal')
   const alsoMeasure = campaign.alsoMeasure.map((id, i) => goalAt(id, `alsoMeasure[${i}]`))
   const treatments = campaign.treatments.map((_, i) =>
-    resolveTreatment(campaign, i, definitions, channels, fault),
+    resolveTreatment(
+      campaign,
+      i,
+      definitions,
+      'placement' in campaign.trigger ? shownChannels : channels,
+      fault,
+    ),
   )
   const policy = resolvePolicy(campaign, definitions, fault)
+  checkPlacement(campaign, fault)
   faults.push(...checkConditions(campaign, field, definitions))
   faults.push(...checkQuietHours(campaign.quietHours, `${field}.quietHours`))
   if (campaign.sendTime !== undefined && campaign.sendTime.withinHours > campaign.expiresAfterHours) {
@@ -60,6 +67,22 @@ export function resolveCampaign(
       features: campaign.features,
     },
   }
+}
+
+/** How a placement reaches a customer: it is where the customer is. */
+const shownChannels: readonly ChannelName[] = ['in-app']
+
+function checkPlacement({ trigger, treatments, budget, sendTime }: Campaign, fault: NoteFault): void {
+  if (!('placement' in trigger)) return
+  const own = treatments.map(treatmentIdOf)
+  if (trigger.default !== undefined && !own.includes(trigger.default))
+    fault(
+      'trigger.default',
+      `${trigger.default} is no treatment of this campaign; there is ${own.join(', ')}`,
+    )
+  if (budget !== undefined)
+    fault('budget', 'a placement sends nothing that could be paid for: leave the budget out')
+  if (sendTime !== undefined) fault('sendTime', 'a placement is asked for now: leave the hour out')
 }
 
 /** Notes a fault of the campaign and stands for what is missing. */

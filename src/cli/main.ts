@@ -3,6 +3,7 @@ import { version } from '../api/version.ts'
 import { applyCommand } from './commands/apply.ts'
 import { backupCommand } from './commands/backup.ts'
 import { campaignCommand } from './commands/campaign.ts'
+import { decideCommand } from './commands/decide.ts'
 import { evaluateCommand } from './commands/evaluate.ts'
 import { eventsCommand } from './commands/events.ts'
 import { explainCommand } from './commands/explain.ts'
@@ -46,6 +47,7 @@ for (const command of [
   serveCommand,
   applyCommand,
   campaignCommand,
+  decideCommand,
   reportCommand,
   eventsCommand,
   explainCommand,

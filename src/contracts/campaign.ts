@@ -154,6 +154,14 @@ export type Experiment = z.infer<typeof experimentSchema>
 export const triggerSchema = z.union([
   z.strictObject({ event: z.string().min(1), where: conditionSchema.exactOptional() }),
   z.strictObject({ segmentEntered: idSchema }),
+  /** Somebody asks what to show or say there: a place in an app or on a page, an operator's screen. */
+  z.strictObject({
+    placement: idSchema,
+    /** `property` leaves look at the context of the request. */
+    where: conditionSchema.exactOptional(),
+    /** `offer/channel` of one of the treatments: given when the answer cannot wait for a decision. */
+    default: z.string().exactOptional(),
+  }),
   /** Only what is imported enters: for recorded history. */
   z.strictObject({ imported: z.literal(true) }),
 ])

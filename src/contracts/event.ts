@@ -1,3 +1,4 @@
+import type { ChannelName } from './campaign.ts'
 import type { InstantMs } from './clock.ts'
 import type { JsonObject } from './json.ts'
 
@@ -5,10 +6,11 @@ import type { JsonObject } from './json.ts'
 export type ProductEventKind = 'track' | 'identify' | 'page' | 'screen' | 'group' | 'alias'
 
 /**
- * Every kind a log record may have. `click` and `open` come from our own links; `rejected` is an event
- * that failed validation and is kept with its reason, so that nothing is lost silently.
+ * Every kind a log record may have. `click` and `open` come from our own links; `decision` was made at the API
+ * for a placement, and `outcome` is what its caller tells of it; `rejected` is an event that failed validation
+ * and is kept with its reason, so that nothing is lost silently.
  */
-export type EventKind = ProductEventKind | 'click' | 'open' | 'rejected'
+export type EventKind = ProductEventKind | 'click' | 'open' | 'decision' | 'outcome' | 'rejected'
 
 /** Payload of the product kinds; fields that do not apply are absent. */
 export interface ProductEventPayload {
@@ -48,7 +50,61 @@ export interface RejectedPayload {
   body: string
 }
 
-export type EventPayload = ProductEventPayload | EngagementPayload | RejectedPayload
+/** A decision for a placement, whole: the worker only has to store it. Its `eventId` is its decision's id. */
+export interface DecisionPayload {
+  placement: string
+  /** What was drawn, rank by rank; the last one may be no treatment. */
+  ranks: RankPayload[]
+  /** Who counts in uplift from here on. */
+  enrolments: { campaignId: string; campaignVersion: number; heldOut: boolean; arm: string }[]
+  /** Campaigns in which we now see what happens unprompted, with their goals. */
+  unprompted: { campaignId: string; goalId: string; windowMs: number }[]
+}
+
+export interface RankPayload {
+  /** Each rank is a decision of its own: its draw was made from what the ranks above it had left. */
+  decisionId: string
+  outcome: 'treatment' | 'nothing' | 'held-out' | 'none-eligible' | 'degraded'
+  triggerId: string
+  propensity: number
+  snapshotId: string
+  /** Guardrail to the number of candidates that it excluded. */
+  excluded: Record<string, number>
+  /** The compact record in base64; '' where nothing was drawn, because the answer could not wait. */
+  record: string
+  /** Of a treatment. */
+  chosen?: {
+    campaignId: string
+    campaignVersion: number
+    treatmentId: string
+    variantId: string
+    channel: ChannelName
+    goalId: string
+    windowMs: number
+    /** Not shown by then, it gives its slot of the frequency caps back. */
+    expiresAt: InstantMs
+  }
+}
+
+export const placementOutcomes = ['exposure', 'click', 'reward', 'accepted', 'declined'] as const
+
+/** What became of a decision at a placement. */
+export interface OutcomePayload {
+  decisionId: string
+  outcome: (typeof placementOutcomes)[number]
+  /** Of a reward. */
+  valueMicros?: number
+  /** Why an operator took the advice or did not. */
+  reason?: string
+  operator?: string
+}
+
+export type EventPayload =
+  | ProductEventPayload
+  | EngagementPayload
+  | DecisionPayload
+  | OutcomePayload
+  | RejectedPayload
 
 /** The envelope of a log record. Readers accept every older `v`. */
 export interface LogRecord<P = EventPayload> {

@@ -3,7 +3,13 @@ import Handlebars from 'handlebars'
 import type { ChannelName, Template } from '#contracts/campaign.ts'
 import { formatHelpers } from './helpers.ts'
 import { eachOf } from './printed-values.ts'
-import { type HelperName, helpersOf, type ShapeNode, templateShape } from './template-shape.ts'
+import {
+  type HelperName,
+  helpersOf,
+  type ShapeNode,
+  templateShape,
+  withoutRepetitions,
+} from './template-shape.ts'
 
 /** Largest part of a template, in UTF-8 bytes. */
 export const templateBytesMax = 262_144
@@ -22,6 +28,8 @@ export interface CompiledTemplate {
   /** Path parts and fallback, for variables without value. */
   defaults: { parts: string[]; value: string | number }[]
   parts: Record<TemplatePart, CompiledPart>
+  /** The shape of all parts without repetitions: which values are needed, however often they are printed. */
+  needed: ShapeNode[]
 }
 
 export interface CompiledPart {
@@ -53,6 +61,7 @@ export function compileTemplate(template: Template): CompileResult {
     from: template.from ?? null,
     defaults,
     parts,
+    needed: withoutRepetitions(templateParts.flatMap((part) => parts[part].shape)),
   }
   return { kind: 'compiled', template: compiled }
 }

@@ -29,7 +29,25 @@ export function templateContext(input: ContextInput): TemplateContext {
   return {
     customer: { ...input.traits, id: input.customerId },
     event: typeof event === 'object' && event !== null && !Array.isArray(event) ? event : {},
-    offer: { ...input.offer.facts, id: input.offer.id, name: input.offer.name },
+    offer: offerWords(input.offer),
     links: { unsubscribe: input.unsubscribeUrl },
   }
+}
+
+/** The same context over another offer; the rest is shared. */
+export function withOffer(context: TemplateContext, offer: Offer): TemplateContext {
+  const { customer, event, links } = context
+  return { customer, event, offer: offerWords(offer), links }
+}
+
+/** Offers are immutable: put together once. */
+const wordsOf = new WeakMap<Offer, JsonObject>()
+
+function offerWords(offer: Offer): JsonObject {
+  let words = wordsOf.get(offer)
+  if (words === undefined) {
+    words = { ...offer.facts, id: offer.id, name: offer.name }
+    wordsOf.set(offer, words)
+  }
+  return words
 }

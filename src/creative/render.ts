@@ -25,9 +25,7 @@ export interface RenderOptions {
  * an object, which has no text) and without default. Only branches that would be taken count.
  */
 export function missingVariables(compiled: CompiledTemplate, context: TemplateContext): string[] {
-  const filled = withDefaults(compiled, context)
-  const missing = templateParts.flatMap((part) => printedValues(compiled.parts[part].shape, filled).missing)
-  return [...new Set(missing)]
+  return printedValues(compiled.needed, withDefaults(compiled, context)).missing
 }
 
 /**

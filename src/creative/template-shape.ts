@@ -54,6 +54,29 @@ function helpersOfArgument(argument: Argument): HelperName[] {
   return [argument.helper, ...inner]
 }
 
+/** Nodes that stand twice side by side, or one level down, ask for the same values twice. */
+export function withoutRepetitions(nodes: ShapeNode[]): ShapeNode[] {
+  const distinct = new Map<string, ShapeNode>()
+  for (const node of nodes) {
+    const own =
+      node.kind === 'print'
+        ? node
+        : blockOf(node, withoutRepetitions(node.then), withoutRepetitions(node.otherwise))
+    const key = JSON.stringify(own)
+    if (!distinct.has(key)) distinct.set(key, own)
+  }
+  return [...distinct.values()]
+}
+
+function blockOf(
+  block: Exclude<ShapeNode, { kind: 'print' }>,
+  taken: ShapeNode[],
+  otherwise: ShapeNode[],
+): ShapeNode {
+  // biome-ignore lint/suspicious/noThenProperty: the word of the templates' language; nobody awaits a node
+  return { ...block, then: taken, otherwise }
+}
+
 interface Walk {
   faults: string[]
   depth: number

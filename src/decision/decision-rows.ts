@@ -1,5 +1,6 @@
 import type { Decision, DecisionInput } from '#contracts/decision.ts'
 import { dayUtcOf } from '#platform/ids/ids.ts'
+import type { RecurringQuery } from '#platform/store/recurring-query.ts'
 import type { DecisionRow } from '#platform/store/schema.ts'
 import type { RowOf, WorkspaceDb, WorkspaceRowOf } from '#platform/store/store.ts'
 import { decidingExperiment } from './choose-by-arm.ts'
@@ -21,6 +22,18 @@ export async function loadDecision(db: WorkspaceDb, decisionId: string): Promise
     .limit(1)
     .executeTakeFirst()
   return row === undefined ? null : (row satisfies RowOf<'decisions'>)
+}
+
+/** Those of the ids that have a row. */
+export async function storedDecisionIds(db: WorkspaceDb, decisionIds: readonly string[]): Promise<string[]> {
+  if (decisionIds.length === 0) return []
+  return (await db.recurring(existing, { decisionIds })).map((row) => row.decision_id)
+}
+
+const existing: RecurringQuery<{ decisionIds: readonly string[] }, { decision_id: string }> = {
+  like: { decisionIds: 'keys' },
+  build: (db, { decisionIds }) =>
+    db.selectByKeys('decisions', 'decision_id', decisionIds).select('decisions.decision_id'),
 }
 
 /** Customer merge: what was decided for one now belongs to the other. The records keep the old id. */

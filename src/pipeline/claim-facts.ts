@@ -4,14 +4,14 @@ import type { Customer } from '#contracts/profile.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 import { campaignSpend, lockSpend } from '../action/campaign-spend.ts'
 import type { ClaimFacts } from '../action/claim-messages.ts'
-import { loadContacts } from '../action/message-rows.ts'
 import { loadAssignments } from '../campaign/assignment-rows.ts'
 import { loadCampaignVersion } from '../campaign/campaign-rows.ts'
 import { convertedSince } from '../learning/outcome-rows.ts'
 import { loadConsents } from '../profile/consent-rows.ts'
 import { loadCustomers } from '../profile/customer-rows.ts'
 import { loadSuppressions } from '../profile/suppression-rows.ts'
-import { contactsKeptMs, customerFactsOf, globalHoldoutId } from './customer-facts.ts'
+import { customerFactsOf, globalHoldoutId } from './customer-facts.ts'
+import { loadSlots } from './load-slots.ts'
 import { assignmentKey } from './workspace-batch.ts'
 import type { WorkspaceContext, WorkspaceContexts } from './workspace-context.ts'
 
@@ -52,7 +52,7 @@ async function loadRows(db: WorkspaceDb, context: WorkspaceContext, messages: Me
   return {
     customers: await loadCustomers(db, ids),
     consents: await loadConsents(db, ids),
-    contacts: await loadContacts(db, ids, now - contactsKeptMs),
+    contacts: await loadSlots(db, context, ids, now),
     suppressions: await loadSuppressions(db, [...new Set(messages.map((message) => message.address))]),
     assignments: new Map(assignments.map((row) => [assignmentKey(row.campaignId, row.customerId), row])),
     spend: await campaignSpend(db, budgeted),

@@ -30,7 +30,8 @@ export function creditConversions(rows: WorkspaceBatch, event: CustomerEvent): v
       recordConversion(rows, version.campaignId, goal, event)
     }
   }
-  for (const goal of goalsMet.values()) creditLearner(rows, goal, event)
+  for (const goal of goalsMet.values())
+    creditLearner(rows, rows.exposures.get(event.customerId) ?? [], goal.id, event.occurredAt)
 }
 
 function recordConversion(rows: WorkspaceBatch, campaignId: string, goal: Goal, event: CustomerEvent): void {
@@ -52,9 +53,14 @@ function recordConversion(rows: WorkspaceBatch, campaignId: string, goal: Goal, 
   })
 }
 
-function creditLearner(rows: WorkspaceBatch, goal: Goal, event: CustomerEvent): void {
-  const exposures = rows.exposures.get(event.customerId) ?? []
-  const credit = attribute(exposures, { goalId: goal.id, occurredAt: event.occurredAt })
+/** Credits what happened to the last of the exposures that it may have come from. */
+export function creditLearner(
+  rows: WorkspaceBatch,
+  exposures: RowOf<'exposures'>[],
+  goalId: string,
+  occurredAt: number,
+): void {
+  const credit = attribute(exposures, { goalId, occurredAt })
   if (credit === null) return
   for (const exposure of sameDecision(exposures, credit.exposure)) {
     exposure.state = credit.kind === 'reward' ? 'credited' : 'corrected'
@@ -66,7 +72,7 @@ function creditLearner(rows: WorkspaceBatch, goal: Goal, event: CustomerEvent): 
       head: exposure.head,
       kind: credit.kind,
       y: 1,
-      created_at: event.occurredAt,
+      created_at: occurredAt,
     })
   }
 }

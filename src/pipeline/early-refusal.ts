@@ -4,9 +4,8 @@ import type { ContactSlot } from '#contracts/guardrail.ts'
 import type { Customer } from '#contracts/profile.ts'
 import { capCampaignKey } from '#platform/cache/cap-entries.ts'
 import type { WorkspaceDb } from '#platform/store/store.ts'
-import { loadContacts } from '../action/message-rows.ts'
 import { capWindowStart } from '../guardrails/frequency-cap.ts'
-import { contactsKeptMs } from './customer-facts.ts'
+import { loadSlots } from './load-slots.ts'
 import type { WorkspaceContext } from './workspace-context.ts'
 
 /** A workspace with hundreds of capped campaigns asks about these; the others refuse as late as ever. */
@@ -31,7 +30,7 @@ export async function loadContactsEarly(
   now: number,
   capCache: CapCache | undefined,
 ): Promise<Map<string, ContactSlot[]>> {
-  const read = (ids: readonly string[]) => loadContacts(db, ids, now - contactsKeptMs)
+  const read = (ids: readonly string[]) => loadSlots(db, context, ids, now)
   const caps = capsOf(context)
   if (capCache === undefined || caps.length === 0 || customerIds.length === 0) return await read(customerIds)
 
@@ -77,7 +76,8 @@ function capsOf(context: WorkspaceContext): OwnedCap[] {
 
 function decidingSpecs(context: WorkspaceContext) {
   const live = [...context.campaigns.values()].filter((campaign) => campaign.live)
-  return live.map(({ version }) => version.spec).filter(({ trigger }) => !('imported' in trigger))
+  const specs = live.map(({ version }) => version.spec)
+  return specs.filter(({ trigger }) => !('imported' in trigger || 'placement' in trigger))
 }
 
 /** The caps as rules by zone: customers of one zone share the array. */

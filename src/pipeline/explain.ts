@@ -29,6 +29,7 @@ export async function explain(
   const db = scope.workspace(workspace)
   const row = await findDecision(db, id)
   if (row === null) return noDecision(id)
+  if (row.outcome === 'degraded') return notDrawn(row)
   const decoded = decodeDecision(row.record)
   const campaigns = await versionsOf(db, decoded.campaigns)
   if ('fault' in campaigns) return { kind: 'refused', fault: campaigns.fault }
@@ -88,6 +89,7 @@ async function findReplayable(
   const db = scope.workspace(workspace)
   const row = await findDecision(db, id)
   if (row === null) return noDecision(id)
+  if (row.outcome === 'degraded') return notDrawn(row)
   const { campaigns, snapshotId } = decodeDecision(row.record)
   const versions = await versionsOf(db, campaigns)
   if ('fault' in versions) return { kind: 'refused', fault: versions.fault }
@@ -129,6 +131,12 @@ async function versionsOf(
     versions.push(found)
   }
   return { versions }
+}
+
+/** The answer could not wait: there is nothing to explain but that. */
+function notDrawn({ decision_id, treatment_id }: RowOf<'decisions'>): Refused {
+  const detail = `${decision_id} was given without a decision, because it could not wait: ${treatment_id} is the placement's default`
+  return { kind: 'refused', fault: { code: 'conflict', detail } }
 }
 
 function noDecision(id: string): Refused {

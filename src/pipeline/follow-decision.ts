@@ -8,7 +8,7 @@ import {
 import { dayUtcOf, messageIdOf } from '#platform/ids/ids.ts'
 import { isHeldOut, isUsable } from '../decision/eligibility.ts'
 import { addressFor } from './customer-facts.ts'
-import type { TriggeredDecision } from './decide-for-trigger.ts'
+import type { TriggeredDecision } from './decision-input.ts'
 import type { WorkspaceBatch } from './workspace-batch.ts'
 
 /** What a choice brings about: a queued message, or a window in which we see what happens unprompted. */
@@ -18,10 +18,17 @@ export function followDecision(
   input: DecisionInput,
   { choice }: Decision,
 ): void {
-  if (choice.kind === 'nothing')
-    exposeNothing(rows, triggered, input, (candidate) => isUsable(input, candidate))
-  if (choice.kind === 'held-out')
-    exposeNothing(rows, triggered, input, (candidate) => isHeldOut(input, candidate))
+  for (const { campaignId, spec } of unpromptedCampaigns(input, choice)) {
+    exposeNothing(rows, {
+      decisionId: input.decisionId,
+      decisionDayUtc: dayUtcOf(triggered.receivedAt),
+      customerId: input.customerId,
+      at: triggered.now,
+      campaignId,
+      goalId: spec.goal.id,
+      windowMs: goalWindowMs(spec),
+    })
+  }
   if (choice.kind !== 'treatment') return
   const chosen = input.candidates[choice.candidateIndex]
   const campaign = chosen && input.campaigns[chosen.campaignIndex]
@@ -75,33 +82,57 @@ function queue(
 }
 
 /**
- * What happens unprompted is learned from holdout and from draws of nothing: a window opens at the decision
- * for each campaign that would otherwise have had something to say.
+ * What happens unprompted is learned from holdout and from draws of nothing: the campaigns that would otherwise
+ * have had something to say.
  */
-function exposeNothing(
+export function unpromptedCampaigns(input: DecisionInput, { kind }: Decision['choice']): DecisionCampaign[] {
+  if (kind !== 'nothing' && kind !== 'held-out') return []
+  const couldSpeak = (candidate: Candidate) =>
+    kind === 'nothing' ? isUsable(input, candidate) : isHeldOut(input, candidate)
+  return input.campaigns.filter(
+    ({ spec }, index) =>
+      spec.policy.kind === 'inverse-gap' &&
+      input.candidates.some((candidate) => candidate.campaignIndex === index && couldSpeak(candidate)),
+  )
+}
+
+export function goalWindowMs({ goal }: DecisionCampaign['spec']): number {
+  return goal.windowHours * 3_600_000
+}
+
+/** Opens the window in which we see what happens unprompted. */
+export function exposeNothing(
   rows: WorkspaceBatch,
-  triggered: TriggeredDecision,
-  input: DecisionInput,
-  couldSpeak: (candidate: Candidate) => boolean,
+  unprompted: {
+    decisionId: string
+    decisionDayUtc: number
+    customerId: string
+    at: number
+    campaignId: string
+    goalId: string
+    windowMs: number
+  },
 ): void {
-  for (const [index, campaign] of input.campaigns.entries()) {
-    if (campaign.spec.policy.kind !== 'inverse-gap') continue
-    if (!input.candidates.some((candidate) => candidate.campaignIndex === index && couldSpeak(candidate)))
-      continue
-    const { goal } = campaign.spec
-    const row = {
-      decision_id: input.decisionId,
-      campaign_id: campaign.campaignId,
-      customer_id: input.customerId,
-      goal_id: goal.id,
-      head: nothingHead,
-      decision_day_utc: dayUtcOf(triggered.receivedAt),
-      exposed_at: triggered.now,
-      window_ends_at: triggered.now + goal.windowHours * 3_600_000,
-      state: 'open' as const,
-    }
-    rows.written.exposures.push(row)
-    const known = rows.exposures.get(row.customer_id) ?? []
-    rows.exposures.set(row.customer_id, [...known, { workspace: rows.db.workspace, ...row }])
+  openWindow(rows, { ...unprompted, head: nothingHead })
+}
+
+/** From now on a conversion is credited to this head's decision. */
+export function openWindow(
+  rows: WorkspaceBatch,
+  seen: Parameters<typeof exposeNothing>[1] & { head: string },
+): void {
+  const row = {
+    decision_id: seen.decisionId,
+    campaign_id: seen.campaignId,
+    customer_id: seen.customerId,
+    goal_id: seen.goalId,
+    head: seen.head,
+    decision_day_utc: seen.decisionDayUtc,
+    exposed_at: seen.at,
+    window_ends_at: seen.at + seen.windowMs,
+    state: 'open' as const,
   }
+  rows.written.exposures.push(row)
+  const known = rows.exposures.get(row.customer_id) ?? []
+  rows.exposures.set(row.customer_id, [...known, { workspace: rows.db.workspace, ...row }])
 }

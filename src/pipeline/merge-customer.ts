@@ -1,6 +1,7 @@
 import type { WorkspaceDb } from '#platform/store/store.ts'
 import { moveMessages } from '../action/message-rows.ts'
 import { mergeAssignments } from '../campaign/assignment-rows.ts'
+import { moveRanks } from '../decision/decision-rank-rows.ts'
 import { moveDecisions } from '../decision/decision-rows.ts'
 import { moveExposures } from '../learning/exposure-rows.ts'
 import { moveOutcomes } from '../learning/outcome-rows.ts'
@@ -25,6 +26,7 @@ export async function mergeCustomer(
   await mergeCustomerRows(db, fromId, intoId, now)
   await mergeAssignments(db, fromId, intoId)
   await moveDecisions(db, fromId, intoId)
+  await moveRanks(db, fromId, intoId)
   await moveMessages(db, fromId, intoId)
   await moveExposures(db, fromId, intoId)
   await moveOutcomes(db, fromId, intoId)

@@ -1,15 +1,23 @@
 import type { CapCache } from '#contracts/cap-cache.ts'
 import type { Clock } from '#contracts/clock.ts'
-import type { CustomerEvent, EngagementPayload, LogRecord } from '#contracts/event.ts'
+import type {
+  CustomerEvent,
+  DecisionPayload,
+  EngagementPayload,
+  LogRecord,
+  OutcomePayload,
+} from '#contracts/event.ts'
 import type { LogAppend, LogBatch } from '#contracts/event-log.ts'
 import type { StoreTransaction } from '#platform/store/store.ts'
 import { together } from '#platform/store/together.ts'
 import type { EventCatalogue } from '../ingest/catalogue/event-catalogue.ts'
 import { applyEngagementRecord } from './apply-engagement.ts'
 import { applyProductEvent } from './apply-product-event.ts'
-import type { DecisionParts } from './decide-for-trigger.ts'
+import type { DecisionParts } from './decision-input.ts'
 import { mergeCustomer } from './merge-customer.ts'
 import { type Notice, noticesOf, unreadableNotices } from './notices.ts'
+import { applyDecision } from './placement/apply-decision.ts'
+import { applyOutcome } from './placement/apply-outcome.ts'
 import { rejectedRow } from './rejected-event-rows.ts'
 import {
   type BatchNeeds,
@@ -97,6 +105,14 @@ function applyRecord(
   }
   if (rows.seen.has(record.eventId)) return
   rows.seen.add(record.eventId)
+  if (record.kind === 'decision') {
+    result.decisions += applyDecision(rows, record as LogRecord<DecisionPayload>)
+    return
+  }
+  if (record.kind === 'outcome') {
+    applyOutcome(rows, record as LogRecord<OutcomePayload>)
+    return
+  }
   if (record.kind === 'click' || record.kind === 'open') {
     applyEngagementRecord(rows, record as LogRecord<EngagementPayload>)
     return
@@ -182,22 +198,34 @@ async function openBatches(
 
 function needsOf(records: LogRecord[], context: WorkspaceContext): BatchNeeds {
   const eventIds: string[] = []
+  const decisionIds: string[] = []
+  const rankIds: string[] = []
   const customerIds = new Set<string>()
   const engaged = new Set<string>()
   let earliestOccurredAt = Number.MAX_SAFE_INTEGER
   for (const record of records) {
     if (record.kind === 'rejected') continue
-    eventIds.push(record.eventId)
+    if (record.kind === 'decision') decisionIds.push(record.eventId)
+    else eventIds.push(record.eventId)
+    if (record.kind === 'outcome') rankIds.push((record.payload as OutcomePayload).decisionId)
     customerIds.add(record.customerId)
     earliestOccurredAt = Math.min(earliestOccurredAt, record.occurredAt)
     if (mayEngage(record, context)) engaged.add(record.customerId)
   }
-  return { eventIds, customerIds: [...customerIds], engagedCustomerIds: [...engaged], earliestOccurredAt }
+  return {
+    eventIds,
+    decisionIds,
+    rankIds,
+    customerIds: [...customerIds],
+    engagedCustomerIds: [...engaged],
+    earliestOccurredAt,
+  }
 }
 
 /** Whether a record may decide or convert: only then are the customer's messages and assignments read. */
 function mayEngage(record: LogRecord, context: WorkspaceContext): boolean {
   if (record.kind === 'click' || record.kind === 'open') return false
+  if (record.kind === 'decision' || record.kind === 'outcome') return true
   if (context.bySegmentEntered.size > 0) return true
   const name = eventName(record as CustomerEvent)
   return context.byTriggerEvent.has(name) || context.byGoalEvent.has(name)

@@ -1,6 +1,6 @@
 import type { ChannelName } from '#contracts/campaign.ts'
 import type { CapCache } from '#contracts/cap-cache.ts'
-import type { CustomerEvent, EngagementPayload, LogRecord } from '#contracts/event.ts'
+import type { CustomerEvent, EngagementPayload, LogRecord, OutcomePayload } from '#contracts/event.ts'
 import type { ContactSlot } from '#contracts/guardrail.ts'
 import type { NewMessage } from '#contracts/message.ts'
 import type { ConsentState, Customer } from '#contracts/profile.ts'
@@ -9,7 +9,8 @@ import { together } from '#platform/store/together.ts'
 import { campaignSpend } from '../action/campaign-spend.ts'
 import { insertMessages } from '../action/message-rows.ts'
 import { type AssignmentRow, insertAssignments, loadAssignments } from '../campaign/assignment-rows.ts'
-import { insertDecisions } from '../decision/decision-rows.ts'
+import { insertRanks, loadRanks, updateRanks } from '../decision/decision-rank-rows.ts'
+import { insertDecisions, storedDecisionIds } from '../decision/decision-rows.ts'
 import { insertExposures, loadExposures, updateExposureStates } from '../learning/exposure-rows.ts'
 import { insertOutcomes } from '../learning/outcome-rows.ts'
 import { insertRewards } from '../learning/reward-rows.ts'
@@ -40,11 +41,15 @@ export interface WorkspaceBatch {
   consents: Map<string, Partial<Record<ChannelName, ConsentState>>>
   suppressions: Map<string, string>
   spend: Map<string, number>
+  /** What placements were given, by decision: of those that outcomes name, and of this batch. */
+  ranks: Map<string, RowOf<'decision_ranks'>>
   written: {
     events: CustomerEvent[]
-    engagements: LogRecord<EngagementPayload>[]
+    engagements: LogRecord<EngagementPayload | OutcomePayload>[]
     assignments: AssignmentRow[]
     decisions: WorkspaceRowOf<'decisions'>[]
+    ranks: WorkspaceRowOf<'decision_ranks'>[]
+    rankChanges: Set<RowOf<'decision_ranks'>>
     messages: NewMessage[]
     outcomes: WorkspaceRowOf<'outcomes'>[]
     exposures: WorkspaceRowOf<'exposures'>[]
@@ -60,6 +65,10 @@ export interface BatchNeeds {
   eventIds: string[]
   customerIds: string[]
   engagedCustomerIds: string[]
+  /** Decisions made at the API that may be stored already. */
+  decisionIds?: string[]
+  /** Ranks that outcomes are told of. */
+  rankIds?: string[]
   /** Conversions may have happened from here on. */
   earliestOccurredAt: number
 }
@@ -73,8 +82,10 @@ export async function openWorkspaceBatch(
 ): Promise<WorkspaceBatch> {
   const engaged = needs.engagedCustomerIds
   const decides = engaged.length > 0 && context.hasLiveCampaigns
-  const [seen, customers, assignments, exposures, consents, spend] = await together(
+  const [seen, decided, ranks, customers, assignments, exposures, consents, spend] = await together(
     seenEventIds(db, needs.eventIds),
+    storedDecisionIds(db, needs.decisionIds ?? []),
+    loadRanks(db, needs.rankIds ?? []),
     loadCustomers(db, needs.customerIds),
     loadAssignments(db, engaged),
     loadExposures(db, engaged, needs.earliestOccurredAt),
@@ -91,7 +102,8 @@ export async function openWorkspaceBatch(
   return {
     db,
     context,
-    seen,
+    seen: new Set([...seen, ...decided]),
+    ranks,
     customers,
     changed: new Set(),
     assignments: new Map(assignments.map((row) => [assignmentKey(row.campaignId, row.customerId), row])),
@@ -105,6 +117,8 @@ export async function openWorkspaceBatch(
       engagements: [],
       assignments: [],
       decisions: [],
+      ranks: [],
+      rankChanges: new Set(),
       messages: [],
       outcomes: [],
       exposures: [],
@@ -125,6 +139,8 @@ export async function writeWorkspaceBatch(batch: WorkspaceBatch, now: number): P
     insertEvents(db, [...written.events, ...written.engagements]),
     insertAssignments(db, written.assignments),
     insertDecisions(db, written.decisions),
+    insertRanks(db, written.ranks),
+    updateRanks(db, [...written.rankChanges]),
     insertMessages(db, written.messages, now),
     insertOutcomes(db, written.outcomes),
     insertExposures(db, written.exposures),

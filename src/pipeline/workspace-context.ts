@@ -40,6 +40,9 @@ export interface WorkspaceContext {
   campaigns: Map<string, RunningCampaign>
   byTriggerEvent: Map<string, RunningCampaign[]>
   bySegmentEntered: Map<string, RunningCampaign[]>
+  byPlacement: Map<string, RunningCampaign[]>
+  /** Some campaign is or was shown at a placement: what was shown counts among the customers' contacts. */
+  hasPlacements: boolean
   byGoalEvent: Map<string, RunningCampaign[]>
   hasLiveCampaigns: boolean
   /** Ids of live campaigns with a budget: their spend is read with every batch that may decide. */
@@ -121,6 +124,10 @@ async function readContext(scope: StoreScope, workspace: string): Promise<Worksp
     bySegmentEntered: groupBy(live, ({ version: { spec } }) =>
       'segmentEntered' in spec.trigger ? [spec.trigger.segmentEntered] : [],
     ),
+    byPlacement: groupBy(live, ({ version: { spec } }) =>
+      'placement' in spec.trigger ? [spec.trigger.placement] : [],
+    ),
+    hasPlacements: all.some(({ version: { spec } }) => 'placement' in spec.trigger),
     byGoalEvent: groupBy(all, ({ goals }) => goals.map(({ goal }) => goal.event)),
     hasLiveCampaigns: live.length > 0,
     budgetedCampaigns: live.flatMap(({ version }) =>
@@ -134,7 +141,7 @@ const launchedStates: ReadonlySet<CampaignState> = new Set(['live', 'paused', 'e
 
 function prepare(version: CampaignVersion): RunningCampaign {
   const { spec } = version
-  const where = 'event' in spec.trigger ? spec.trigger.where : undefined
+  const where = 'where' in spec.trigger ? spec.trigger.where : undefined
   const compile = (condition: Parameters<typeof compileCondition>[0] | undefined): Predicate =>
     condition === undefined ? () => true : compileCondition(condition)
   return {

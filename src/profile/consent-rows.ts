@@ -2,7 +2,8 @@ import { sql } from 'kysely'
 import type { ChannelName } from '#contracts/campaign.ts'
 import type { InstantMs } from '#contracts/clock.ts'
 import type { ConsentState } from '#contracts/profile.ts'
-import type { WorkspaceDb } from '#platform/store/store.ts'
+import type { RecurringQuery } from '#platform/store/recurring-query.ts'
+import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 import { canonicalCustomerId } from './canonical-customer.ts'
 import { newProfile } from './profile.ts'
 
@@ -13,16 +14,24 @@ export async function loadConsents(
 ): Promise<Map<string, Partial<Record<ChannelName, ConsentState>>>> {
   const consents = new Map<string, Partial<Record<ChannelName, ConsentState>>>()
   if (customerIds.length === 0) return consents
-  const rows = await db
-    .selectByKeys('consents', 'customer_id', customerIds)
-    .select(['consents.customer_id', 'consents.channel', 'consents.state'])
-    .execute()
+  const rows = await db.recurring(ofCustomers, { customerIds })
   for (const { customer_id, channel, state } of rows) {
     const own = consents.get(customer_id) ?? {}
     own[channel as ChannelName] = state
     consents.set(customer_id, own)
   }
   return consents
+}
+
+const ofCustomers: RecurringQuery<
+  { customerIds: readonly string[] },
+  Pick<RowOf<'consents'>, 'customer_id' | 'channel' | 'state'>
+> = {
+  like: { customerIds: 'keys' },
+  build: (db, { customerIds }) =>
+    db
+      .selectByKeys('consents', 'customer_id', customerIds)
+      .select(['consents.customer_id', 'consents.channel', 'consents.state']),
 }
 
 /**

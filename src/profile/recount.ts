@@ -1,11 +1,11 @@
-import type { CustomerEvent, EngagementPayload, LogRecord } from '#contracts/event.ts'
+import type { CustomerEvent, EngagementPayload, LogRecord, OutcomePayload } from '#contracts/event.ts'
 import type { EventCounts, Profile } from '#contracts/profile.ts'
 import type { ReportingCurrency } from '#platform/money/reporting-currency.ts'
 import { applyEngagement, applyEvent } from './apply-event.ts'
 import { newProfile } from './profile.ts'
 
-/** An event as the store keeps it: of a product, or a click or an open. */
-export type StoredEvent = CustomerEvent | LogRecord<EngagementPayload>
+/** An event as the store keeps it: of a product, a click or an open, or what came of a decision at a placement. */
+export type StoredEvent = CustomerEvent | LogRecord<EngagementPayload | OutcomePayload>
 
 /**
  * The profile as its events make it, in order of occurrence; null without any. Counts are the same whatever
@@ -22,6 +22,9 @@ export function recountProfile(events: StoredEvent[], currency: ReportingCurrenc
     if (event.kind === 'click' || event.kind === 'open') {
       if ((event.payload as EngagementPayload).suspectedScanner === true) continue
       applyEngagement(customer, event.kind, event.occurredAt)
+    } else if (event.kind === 'outcome') {
+      if ((event.payload as OutcomePayload).outcome === 'click')
+        applyEngagement(customer, 'click', event.occurredAt)
     } else {
       applyEvent(customer, event as CustomerEvent, currency)
     }

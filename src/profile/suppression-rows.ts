@@ -1,5 +1,6 @@
 import type { ChannelName } from '#contracts/campaign.ts'
 import type { InstantMs } from '#contracts/clock.ts'
+import type { RecurringQuery } from '#platform/store/recurring-query.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 
 export interface Suppression {
@@ -16,12 +17,7 @@ export async function loadSuppressions(db: WorkspaceDb, addresses: string[]): Pr
   const reasons = new Map<string, string>()
   if (addresses.length === 0) return reasons
   const asked = new Set(addresses.flatMap((address) => [address, normalAddress('email', address)]))
-  const rows = await db
-    .selectByKeys('suppressions', 'address', [...asked])
-    // The key's second column: without it the whole workspace is read.
-    .where('suppressions.channel', 'in', channels)
-    .select(['suppressions.channel', 'suppressions.address', 'suppressions.reason'])
-    .execute()
+  const rows = await db.recurring(ofAddresses, { addresses: [...asked] })
   if (rows.length === 0) return reasons
   const known = new Map(rows.map((row) => [keyOf(row.channel, row.address), row.reason]))
   for (const address of addresses) {
@@ -31,6 +27,21 @@ export async function loadSuppressions(db: WorkspaceDb, addresses: string[]): Pr
     }
   }
   return reasons
+}
+
+const channels: ChannelName[] = ['email', 'sms', 'push', 'in-app', 'webhook']
+
+const ofAddresses: RecurringQuery<
+  { addresses: readonly string[] },
+  Pick<RowOf<'suppressions'>, 'channel' | 'address' | 'reason'>
+> = {
+  like: { addresses: 'keys' },
+  build: (db, { addresses }) =>
+    db
+      .selectByKeys('suppressions', 'address', addresses)
+      // The key's second column: without it the whole workspace is read.
+      .where('suppressions.channel', 'in', channels)
+      .select(['suppressions.channel', 'suppressions.address', 'suppressions.reason']),
 }
 
 /** Notes that an address must not be written to. The first reason stays; doing it again changes nothing. */
@@ -76,8 +87,6 @@ export async function listSuppressions(
     .execute()
   return rows.map(suppressionOf)
 }
-
-const channels: ChannelName[] = ['email', 'sms', 'push', 'in-app', 'webhook']
 
 function normalAddress(channel: ChannelName, address: string): string {
   const trimmed = address.trim()

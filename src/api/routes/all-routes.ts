@@ -12,6 +12,7 @@ import { maintenanceRoutes } from './maintenance-routes.ts'
 import { messageRoutes } from './message-routes.ts'
 import { outboxRoutes } from './outbox-routes.ts'
 import { pageRoutes } from './page-routes.ts'
+import { placementRoutes } from './placement-routes.ts'
 import { policyRoutes } from './policy-routes.ts'
 import { rejectedEventRoutes } from './rejected-event-routes.ts'
 import { statusRoutes } from './status-routes.ts'
@@ -30,6 +31,7 @@ export function adminRoutes(doors: Doors): ApiRoutes[] {
     suppressionRoutes(doors),
     importRoutes(doors),
     messageRoutes(doors),
+    placementRoutes(doors),
     decisionRoutes(doors),
     policyRoutes(doors),
     workspaceRoutes(doors),

@@ -32,6 +32,7 @@ export interface StoreSchema {
 
   // ── decision ──
   decisions: DecisionRow
+  decision_ranks: DecisionRankRow
 
   // ── action ──
   messages: MessageRow
@@ -232,6 +233,38 @@ export interface DecisionRow {
   /** JSON object guardrail -> number of candidates it excluded. */
   excluded_json: string
   record: Uint8Array
+}
+
+/** What a placement was given: a row for each rank that has a treatment. */
+export interface DecisionRankRow {
+  workspace: string
+  /** Of the rank: each is a decision of its own. */
+  decision_id: string
+  day_utc: number
+  /** Of the whole answer: the decision of its first rank. */
+  request_id: string
+  rank: number
+  customer_id: string
+  placement: string
+  campaign_id: string
+  campaign_version: number
+  treatment_id: string
+  variant_id: string
+  channel: string
+  goal_id: string
+  window_ms: number
+  /** Given without a decision, because the answer could not wait. */
+  degraded: 0 | 1
+  decided_at: number
+  /** Not shown by then, it holds no slot of a cap any longer. */
+  expires_at: number
+  /** Null before it was shown. */
+  exposed_at: number | null
+  /** An operator's: 'accepted', 'declined', '' before. */
+  response: string
+  response_reason: string
+  response_by: string
+  responded_at: number | null
 }
 
 export interface MessageRow {

@@ -10,6 +10,7 @@ import type {
 } from 'kysely'
 import type { LockName } from './locks.ts'
 import type { PartitionKeeper } from './partitions.ts'
+import type { QueryValues, RecurringQuery } from './recurring-query.ts'
 import type { StoreSchema } from './schema.ts'
 
 export type SystemTable = 'workspaces' | 'api_keys' | 'system_settings' | 'log_offsets'
@@ -103,6 +104,8 @@ export interface WorkspaceDb {
     column: C,
     values: readonly string[],
   ): SelectQueryBuilder<StoreSchema, T, Record<never, never>>
+  /** The rows of a query that is built once and run often. */
+  recurring<V extends QueryValues, R>(query: RecurringQuery<V, R>, values: V): Promise<R[]>
   /**
    * Serialises with every other transaction that locks or writes the same customers (`for update` in
    * PostgreSQL; SQLite has one writer anyway). A customer without a row has nothing to lock.

@@ -2,6 +2,7 @@ import type { Kysely, SelectQueryBuilder } from 'kysely'
 import type { BulkInsert } from './bulk-insert.ts'
 import { keysList } from './keys-list.ts'
 import { lockName, tryLockName } from './locks.ts'
+import { runRecurring } from './recurring-query.ts'
 import type { StoreSchema } from './schema.ts'
 import type { WorkspaceDb, WorkspaceTable } from './store.ts'
 
@@ -53,6 +54,11 @@ export function createWorkspaceDb(parts: WorkspaceDbParts, workspace: string): W
         'in',
         keysList(dialect, values),
       ) as never
+    },
+    recurring(query, values) {
+      assertOpen()
+      const dbOf = (name: string) => createWorkspaceDb(parts, name)
+      return runRecurring(query, values, { dialect, kysely, workspace, dbOf })
     },
     async lockCustomers(customerIds) {
       if (dialect === 'sqlite' || customerIds.length === 0) return

@@ -31,6 +31,8 @@ export interface DoorWorld {
   get(path: string, headers?: Record<string, string>, method?: string): Promise<Response>
   track(userId: string, event: string, properties?: object): Promise<void>
   identify(userId: string, traits: object): Promise<void>
+  /** A second server over the same parts: it remembers nothing that the first one answered. */
+  anotherDoor(): Promise<Pick<DoorWorld, 'url' | 'call' | 'close'>>
   close(): Promise<void>
 }
 
@@ -70,6 +72,10 @@ export async function openDoorWorld(options: { host?: string; publicUrl?: string
   })
   const url = (await api.listen({ host: read.config.host, port: 0 })).replace('0.0.0.0', '127.0.0.1')
   engine.parts.settings.publicUrl = url
+  const calls =
+    (base: string): DoorWorld['call'] =>
+    (method, path, body) =>
+      callAt(base, method, path, body)
   let messages = 0
   const send = async (event: object): Promise<void> => {
     clock.stepTo(clock.now() + 1)
@@ -83,30 +89,42 @@ export async function openDoorWorld(options: { host?: string; publicUrl?: string
     dataDir,
     engine,
     clock,
-    async call(method, path, body) {
-      const isText = typeof body === 'string'
-      const response = await fetch(`${url}/api/v1${path}`, {
-        method,
-        headers: {
-          authorization: `Bearer ${adminKey}`,
-          ...(body === undefined ? {} : { 'content-type': isText ? 'text/csv' : 'application/json' }),
-        },
-        ...(body === undefined ? {} : { body: isText ? body : JSON.stringify(body) }),
-      })
-      const isJson = response.headers.get('content-type')?.includes('json') === true
-      const answer = isJson ? await response.json() : await response.text()
-      return { status: response.status, headers: response.headers, body: answer as never }
-    },
+    call: calls(url),
     get: (path, headers = {}, method = 'GET') =>
       fetch(`${url}${path}`, { method, headers, redirect: 'manual' }),
     track: (userId, event, properties = {}) => send({ type: 'track', userId, event, properties }),
     identify: (userId, traits) => send({ type: 'identify', userId, traits }),
+    async anotherDoor() {
+      const other = await assembleApi(engine.parts, { config: read.config, location })
+      const otherUrl = await other.listen({ host: '127.0.0.1', port: 0 })
+      return { url: otherUrl, call: calls(otherUrl), close: () => other.close() }
+    },
     async close() {
       await api.close()
       await engine.close()
       rmSync(dataDir, { recursive: true, force: true })
     },
   }
+}
+
+async function callAt<T>(
+  url: string,
+  method: string,
+  path: string,
+  body?: object | string,
+): Promise<Called<T>> {
+  const isText = typeof body === 'string'
+  const response = await fetch(`${url}/api/v1${path}`, {
+    method,
+    headers: {
+      authorization: `Bearer ${adminKey}`,
+      ...(body === undefined ? {} : { 'content-type': isText ? 'text/csv' : 'application/json' }),
+    },
+    ...(body === undefined ? {} : { body: isText ? body : JSON.stringify(body) }),
+  })
+  const isJson = response.headers.get('content-type')?.includes('json') === true
+  const answer = isJson ? await response.json() : await response.text()
+  return { status: response.status, headers: response.headers, body: answer as never }
 }
 
 /** The shop's definitions, with its campaigns live. */

@@ -1,0 +1,279 @@
+import type { ChannelName } from '#contracts/campaign.ts'
+import type { Candidate, DecisionCampaign, DecisionInput, DecisionTrigger } from '#contracts/decision.ts'
+import type { CampaignFacts, CustomerFacts, GuardrailOutcome } from '#contracts/guardrail.ts'
+import type { JsonObject } from '#contracts/json.ts'
+import type { Customer } from '#contracts/profile.ts'
+import { dayUtcOf, decisionIdOf } from '#platform/ids/ids.ts'
+import { assign, isOutsideGroup, runningExperiment } from '../campaign/assignment.ts'
+import type { AssignmentRow } from '../campaign/assignment-rows.ts'
+import { type TemplateContext, templateContext, withOffer } from '../creative/context.ts'
+import { missingVariables } from '../creative/render.ts'
+import { featureVector } from '../decision/features.ts'
+import type { GuardrailRunner } from '../guardrails/run/evaluate.ts'
+import { candidatesOf } from './candidates.ts'
+import { addressesOf, addressFor, customerFactsOf, globalHoldoutId } from './customer-facts.ts'
+import { sendSlotsOf } from './send-slots.ts'
+import { assignmentKey, type WorkspaceBatch } from './workspace-batch.ts'
+import type { RunningCampaign } from './workspace-context.ts'
+
+export interface DecisionParts {
+  guardrails: GuardrailRunner
+}
+
+export interface TriggeredDecision {
+  customer: Customer
+  /** Live campaigns whose trigger this is, in the order of their ids. */
+  campaigns: RunningCampaign[]
+  trigger: DecisionTrigger
+  now: number
+  /** Of the trigger, by the wall clock: its day keys the decision's row. */
+  receivedAt: number
+  event: { name: string; properties: JsonObject }
+}
+
+/** What is known of the customers who are decided about: read in bulk, by a batch or for a request. */
+export type DecisionFacts = Pick<
+  WorkspaceBatch,
+  'context' | 'assignments' | 'consents' | 'suppressions' | 'contacts' | 'spend'
+>
+
+export interface PreparedDecision {
+  input: DecisionInput
+  /** Who counts in uplift from this trigger on, where no row says so already. */
+  enrolments: AssignmentRow[]
+}
+
+/** Objections that keep a customer out of a campaign's population, in both arms alike. */
+const populationGuardrails = new Set([
+  'consent',
+  'suppression',
+  'send-address',
+  'campaign-state',
+  'offer-valid',
+  'budget',
+])
+
+/**
+ * Campaigns → candidates → guardrails, for one trigger: all that a decision is made of. It changes nothing.
+ * Null where no campaign's audience has the customer.
+ */
+export function prepareDecision(
+  parts: DecisionParts,
+  known: DecisionFacts,
+  triggered: TriggeredDecision,
+): PreparedDecision | null {
+  const { customer, trigger, now } = triggered
+  const { settings, guardrails: guardrailSettings, snapshot } = known.context
+  const { workspace } = settings
+  const decisionId = decisionIdOf(workspace, customer.customerId, trigger, dayUtcOf(triggered.receivedAt))
+  const running = triggered.campaigns.filter(
+    (campaign) =>
+      campaign.audience({ profile: customer.profile, now, event: triggered.event }) &&
+      !isLeftToOthers(known, campaign, customer.customerId),
+  )
+  if (running.length === 0) return null
+  const facts = customerFacts(known, triggered)
+  const campaigns = running.map((campaign) => joinCampaign(known, campaign, facts))
+  const judgedBy = {
+    stage: 'decision' as const,
+    now,
+    workspace: settings,
+    settings: guardrailSettings,
+    customer: facts,
+    transactional: false,
+    messageId: '',
+  }
+  const factsOfCampaigns = campaigns.map((campaign, index) => campaignFacts(known, campaign, running[index]!))
+  const { guardrails } = parts
+  const judged = candidatesOf({
+    guardrails,
+    facts: judgedBy,
+    campaigns: factsOfCampaigns,
+    addressOf: (channel) => addressIn(triggered, channel),
+    missingOf: (index) => missingOf(running[index]!, triggered),
+  })
+  const candidates = isPlacement(triggered) ? notLater(judged) : judged
+  const enrolments = campaigns.flatMap((campaign, index) =>
+    candidates.some((candidate) => candidate.campaignIndex === index && inPopulation(candidate))
+      ? enrolmentsOf(known, campaign, facts, decisionId, now)
+      : [],
+  )
+  const input: DecisionInput = {
+    workspace,
+    decisionId,
+    customerId: customer.customerId,
+    trigger,
+    decidedAt: now,
+    featureSchema: snapshot.featureSchema,
+    features: featureVector({
+      profile: customer.profile,
+      traits: [...new Set(campaigns.flatMap(({ spec }) => spec.features))],
+      contacts: facts.contacts,
+      now,
+      zone: facts.zone,
+    }),
+    snapshot,
+    campaigns,
+    candidates,
+    sendSlots(candidateIndex) {
+      const { campaignIndex, treatmentIndex, channel } = candidates[candidateIndex]!
+      const sources = { guardrails, facts: judgedBy, profile: customer.profile }
+      const campaign = factsOfCampaigns[campaignIndex]!
+      const treatment = campaign.spec.treatments[treatmentIndex]!
+      return sendSlotsOf(sources, campaign, treatment, addressIn(triggered, channel))
+    },
+  }
+  return { input, enrolments }
+}
+
+/** A placement is asked for where the customer is: nothing can wait, and the customer is the address. */
+export function isPlacement({ trigger }: Pick<TriggeredDecision, 'trigger'>): boolean {
+  return trigger.kind === 'request'
+}
+
+/** The trigger as a template sees it. In a placement there is nothing to unsubscribe from. */
+export function templateContextOf(
+  triggered: Pick<TriggeredDecision, 'customer' | 'event' | 'trigger'>,
+  offer: Parameters<typeof templateContext>[0]['offer'],
+) {
+  return templateContext({
+    customerId: triggered.customer.customerId,
+    traits: triggered.customer.profile.traits,
+    trigger: { event: { ...triggered.event } },
+    offer,
+    // Any address will do: the real one is made with the message.
+    unsubscribeUrl: isPlacement(triggered) ? '' : 'https://unsubscribe.invalid/',
+  })
+}
+
+function customerFacts(facts: DecisionFacts, triggered: TriggeredDecision): CustomerFacts {
+  const { customer } = triggered
+  const addresses = addressesOf(customer.profile)
+  return customerFactsOf({
+    ...facts,
+    customer,
+    addresses: isPlacement(triggered) ? { ...addresses, 'in-app': customer.customerId } : addresses,
+    globalAssignment: facts.assignments.get(assignmentKey(globalHoldoutId, customer.customerId)),
+  })
+}
+
+/**
+ * Experiments of a group share no customer: who is in none of them yet goes by the group's slots, and who was
+ * in another one before its slots were changed stays there.
+ */
+function isLeftToOthers(known: DecisionFacts, { version }: RunningCampaign, customerId: string): boolean {
+  const experiment = runningExperiment(version.spec)
+  if (experiment?.group === undefined) return false
+  if (known.assignments.has(assignmentKey(version.campaignId, customerId))) return false
+  const { campaigns, settings } = known.context
+  for (const [campaignId, other] of campaigns) {
+    const theirs = runningExperiment(other.version.spec)
+    if (theirs?.group?.id !== experiment.group.id || theirs.id === experiment.id) continue
+    if (other.version.state === 'ended') continue
+    if ((known.assignments.get(assignmentKey(campaignId, customerId))?.arm ?? '') !== '') return true
+  }
+  return isOutsideGroup(experiment, settings.workspace, customerId)
+}
+
+/** The stored assignment, else the one the stable hash gives. */
+function joinCampaign(
+  facts: DecisionFacts,
+  running: RunningCampaign,
+  customer: CustomerFacts,
+): DecisionCampaign {
+  const { campaignId, version, spec } = running.version
+  const stored = facts.assignments.get(assignmentKey(campaignId, customer.customerId))
+  const { workspace } = facts.context.settings
+  const fresh = stored === undefined ? assign(spec, workspace, customer.customerId) : null
+  return {
+    campaignId,
+    version,
+    spec,
+    heldOut: stored !== undefined ? stored.heldOut : customer.globalHoldout || (fresh?.heldOut ?? false),
+    arm: stored?.arm ?? fresh?.arm ?? '',
+  }
+}
+
+function campaignFacts(
+  known: DecisionFacts,
+  { campaignId, version, spec, heldOut }: DecisionCampaign,
+  running: RunningCampaign,
+): CampaignFacts {
+  const { state } = running.version
+  const spentMicros = known.spend.get(campaignId) ?? 0
+  return { campaignId, version, state, spec, heldOut, spentMicros, goalMet: false }
+}
+
+function addressIn(triggered: TriggeredDecision, channel: ChannelName): string | null {
+  const { customerId, profile } = triggered.customer
+  return isPlacement(triggered) ? customerId : addressFor(channel, profile)
+}
+
+/**
+ * What a guardrail would put off cannot be shown now, and there is no later in a placement: it is refused for
+ * the same reason. Candidates that share an outcome go on sharing it.
+ */
+function notLater(candidates: readonly Candidate[]): readonly Candidate[] {
+  const refused = new Map<GuardrailOutcome, GuardrailOutcome>()
+  const now = (outcome: GuardrailOutcome): GuardrailOutcome => {
+    if (outcome.verdict.kind !== 'defer') return outcome
+    const { reason, inputs } = outcome.verdict
+    const own = refused.get(outcome) ?? { ...outcome, verdict: { kind: 'suppress', reason, inputs } }
+    refused.set(outcome, own)
+    return own
+  }
+  if (candidates.every(({ guardrails }) => guardrails.verdict.kind !== 'defer')) return candidates
+  return candidates.map((candidate) => ({ ...candidate, guardrails: now(candidate.guardrails) }))
+}
+
+/** By treatment; null where nothing is missing. Treatments share a template context but for the offer. */
+function missingOf({ version, templates }: RunningCampaign, triggered: TriggeredDecision): string[][] | null {
+  let context: TemplateContext | null = null
+  let missing: string[][] | null = null
+  for (const [index, { offer }] of version.spec.treatments.entries()) {
+    context = context === null ? templateContextOf(triggered, offer) : withOffer(context, offer)
+    for (const template of templates[index] ?? []) {
+      for (const name of missingVariables(template, context)) {
+        missing ??= version.spec.treatments.map(() => [])
+        if (!missing[index]!.includes(name)) missing[index]!.push(name)
+      }
+    }
+  }
+  return missing
+}
+
+/**
+ * A candidate counts for the population when only holdout, caps, quiet hours or the kill switch could
+ * stand against it: those come after the row, alike in both arms.
+ */
+function inPopulation(candidate: Candidate): boolean {
+  return (
+    candidate.missingVariables.length === 0 &&
+    candidate.guardrails.objections.every(({ guardrail }) => !populationGuardrails.has(guardrail))
+  )
+}
+
+/** The row that uplift counts by, and the one of the holdout of everything where there is such a holdout. */
+function enrolmentsOf(
+  facts: DecisionFacts,
+  campaign: DecisionCampaign,
+  customer: CustomerFacts,
+  decisionId: string,
+  now: number,
+): AssignmentRow[] {
+  const row: AssignmentRow = {
+    campaignId: campaign.campaignId,
+    customerId: customer.customerId,
+    campaignVersion: campaign.version,
+    heldOut: campaign.heldOut,
+    arm: campaign.arm,
+    enteredAt: now,
+    decisionId,
+  }
+  const rows = [row]
+  if (facts.context.guardrails.globalHoldout > 0) {
+    const heldOut = customer.globalHoldout
+    rows.push({ ...row, campaignId: globalHoldoutId, campaignVersion: 0, heldOut, arm: '' })
+  }
+  return rows.filter(({ campaignId }) => !facts.assignments.has(assignmentKey(campaignId, row.customerId)))
+}

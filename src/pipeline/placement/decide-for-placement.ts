@@ -1,0 +1,261 @@
+import type { Clock } from '#contracts/clock.ts'
+import type { ApiFault } from '#contracts/errors.ts'
+import type { AppendResult, EventLog, LogAppend } from '#contracts/event-log.ts'
+import type { ProfileCache } from '#contracts/profile-cache.ts'
+import { dayUtcOf } from '#platform/ids/ids.ts'
+import type { Store } from '#platform/store/store.ts'
+import { isStoreFault } from '#platform/store/store-faults.ts'
+import { createTemplateCache } from '../../creative/template-cache.ts'
+import { rankSlot } from '../../decision/decision-rank-rows.ts'
+import { storedDecisionIds } from '../../decision/decision-rows.ts'
+import { explainDecision } from '../../decision/explain.ts'
+import { decodeDecision } from '../../decision/record.ts'
+import { canonicalCustomerId } from '../../profile/canonical-customer.ts'
+import type { Identities } from '../../profile/identities.ts'
+import { type DecisionParts, prepareDecision, type TriggeredDecision } from '../decision-input.ts'
+import { createWorkspaceContexts, type WorkspaceContext } from '../workspace-context.ts'
+import { askedOf, customersOf, isSomebody } from './asked.ts'
+import { startDeadline } from './deadline.ts'
+import { chosenPayload, decisionRecord } from './decision-record.ts'
+import { degradeAll } from './degrade-all.ts'
+import { type DrawnRank, drawRanks } from './draw-ranks.ts'
+import type { PlacementAnswer, PlacementRequest, RankedTreatment } from './placement-request.ts'
+import { rankedTreatment } from './ranked-treatments.ts'
+import { type PlacementFacts, readPlacementFacts } from './read-facts.ts'
+import { createRecentDecisions, type RecentDecisions } from './recent-decisions.ts'
+import { firstIds, repeatedAnswer } from './repeat.ts'
+import { createRepeats } from './repeats.ts'
+import type { Own, Run } from './run.ts'
+
+export interface PlacementParts extends DecisionParts {
+  store: Store
+  log: Pick<EventLog, 'append'>
+  identities: Pick<Identities, 'resolveMany'>
+  profileCache: ProfileCache
+  /** Injected: what the decision is made at. */
+  clock: Clock
+  /** Receipt, and the age of what is remembered. */
+  wallClock: Clock
+  /** 32 hex digits that nobody else makes: the key of a request that brings none. */
+  newKey: () => string
+}
+
+export type PlacementResult =
+  | { kind: 'answered'; answers: PlacementAnswer[] }
+  | { kind: 'fault'; fault: ApiFault }
+
+export interface PlacementDecider {
+  /**
+   * Decides for all of them at once, in their order, and resolves when their records are in the log. Whatever
+   * is not there after `timeoutMs` is answered by the placement's default.
+   */
+  decide(workspace: string, requests: PlacementRequest[], timeoutMs: number): Promise<PlacementResult>
+  /** What this process has decided and the worker may not have stored yet. */
+  recent: RecentDecisions
+}
+
+/** Decisions outside of the partition's owner. */
+export function createPlacementDecider(parts: PlacementParts): PlacementDecider {
+  const { store, wallClock } = parts
+  const recent = createRecentDecisions(wallClock)
+  const own: Own = { parts, recent, contexts: createWorkspaceContexts(), templates: createTemplateCache(500) }
+  const latest = new Map<string, WorkspaceContext>()
+  const repeats = createRepeats()
+
+  const work = async (run: Run): Promise<PlacementResult> => {
+    run.context = await own.contexts.load(store.read, run.workspace)
+    if (run.context === null) return { kind: 'fault', fault: noWorkspace }
+    latest.set(run.workspace, run.context)
+    return decideAll(own, run, run.context)
+  }
+  const decideFresh = async (workspace: string, requests: PlacementRequest[], timeoutMs: number) => {
+    const deadline = startDeadline(timeoutMs)
+    const run: Run = {
+      workspace,
+      requests,
+      keys: requests.map(({ idempotencyKey }) => idempotencyKey ?? parts.newKey()),
+      now: parts.clock.now(),
+      receivedAt: wallClock.now(),
+      isLate: deadline.isPast,
+      context: null,
+      facts: null,
+      asked: null,
+    }
+    try {
+      const working = work(run).catch((error: unknown) => {
+        if (isStoreFault(error)) return 'store_unavailable' as const
+        throw error
+      })
+      const result = await Promise.race([working, deadline.passed])
+      if (typeof result !== 'string') return result
+      // What goes on in the background ends before it appends, or is stored as a decision nobody was given.
+      working.catch(() => undefined)
+      const context = run.context ?? latest.get(workspace)
+      if (context === undefined) return { kind: 'fault' as const, fault: notKnownYet }
+      return degradeAll(own, run, context, result)
+    } finally {
+      deadline.stop()
+    }
+  }
+  return {
+    recent,
+    async decide(workspace, requests, timeoutMs) {
+      const [only] = requests
+      if (requests.length !== 1 || only?.idempotencyKey === undefined)
+        return decideFresh(workspace, requests, timeoutMs)
+      const key = JSON.stringify([
+        workspace,
+        only.placement,
+        only.customerId,
+        only.userId,
+        only.anonymousId,
+        only.idempotencyKey,
+      ])
+      return repeats.once(key, wallClock.now(), () => decideFresh(workspace, requests, timeoutMs))
+    },
+  }
+}
+
+async function decideAll(own: Own, run: Run, context: WorkspaceContext): Promise<PlacementResult> {
+  const { parts, recent } = own
+  const { workspace, requests, now, receivedAt } = run
+  const customerIds = await customersOf(own, run)
+  const facts = await readFacts(own, run, context, customerIds)
+  run.facts = facts
+  run.asked = requests.map((request, i) => askedOf(run, context, facts, request, i, customerIds[i] as string))
+  const answers = await repeatedAnswers(own, run, run.asked)
+  if (run.isLate()) return { kind: 'fault', fault: tooLate }
+
+  const records: LogAppend[] = []
+  const drawn: { index: number; asked: TriggeredDecision; ranks: DrawnRank[] }[] = []
+  for (const [index, asked] of run.asked.entries()) {
+    if (answers[index] !== null) continue
+    const request = requests[index] as PlacementRequest
+    const { customerId } = asked.customer
+    facts.contacts.set(
+      customerId,
+      recent.withRecent(workspace, customerId, facts.contacts.get(customerId) ?? []),
+    )
+    const prepared = prepareDecision(parts, facts, asked)
+    answers[index] = emptyAnswer(asked, request.placement, now)
+    if (prepared === null) continue
+    const ranks = drawRanks(prepared.input, request.count, receivedAt)
+    const isCounted = isSomebody(request)
+    records.push(decisionRecord(prepared, ranks, { placement: request.placement, receivedAt, isCounted }))
+    // Before the record is safe: a request that comes meanwhile must see it, and a slot too many frees itself.
+    recent.add(workspace, customerId, slotsOf(ranks))
+    drawn.push({ index, asked, ranks })
+  }
+  // The log waits for the disk; meanwhile the words are found.
+  const appending = records.length > 0 ? parts.log.append(records) : appended
+  for (const { index, asked, ranks } of drawn)
+    fillAnswer(answers[index] as PlacementAnswer, context, asked, ranks, requests[index] as PlacementRequest)
+  const result = await appending
+  if (result.kind !== 'appended') return { kind: 'fault', fault: faultOf(result) }
+  return { kind: 'answered', answers: answers as PlacementAnswer[] }
+}
+
+/** Follows pointers: `customerIds` are changed to the canonical ones. */
+async function readFacts(
+  { parts }: Own,
+  { workspace, now }: Run,
+  context: WorkspaceContext,
+  customerIds: string[],
+): Promise<PlacementFacts> {
+  const db = parts.store.read.workspace(workspace)
+  const options = { now, profileCache: parts.profileCache }
+  const facts = await readPlacementFacts(db, context, [...new Set(customerIds)], options)
+  const isMerged = (id: string) => (facts.customers.get(id)?.mergedInto ?? null) !== null
+  if (!customerIds.some(isMerged)) return facts
+  for (const [i, id] of customerIds.entries())
+    if (isMerged(id)) customerIds[i] = await canonicalCustomerId(db, id)
+  return readPlacementFacts(db, context, [...new Set(customerIds)], options)
+}
+
+async function repeatedAnswers(
+  { parts, templates }: Own,
+  run: Run,
+  asked: TriggeredDecision[],
+): Promise<(PlacementAnswer | null)[]> {
+  const answers: (PlacementAnswer | null)[] = asked.map(() => null)
+  const dayUtc = dayUtcOf(run.receivedAt)
+  const keyed = asked.flatMap(({ customer, trigger }, index) =>
+    run.requests[index]?.idempotencyKey === undefined
+      ? []
+      : [{ index, ids: firstIds(run.workspace, customer.customerId, trigger, dayUtc) }],
+  )
+  if (keyed.length === 0) return answers
+  const db = parts.store.read.workspace(run.workspace)
+  const stored = new Set(
+    await storedDecisionIds(
+      db,
+      keyed.flatMap(({ ids }) => ids),
+    ),
+  )
+  for (const { index, ids } of keyed) {
+    if (!ids.some((id) => stored.has(id))) continue
+    const { placement, reasons } = run.requests[index] as PlacementRequest
+    const about = { placement, reasons, dayUtc }
+    answers[index] = await repeatedAnswer(db, templates, asked[index] as TriggeredDecision, about)
+  }
+  return answers
+}
+
+function emptyAnswer({ customer }: TriggeredDecision, placement: string, now: number): PlacementAnswer {
+  return {
+    decisionId: null,
+    customerId: customer.customerId,
+    placement,
+    decidedAt: now,
+    outcome: 'none-eligible',
+    degraded: false,
+    repeated: false,
+    treatments: [],
+  }
+}
+
+function fillAnswer(
+  answer: PlacementAnswer,
+  context: WorkspaceContext,
+  asked: TriggeredDecision,
+  ranks: DrawnRank[],
+  { reasons }: PlacementRequest,
+): void {
+  const first = ranks[0] as DrawnRank
+  answer.decisionId = first.input.decisionId
+  answer.outcome = first.decision.choice.kind
+  answer.treatments = ranks.flatMap(({ input, decision: { choice } }, index): RankedTreatment[] => {
+    if (choice.kind !== 'treatment') return []
+    const given = { rank: index + 1, decisionId: input.decisionId, propensity: choice.propensity }
+    return [rankedTreatment(context, asked, input, choice, given)]
+  })
+  if (!reasons) return
+  answer.reasons = ranks.map(({ input, decision }) =>
+    explainDecision(decodeDecision(decision.record), input.campaigns),
+  )
+}
+
+function slotsOf(ranks: DrawnRank[]) {
+  return ranks.flatMap(({ input, decision: { choice } }) => {
+    if (choice.kind !== 'treatment') return []
+    const { channel, campaignId } = chosenPayload(input, choice.candidateIndex, choice.variantIndex)
+    const { decisionId, decidedAt } = input
+    return [rankSlot({ decisionId, channel, campaignId, decidedAt, exposedAt: null })]
+  })
+}
+
+const appended: Promise<AppendResult> = Promise.resolve({ kind: 'appended' })
+const noWorkspace: ApiFault = { code: 'not_found', detail: 'the workspace is no more' }
+const notKnownYet: ApiFault = {
+  code: 'unavailable',
+  detail: 'the store does not answer',
+  retryAfterSeconds: 1,
+}
+/** Nobody gets it: the default was given. */
+const tooLate: ApiFault = { code: 'unavailable', detail: 'the answer came too late' }
+
+function faultOf(result: Exclude<AppendResult, { kind: 'appended' }>): ApiFault {
+  if (result.kind === 'unavailable') return { code: 'unavailable', detail: result.reason }
+  const retryAfterSeconds = Math.max(1, Math.ceil(result.retryAfterSeconds))
+  return { code: 'overloaded', detail: 'the event log cannot take more now', retryAfterSeconds }
+}

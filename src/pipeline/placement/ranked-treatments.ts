@@ -1,0 +1,43 @@
+import type { DecisionInput } from '#contracts/decision.ts'
+import { render } from '../../creative/render.ts'
+import { type TriggeredDecision, templateContextOf } from '../decision-input.ts'
+import type { WorkspaceContext } from '../workspace-context.ts'
+import { chosenIn } from './decision-record.ts'
+import type { RankedTreatment } from './placement-request.ts'
+
+/** What was chosen, in words: the variant's template over the customer, the offer and the request's context. */
+export function rankedTreatment(
+  context: WorkspaceContext,
+  triggered: Pick<TriggeredDecision, 'customer' | 'event' | 'trigger'>,
+  input: DecisionInput,
+  choice: { candidateIndex: number; variantIndex: number },
+  given: { rank: number; decisionId: string; propensity: number | null },
+): RankedTreatment {
+  const { candidate, campaign, treatment, variant } = chosenIn(
+    input,
+    choice.candidateIndex,
+    choice.variantIndex,
+  )
+  const { campaignId } = campaign
+  const { treatmentId, channel, offer } = treatment
+  const template =
+    context.campaigns.get(campaignId)?.templates[candidate.treatmentIndex]?.[choice.variantIndex]
+  const { rank, decisionId, propensity } = given
+  const { id, name, facts } = offer
+  const ranked = {
+    rank,
+    decisionId,
+    campaignId,
+    treatmentId,
+    variantId: variant.variantId,
+    channel,
+    offer: { id, name, facts },
+    propensity,
+  }
+  // The context that the decision was made under has the campaign: it cannot be missing.
+  if (template === undefined) throw new Error(`no template of ${treatmentId} in ${campaignId}`)
+  const rendered = render(template, templateContextOf(triggered, offer))
+  return rendered.kind === 'rendered'
+    ? { ...ranked, content: rendered.content }
+    : { ...ranked, content: null, contentFault: rendered.fault }
+}
