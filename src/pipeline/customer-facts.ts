@@ -11,21 +11,30 @@ export const globalHoldoutId = '*'
 export const contactsKeptMs = 367 * 86_400_000
 
 /** Channels for which a profile holds an address: campaigns may use these. */
-export const addressedChannels: readonly ChannelName[] = ['email', 'sms']
+export const addressedChannels: readonly ChannelName[] = ['email', 'sms', 'push']
 
 /** Where a channel reaches a customer; null where it does not. */
 export function addressFor(channel: ChannelName, profile: Profile): string | null {
   if (channel === 'email') return profile.email ?? null
-  if (channel !== 'sms') return null
-  const { phone } = profile.traits
-  return typeof phone === 'string' && phone !== '' ? phone : null
+  const trait = addressTraits.get(channel)
+  const address = trait === undefined ? undefined : profile.traits[trait]
+  return typeof address === 'string' && address !== '' ? address : null
 }
+
+/** Traits that hold an address. */
+const addressTraits: ReadonlyMap<ChannelName, string> = new Map([
+  ['sms', 'phone'],
+  ['push', 'deviceToken'],
+])
 
 /** Every address of a customer, by channel. */
 export function addressesOf(profile: Profile): Partial<Record<ChannelName, string>> {
-  const email = addressFor('email', profile)
-  const sms = addressFor('sms', profile)
-  return { ...(email === null ? {} : { email }), ...(sms === null ? {} : { sms }) }
+  const addresses: Partial<Record<ChannelName, string>> = {}
+  for (const channel of addressedChannels) {
+    const address = addressFor(channel, profile)
+    if (address !== null) addresses[channel] = address
+  }
+  return addresses
 }
 
 export interface CustomerFactSources {

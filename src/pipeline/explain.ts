@@ -16,6 +16,16 @@ export interface ExplainedDecision {
   explanation: DecisionExplanation
   /** Messages that the decision made. */
   messageIds: string[]
+  /** The words they came in, where the outbox keeps them. */
+  copies: Copy[]
+}
+
+export interface Copy {
+  messageId: string
+  channel: string
+  subject: string
+  /** The text's beginning. */
+  opening: string
 }
 
 type Refused = { kind: 'refused'; fault: ApiFault }
@@ -35,7 +45,12 @@ export async function explain(
   if ('fault' in campaigns) return { kind: 'refused', fault: campaigns.fault }
   const messages = await db
     .selectFrom('messages')
-    .select('messages.message_id')
+    .leftJoin('outbox', (join) =>
+      join
+        .onRef('outbox.workspace', '=', 'messages.workspace')
+        .onRef('outbox.message_id', '=', 'messages.message_id'),
+    )
+    .select(['messages.message_id', 'messages.channel', 'outbox.subject', 'outbox.text'])
     .where('messages.customer_id', '=', row.customer_id)
     .where('messages.decision_id', '=', row.decision_id)
     .execute()
@@ -44,7 +59,17 @@ export async function explain(
     row,
     explanation: explainDecision(decoded, campaigns.versions, await snapshotOf(db, decoded.snapshotId)),
     messageIds: messages.map((message) => message.message_id),
+    copies: messages.flatMap(({ message_id: messageId, channel, subject, text }) =>
+      text === null ? [] : [{ messageId, channel, subject: subject ?? '', opening: openingOf(text) }],
+    ),
   }
+}
+
+const openingCharactersMax = 200
+
+function openingOf(text: string): string {
+  const line = text.replaceAll(/\s+/g, ' ').trim()
+  return line.length <= openingCharactersMax ? line : `${line.slice(0, openingCharactersMax)}…`
 }
 
 /** Decides once more from the record, with the snapshot and the campaign versions that it names. */

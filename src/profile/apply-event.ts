@@ -17,7 +17,8 @@ import { isIanaZone } from './zone.ts'
  * event older than the newest one that brought traits; one instant for the whole profile instead of one per
  * trait keeps profiles small, and errs by ignoring a late update of a trait that the newer event did not bring.
  *
- * A zone and a locale in the traits win over the context's, which is the device's of the moment.
+ * A zone and a locale in the traits win over the context's, which is the device's of the moment. The newest
+ * `context.device.token` is the trait `deviceToken`: where a push reaches the customer.
  */
 export function applyEvent(customer: Customer, event: CustomerEvent, currency: ReportingCurrency): void {
   const { profile } = customer
@@ -81,9 +82,16 @@ function setTraits(profile: Profile, given: JsonObject, overwrites: boolean): vo
 }
 
 /** Runs before `lastSeenAt` moves: the context of an older event than that says nothing new. */
-function applyContext(profile: Profile, { timezone, locale }: JsonObject, occurredAt: InstantMs): void {
+function applyContext(
+  profile: Profile,
+  { timezone, locale, device }: JsonObject,
+  occurredAt: InstantMs,
+): void {
   const newest = occurredAt >= profile.lastSeenAt
   const { traits } = profile
+  if (isObject(device) && typeof device.token === 'string' && device.token !== '') {
+    setTraits(profile, { deviceToken: device.token }, newest)
+  }
   if (timezone !== profile.zone && (newest || profile.zone === undefined) && isIanaZone(timezone)) {
     if (!isIanaZone(ownTrait(traits, 'timezone'))) profile.zone = timezone
   }

@@ -95,6 +95,16 @@ const decisionSchema = explanationSchema
     outcome: z.enum(['treatment', 'nothing', 'held-out', 'none-eligible']),
     propensity: z.number().describe('Probability with which the choice was drawn; 0 without a draw.'),
     messageIds: z.array(z.string()),
+    copies: z
+      .array(
+        z.object({
+          messageId: z.string(),
+          channel: z.string(),
+          subject: z.string(),
+          opening: z.string().describe("The text's beginning."),
+        }),
+      )
+      .describe('The words its messages came in, where the outbox keeps them.'),
     record: z.string().describe('The compact record, in base64.'),
   })
   .meta({ id: 'Decision' })
@@ -116,12 +126,13 @@ export function decisionRoutes({ store }: Doors): ApiRoutes {
         const { workspace } = principalOf(request)
         const found = await store.snapshot((scope) => explain(scope, workspace, request.params.id))
         if (found.kind === 'refused') return sendFault(reply, found.fault)
-        const { row, explanation, messageIds } = found
+        const { row, explanation, messageIds, copies } = found
         return reply.send({
           ...shown(explanation),
           outcome: row.outcome as z.output<typeof decisionSchema>['outcome'],
           propensity: row.propensity,
           messageIds,
+          copies,
           record: Buffer.from(row.record).toString('base64'),
         })
       },

@@ -1,12 +1,13 @@
 import { Command } from 'commander'
 import type { DecisionExplanation } from '../../decision/explain.ts'
 import { formatExplanation } from '../../decision/format-explanation.ts'
+import type { Copy } from '../../pipeline/explain.ts'
 import { act, ask, type CliContext } from '../context.ts'
 import { done } from '../outcome.ts'
 import { table } from '../table.ts'
 import { changesHelp, whatIf } from '../what-if.ts'
 
-type Explained = DecisionExplanation & { messageIds: string[] }
+type Explained = DecisionExplanation & { messageIds: string[]; copies: Copy[] }
 interface Story {
   id: string
   state: string
@@ -37,14 +38,20 @@ export function explainCommand(context: CliContext): Command {
         }
         const text = [
           formatExplanation(answer.body, workspace.body.reportingCurrency),
-          ...messages.map(storyText),
+          ...messages.map((message) => storyText(message, answer.body.copies)),
         ].join('\n')
         return done({ ...answer.body, messages }, text)
       }),
     )
 }
 
-function storyText({ id, address, transitions }: Story): string {
+function storyText({ id, address, transitions }: Story, copies: readonly Copy[]): string {
   const rows = transitions.map(({ state, reason, at }) => [new Date(at).toISOString(), state, reason])
-  return `Message ${id} to ${address}\n${table(['at', 'state', 'reason'], rows)}`
+  const copy = copies.find(({ messageId }) => messageId === id)
+  const words = copy === undefined ? [] : [copy.subject, copy.opening].filter((text) => text !== '')
+  return [
+    `Message ${id} to ${address}`,
+    ...words.map((text) => `  ${text}`),
+    table(['at', 'state', 'reason'], rows),
+  ].join('\n')
 }
