@@ -28,10 +28,15 @@ export const policy: DrawPolicy<'thompson'> = {
       nothing *= lows[a]!
       bar = Math.max(bar, scoreAt(spread, a, -reach))
     }
-    let sum = 0
+    const contenders: number[] = []
     for (let a = 0; a < candidates; a += 1) {
-      // Somebody is all but certainly better: only the floor is left.
-      into[a] = scoreAt(spread, a, reach) < bar ? 0 : probabilityBest(spread, a, lows[a]!, candidates)
+      into[a] = 0
+      // Below the bar somebody is all but certainly better: only the floor is left.
+      if (scoreAt(spread, a, reach) >= bar) contenders.push(a)
+    }
+    let sum = 0
+    for (const a of contenders) {
+      into[a] = probabilityBest(spread, a, lows[a]!, contenders)
       sum += into[a]!
     }
     const even = floor / count
@@ -52,7 +57,7 @@ const deviationMin = 1e-6
 const { nodes, weights } = gaussLegendre(16)
 
 /** @param low P(s_a ≤ 0) */
-function probabilityBest(spread: ScoreSpread, a: number, low: number, candidates: number): number {
+function probabilityBest(spread: ScoreSpread, a: number, low: number, contenders: readonly number[]): number {
   if (low >= 1) return 0
   let sum = 0
   for (let i = 0; i < nodes.length; i += 1) {
@@ -60,7 +65,7 @@ function probabilityBest(spread: ScoreSpread, a: number, low: number, candidates
     const z = -normalQuantile((1 - low) * (1 - nodes[i]!))
     const s = scoreAt(spread, a, Math.min(reach, z))
     let product = weights[i]!
-    for (let b = 0; b < candidates && product > 0; b += 1) if (b !== a) product *= belowOf(spread, b, s)
+    for (const b of contenders) if (b !== a) product *= belowOf(spread, b, s)
     sum += product
   }
   return sum * (1 - low)
