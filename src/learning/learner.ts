@@ -119,7 +119,11 @@ export function createLearner(options: LearnerOptions): Learner {
     const sameModel = stored?.state.featureSchema === featureSchema && stored.state.dimensions === dimensions
     return {
       cursor: stored?.cursor ?? 0,
-      state: stored !== null && sameModel ? stored.state : emptyState(featureSchema, dimensions),
+      // Variants and hours do not depend on features: what was seen of them is kept across schemas.
+      state:
+        stored !== null && sameModel
+          ? stored.state
+          : { ...emptyState(featureSchema, dimensions), ...(stored && { stages: stored.state.stages }) },
       published: await latestSnapshot(db),
     }
   }

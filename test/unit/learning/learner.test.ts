@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { headKey } from '#contracts/decision.ts'
+import { variantKey } from '#contracts/stages.ts'
 import type { Store } from '#platform/store/store.ts'
 import { createBayesianHeads } from '../../../src/learning/bayesian-head.ts'
 import { decodeState } from '../../../src/learning/learner-state.ts'
@@ -230,6 +231,27 @@ test('decisions that are erased, of other features or not finite teach nothing, 
   const state = decodeState(row.state)
   expect([state.rewards, state.skipped]).toEqual([6, 4])
   expect(state.heads.get(shoes)?.model.weights.every(Number.isFinite)).toBe(true)
+})
+
+test('what was seen of variants outlives a change of the feature schema, and stands in the snapshots', async () => {
+  const [store, records] = [await openTestStore(), createRecords()]
+  await addRewards(store, records, { count: 250, seed: 1 })
+  const decodeFeatures: typeof records.ports.decodeFeatures = (record) => ({
+    ...records.ports.decodeFeatures(record),
+    variantId: 'short',
+  })
+  await learnAll(testLearner(store, records, { decodeFeatures }))
+  const key = variantKey('spring', 'shoes/email', 'short')
+  const [sends] = decodeState((await stateRow(store))!.state).stages.variants.get(key)!
+  expect(sends).toBe(125)
+  const rows = await addRewards(store, records, { count: 250, seed: 2 })
+  const newer: typeof decodeFeatures = (record) => ({ ...decodeFeatures(record), featureSchema: 'v2' })
+  await learnAll(testLearner(store, records, { decodeFeatures: newer, featureSchema: 'v2' }))
+  const taught = rows.filter(({ head }) => head === 'shoes/email').length
+  const snapshot = (await latestSnapshot(store.read.workspace(workspace)))!
+  expect(snapshot.featureSchema).toBe('v2')
+  expect(snapshot.variants?.get(key)?.[0]).toBeGreaterThan(sends!)
+  expect(decodeState((await stateRow(store))!.state).stages.variants.get(key)![0]).toBe(sends! + taught)
 })
 
 test('each tenant has its own rewards, state and snapshots', async () => {
