@@ -3,7 +3,6 @@ import { readChallenge } from '../../src/cli/hillstrom/challenge-rows.ts'
 
 /** The actions of the challenge; nothing stands last, as in a decision. */
 export const actions = ['mens', 'womens', 'nothing'] as const
-export const nothingIndex = 2
 export const mensIndex = 0
 
 /** The challenge's customers, as the product sees them and with what came of their random arm. */

@@ -1,7 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { Command } from 'commander'
 import { CsvError, parse } from 'csv-parse'
-import { evaluatePolicy } from '#statistics/off-policy/evaluate-policy.ts'
 import type { PerAction } from '#statistics/off-policy/logged-rows.ts'
 import type { EvaluatedPolicy } from '../../pipeline/evaluate-policy.ts'
 import {
@@ -88,6 +87,8 @@ async function evaluateCsv(file: string, { target, context, ...names }: CsvOptio
   if ('kind' in log) return log
   const policy = other === null ? policyOf(target, log) : log.like(other)
   if (typeof policy !== 'function') return policy
+  // Loaded here: distribution functions would slow down every other command's start.
+  const { evaluatePolicy } = await import('#statistics/off-policy/evaluate-policy.ts')
   const evaluation = evaluatePolicy(log.logged, policy, log.predict())
   return done({ file, target, ...evaluation }, evaluationTable(evaluation))
 }
