@@ -93,9 +93,10 @@ export function createLearner(options: LearnerOptions): Learner {
       const held = await takeHeld(db)
       const rows = untilPublication(await loadRewardsAfter(db, held.cursor, rewardsPerStep), held)
       await learn(db, held, rows)
-      const snapshot = publicationDue(held) ? nextSnapshot(held) : null
+      const cursor = rows.at(-1)?.sequence ?? held.cursor
+      const snapshot = publicationDue(held) ? nextSnapshot(held, cursor) : null
       if (rows.length > 0 || snapshot !== null) {
-        const next = { cursor: rows.at(-1)?.sequence ?? held.cursor, state: encodeState(held.state) }
+        const next = { cursor, state: encodeState(held.state) }
         if (!(await commit(workspace, held, next, snapshot))) return { rewards: 0, published: null }
         held.cursor = next.cursor
         if (snapshot !== null) held.published = await latestSnapshot(db)
@@ -221,7 +222,7 @@ export function createLearner(options: LearnerOptions): Learner {
   }
 
   /** Heads that were inherited and have no reward yet are carried on from the snapshot before. */
-  function nextSnapshot({ state, published }: Held): ReturnType<typeof snapshotRow> {
+  function nextSnapshot({ state, published }: Held, cursor: number): ReturnType<typeof snapshotRow> {
     const { heads, covariances, manifest } = carriedOver(published, featureSchema)
     const { policy } = manifest
     for (const [key, head] of state.heads) {
@@ -240,6 +241,9 @@ export function createLearner(options: LearnerOptions): Learner {
         featureSchema,
         dimensions,
         publishedBy: 'learner',
+        data: { untilSequence: cursor },
+        metrics: { meanReward: meanRewardOf(state) },
+        seed: null,
         ...(policy === undefined ? {} : { policy }),
         rewards: state.rewards,
         corrections: state.corrections,
@@ -270,6 +274,16 @@ export function createLearner(options: LearnerOptions): Learner {
       return true
     })
   }
+}
+
+function meanRewardOf({ heads }: LearnerState): number | null {
+  let rewards = 0
+  let positives = 0
+  for (const head of heads.values()) {
+    rewards += head.rewards
+    positives += head.positives
+  }
+  return rewards === 0 ? null : positives / rewards
 }
 
 function manifestHead({ campaignId, head, rewards, positives, inheritedFrom }: LearnerHead): ManifestHead {

@@ -12,6 +12,13 @@ export interface SnapshotManifest {
   from?: string
   /** Which policy draws; absent in snapshots of older releases, and while it is the default one. */
   policy?: Policy
+  /** Of the feature schema and its dimensions: equal where the weights mean the same. */
+  schemaHash?: string
+  /** Rewards that the learner had taken in, by their sequence: all up to this one. */
+  data?: { untilSequence: number }
+  metrics?: { meanReward: number | null }
+  /** Of what trained it; null where nothing was drawn, as in the learner's own. */
+  seed?: number | null
   /** Rewards in it, and late conversions that turned a 0 of these into a 1. */
   rewards: number
   corrections: number

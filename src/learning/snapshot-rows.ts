@@ -1,6 +1,7 @@
 import type { CampaignSpec } from '#contracts/campaign.ts'
 import type { PolicySnapshot } from '#contracts/decision.ts'
 import { headKey } from '#contracts/decision.ts'
+import { stableId } from '#platform/ids/ids.ts'
 import { ChangedMeanwhileError } from '#platform/store/changed-meanwhile.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 import { goalOf, inheritances } from './inheritance.ts'
@@ -162,7 +163,11 @@ export function snapshotRow(
     published_at: snapshot.publishedAt,
     t: snapshot.t,
     bound_micros: snapshot.boundMicros,
-    manifest_json: JSON.stringify({ ...manifest, parent } satisfies SnapshotManifest),
+    manifest_json: JSON.stringify({
+      ...manifest,
+      parent,
+      schemaHash: stableId('feature-schema', manifest.featureSchema, String(manifest.dimensions)),
+    } satisfies SnapshotManifest),
     weights: encodeWeights(snapshot, manifest.dimensions),
   }
 }
