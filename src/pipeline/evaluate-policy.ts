@@ -57,7 +57,7 @@ export async function evaluatePolicyOnLog(
   return {
     kind: 'evaluated',
     report: {
-      ...evaluateLog(loaded.log, loaded.log.target, nothingHead),
+      ...(await evaluateLog(loaded.log, loaded.log.target, nothingHead)),
       campaignId: campaign.campaignId,
       goalId: selection.goalId,
       target: parsed.name,

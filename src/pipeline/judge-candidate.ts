@@ -20,8 +20,8 @@ export interface CandidateVerdict {
   reasons: string[]
 }
 
-/** Newest first; more would say little more. */
-const decisionsMax = 200_000
+/** Newest first: 50,000 take about a second of the thread, in turns, and more say little more. */
+const decisionsMax = 50_000
 
 /**
  * The promotion gate over the workspace's own log: a candidate must pass for each live campaign that chooses
@@ -49,7 +49,7 @@ export async function judgeCandidate(
       sinceSnapshotId,
       decisionsMax,
     })
-    const { candidate, constants } = comparedRows(log, log.target, nothingHead)
+    const { candidate, constants } = await comparedRows(log, log.target, nothingHead)
     const verdict: GateVerdict =
       candidate.kind === 'refused'
         ? { kind: 'refused', refusals: candidate.refusals, figures: null }

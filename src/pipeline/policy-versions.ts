@@ -44,7 +44,13 @@ export interface ProposedHead {
 /** Puts a policy forward: the content of a version, with the way of drawing and the heads given in place of its own. */
 export async function proposePolicy(
   parts: PolicyParts,
-  change: Change & { from: string; policy: Policy | null; heads: ProposedHead[]; note: string },
+  change: Change & {
+    from: string
+    policy: Policy | null
+    heads: ProposedHead[]
+    seed: number | null
+    note: string
+  },
 ): Promise<{ kind: 'proposed'; candidate: PolicyCandidate } | Refused> {
   return parts.store.transaction(
     async (tx): Promise<{ kind: 'proposed'; candidate: PolicyCandidate } | Refused> => {
@@ -57,7 +63,7 @@ export async function proposePolicy(
       if (base.featureSchema !== latest.featureSchema) return otherFeatures(base, latest)
       const fault = faultOf(change.heads, base)
       if (fault !== null) return refused('invalid_request', fault, 'heads')
-      const withOwnHeads = withHeads(base, change.heads)
+      const withOwnHeads = withHeads(base, change.heads, change.seed)
       const content =
         change.policy === null
           ? withOwnHeads
@@ -219,7 +225,7 @@ async function earlierVersion(
   return found === null || found.sequence >= latest.sequence ? null : found
 }
 
-function withHeads(base: StoredSnapshot, heads: ProposedHead[]): StoredSnapshot {
+function withHeads(base: StoredSnapshot, heads: ProposedHead[], seed: number | null): StoredSnapshot {
   if (heads.length === 0) return base
   const weights = new Map(base.heads)
   const replaced = new Set(heads.map(({ campaignId, head }) => headKey(campaignId, head)))
@@ -234,7 +240,9 @@ function withHeads(base: StoredSnapshot, heads: ProposedHead[]): StoredSnapshot 
     meanReward,
     inheritedFrom: '',
   }))
-  return { ...base, heads: weights, manifest: { ...base.manifest, heads: [...kept, ...entries] } }
+  // Neither the data nor the metrics are the learner's any more: each head says its own.
+  const { data: _, metrics: __, ...manifest } = base.manifest
+  return { ...base, heads: weights, manifest: { ...manifest, seed, heads: [...kept, ...entries] } }
 }
 
 function faultOf(heads: ProposedHead[], base: StoredSnapshot): string | null {

@@ -29,8 +29,8 @@ import {
   versionSchema,
 } from './policy-shapes.ts'
 
-/** Newest first: more say little more, and hold the store's reader for long. */
-const decisionsMax = 200_000
+/** Newest first: 50,000 take about a second of the thread, in turns, and more say little more. */
+const decisionsMax = 50_000
 
 export function policyRoutes({ store, clock, wallClock }: Doors): ApiRoutes {
   const parts = { store, clock, wallClock }

@@ -127,6 +127,7 @@ export const proposalSchema = z.strictObject({
     .max(1_000)
     .default([])
     .describe('Weights made elsewhere, in place of the version’s own.'),
+  seed: z.int().nullable().default(null).describe('Of what trained the weights.'),
   policy: policySchema.optional().describe('Another way of drawing.'),
   note: z.string().max(2_000).default(''),
   actor: actorSchema,

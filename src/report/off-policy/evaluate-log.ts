@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Interval } from '#statistics/difference.ts'
 import { estimatePolicy, type PolicyEstimate } from '#statistics/off-policy/estimators.ts'
 import { evaluateRows, type PolicyEvaluation } from '#statistics/off-policy/evaluate-policy.ts'
@@ -27,8 +28,15 @@ export interface ComparedRows {
   constants: { name: string; rows: LoggedRows }[]
 }
 
-/** `otherwise`: what a constant policy does where its action was not to be had. */
-export function evaluateLog(log: DecisionLog, target: PerAction, otherwise: string): LogEvaluation {
+/**
+ * Lets others in the thread have a turn between two policies. `otherwise`: what a constant policy does where
+ * its action was not to be had.
+ */
+export async function evaluateLog(
+  log: DecisionLog,
+  target: PerAction,
+  otherwise: string,
+): Promise<LogEvaluation> {
   const predict = log.predict()
   const own = rowsOf(log, log.logged.behaviourAt, predict)
   const candidate = reduceToRows(log.logged, target, predict)
@@ -39,7 +47,7 @@ export function evaluateLog(log: DecisionLog, target: PerAction, otherwise: stri
     logged: log.n < 2 ? null : summaryOf(own, 'snips'),
     evaluation,
     gain: isJudged ? differenceOf(candidate.rows, own) : null,
-    constants: constantRows(log, predict, otherwise).flatMap(({ name, rows }) => {
+    constants: (await constantRows(log, predict, otherwise)).flatMap(({ name, rows }) => {
       const judged = evaluateRows(rows)
       const estimate =
         judged.kind === 'evaluated' && judged.estimates.find(({ estimator }) => estimator === 'dr')
@@ -51,20 +59,29 @@ export function evaluateLog(log: DecisionLog, target: PerAction, otherwise: stri
 }
 
 /** For the promotion gate. */
-export function comparedRows(log: DecisionLog, target: PerAction, otherwise: string): ComparedRows {
+export async function comparedRows(
+  log: DecisionLog,
+  target: PerAction,
+  otherwise: string,
+): Promise<ComparedRows> {
   const predict = log.predict()
   return {
     candidate: reduceToRows(log.logged, target, predict),
-    constants: constantRows(log, predict, otherwise),
+    constants: await constantRows(log, predict, otherwise),
   }
 }
 
-function constantRows(
+async function constantRows(
   log: DecisionLog,
   predict: PerAction,
   otherwise: string,
-): { name: string; rows: LoggedRows }[] {
-  return log.actions.map((name) => ({ name, rows: rowsOf(log, log.always(name, otherwise), predict) }))
+): Promise<{ name: string; rows: LoggedRows }[]> {
+  const constants: { name: string; rows: LoggedRows }[] = []
+  for (const name of log.actions) {
+    constants.push({ name, rows: rowsOf(log, log.always(name, otherwise), predict) })
+    await nextTurn()
+  }
+  return constants
 }
 
 /** Of a policy that stays within what the log could draw. */

@@ -50,6 +50,7 @@ const proposal = (treatment: string) => ({
   ...change,
   from: 'latest',
   policy: null,
+  seed: 7,
   note: `mostly ${treatment}`,
   heads: [
     {
@@ -214,7 +215,7 @@ test('another way of drawing goes over what is learned by now, and the learner k
   const before = await latestSnapshot(db())
   const states = await world.rows('learner_states')
   const policy = { kind: 'thompson' as const, floor: 0.1 }
-  const asked = { ...change, from: 'latest', policy, heads: [], note: '' }
+  const asked = { ...change, from: 'latest', policy, heads: [], seed: null, note: '' }
   const proposed = await proposePolicy(parts, asked)
   if (proposed.kind === 'refused') throw new Error(proposed.fault.detail)
   expect(proposed.candidate.changes).toBe('policy')
