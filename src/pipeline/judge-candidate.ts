@@ -20,7 +20,7 @@ export interface CandidateVerdict {
   reasons: string[]
 }
 
-/** Newest first: 50,000 take about a second of the thread, in turns, and more say little more. */
+/** Newest first: 50,000 take a second or more of the thread, in turns of some tenths. */
 const decisionsMax = 50_000
 
 /**

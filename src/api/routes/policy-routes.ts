@@ -29,7 +29,7 @@ import {
   versionSchema,
 } from './policy-shapes.ts'
 
-/** Newest first: 50,000 take about a second of the thread, in turns, and more say little more. */
+/** Newest first: 50,000 take a second or more of the thread, in turns of some tenths. */
 const decisionsMax = 50_000
 
 export function policyRoutes({ store, clock, wallClock }: Doors): ApiRoutes {

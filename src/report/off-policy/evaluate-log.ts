@@ -38,9 +38,12 @@ export async function evaluateLog(
   otherwise: string,
 ): Promise<LogEvaluation> {
   const predict = log.predict()
+  await nextTurn()
   const own = rowsOf(log, log.logged.behaviourAt, predict)
+  await nextTurn()
   const candidate = reduceToRows(log.logged, target, predict)
   const evaluation = candidate.kind === 'refused' ? candidate : evaluateRows(candidate.rows)
+  await nextTurn()
   const isJudged = candidate.kind === 'rows' && evaluation.kind === 'evaluated'
   return {
     decisions: log.n,
