@@ -10,6 +10,7 @@ const bigTables = new Set([
   'event_dedupe',
   'assignments',
   'decisions',
+  'decision_ranks',
   'messages',
   'message_transitions',
   'attempts',
