@@ -5,6 +5,7 @@ import { sqliteTests, storeTests } from '../services/store-tests.ts'
 const aboutFiles = [
   'test/contract/store.test.ts',
   'test/integration/api/maintenance.test.ts',
+  'test/integration/api/placement-plans.test.ts',
   'test/integration/cli/folders.test.ts',
   'test/integration/pipeline/query-plans.test.ts',
   'test/support/counting-thread.ts',

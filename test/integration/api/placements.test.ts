@@ -1,10 +1,7 @@
-import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Problem } from '../../../src/api/problem.ts'
 import { firstStart } from '../../../src/pipeline/first-start.ts'
 import type { PlacementAnswer } from '../../../src/pipeline/placement/placement-request.ts'
-import { collectStatements, wideReads } from '../pipeline/query-plans.ts'
 import {
   applyLive,
   applyOnly,
@@ -130,33 +127,6 @@ describe('a decision', () => {
     expect(reasons?.[0]).toMatchObject({ funnel: { candidates: 4, drawn: 4 }, verdict: expect.any(String) })
   })
 })
-
-// PostgreSQL's plans have a test of their own.
-test.runIf(process.env.STARLING_TEST_STORE !== 'postgres')(
-  'nothing that a decision or an outcome asks reads a whole table',
-  async () => {
-    const collector = collectStatements()
-    const own = await openPlacementWorld()
-    try {
-      const asked = { userId: 'u1', idempotencyKey: 'k1', count: 2 }
-      const { decisionId, customerId } = await own.decide(asked)
-      await own.engine.drain()
-      await own.tell(decisionId as string, { outcome: 'click', customerId })
-      await own.engine.drain()
-      const statements = collector
-        .stop()
-        .filter((text) => /"decision_ranks"|"assignments"|"decisions"/.test(text))
-      expect(statements.length).toBeGreaterThan(5)
-      const database = new DatabaseSync(join(own.dataDir, 'store.db'), { readOnly: true })
-      const looked = statements.filter((text) => /^(select|update)/i.test(text))
-      expect(looked.flatMap((text) => wideReads(database, text).map((detail) => [detail, text]))).toEqual([])
-      database.close()
-    } finally {
-      collector.stop()
-      await own.close()
-    }
-  },
-)
 
 describe('rules', () => {
   test('a "no" is obeyed by the very next decision, whatever a copy says', async () => {
