@@ -30,6 +30,8 @@ export interface CompiledTemplate {
   parts: Record<TemplatePart, CompiledPart>
   /** The shape of all parts without repetitions: which values are needed, however often they are printed. */
   needed: ShapeNode[]
+  /** Two templates with the same key need the same values: variants often differ in words alone. */
+  neededKey: string
 }
 
 export interface CompiledPart {
@@ -54,6 +56,7 @@ export function compileTemplate(template: Template): CompileResult {
     parts: path.split('.'),
     value,
   }))
+  const needed = withoutRepetitions(templateParts.flatMap((part) => parts[part].shape))
   const compiled = {
     templateId: template.id,
     contentHash: templateHash(template),
@@ -61,7 +64,8 @@ export function compileTemplate(template: Template): CompileResult {
     from: template.from ?? null,
     defaults,
     parts,
-    needed: withoutRepetitions(templateParts.flatMap((part) => parts[part].shape)),
+    needed,
+    neededKey: JSON.stringify([needed, defaults]),
   }
   return { kind: 'compiled', template: compiled }
 }

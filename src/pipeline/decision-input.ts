@@ -232,7 +232,10 @@ function missingOf({ version, templates }: RunningCampaign, triggered: Triggered
   let missing: string[][] | null = null
   for (const [index, { offer }] of version.spec.treatments.entries()) {
     context = context === null ? templateContextOf(triggered, offer) : withOffer(context, offer)
+    let asked = ''
     for (const template of templates[index] ?? []) {
+      if (template.neededKey === asked) continue
+      asked = template.neededKey
       for (const name of missingVariables(template, context)) {
         missing ??= version.spec.treatments.map(() => [])
         if (!missing[index]!.includes(name)) missing[index]!.push(name)
