@@ -8,6 +8,7 @@ import { loadGuardrails } from '../guardrails/run/load-guardrails.ts'
 import { createInbox } from '../ingest/inbox.ts'
 import { createIngest, type Ingest } from '../ingest/ingest.ts'
 import type { EngineParts } from '../pipeline/engine-parts.ts'
+import { startDeadline } from '../pipeline/placement/deadline.ts'
 import { createPlacementDecider } from '../pipeline/placement/decide-for-placement.ts'
 import { createIdentities } from '../profile/identities.ts'
 import { type Auth, createAuth, type KeysPort } from './auth.ts'
@@ -43,6 +44,7 @@ export async function assembleApi(
     guardrails: createGuardrailRunner(await loadGuardrails()),
     profileCache: createInProcessProfileCache({ wallClock }),
     newKey: () => randomBytes(16).toString('hex'),
+    startDeadline,
   })
   const doors: Doors = { ...parts, ...options, ingest, identities, rejectedEvents, auth, placements }
   const app = await createApi({

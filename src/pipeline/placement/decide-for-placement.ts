@@ -15,7 +15,7 @@ import type { Identities } from '../../profile/identities.ts'
 import { type DecisionParts, prepareDecision, type TriggeredDecision } from '../decision-input.ts'
 import { createWorkspaceContexts, type WorkspaceContext } from '../workspace-context.ts'
 import { askedOf, customersOf, isSomebody } from './asked.ts'
-import { startDeadline } from './deadline.ts'
+import type { Deadline } from './deadline.ts'
 import { chosenPayload, decisionRecord } from './decision-record.ts'
 import { degradeAll } from './degrade-all.ts'
 import { type DrawnRank, drawRanks } from './draw-ranks.ts'
@@ -38,6 +38,7 @@ export interface PlacementParts extends DecisionParts {
   wallClock: Clock
   /** 32 hex digits that nobody else makes: the key of a request that brings none. */
   newKey: () => string
+  startDeadline: (timeoutMs: number) => Deadline
 }
 
 export type PlacementResult =
@@ -69,7 +70,7 @@ export function createPlacementDecider(parts: PlacementParts): PlacementDecider 
     return decideAll(own, run, run.context)
   }
   const decideFresh = async (workspace: string, requests: PlacementRequest[], timeoutMs: number) => {
-    const deadline = startDeadline(timeoutMs)
+    const deadline = parts.startDeadline(timeoutMs)
     const run: Run = {
       workspace,
       requests,

@@ -18,6 +18,13 @@ afterEach(() => world.close())
 /** A decider over the world's own parts, but a log that takes its time, or a store that is away. */
 async function makeDecider(over: { store?: Store } = {}) {
   const held: LogAppend[] = []
+  const late = Promise.withResolvers<'timeout'>()
+  let isPast = false
+  /** The deadline passes when the answer has come to where it waits. */
+  const pass = (): void => {
+    isPast = true
+    late.resolve('timeout')
+  }
   const { store, clock, wallClock, log } = world.engine.parts
   const decider = createPlacementDecider({
     store: over.store ?? store,
@@ -26,6 +33,7 @@ async function makeDecider(over: { store?: Store } = {}) {
     log: {
       append(records) {
         held.push(...records)
+        pass()
         return new Promise(() => {})
       },
     },
@@ -33,6 +41,7 @@ async function makeDecider(over: { store?: Store } = {}) {
     guardrails: createGuardrailRunner(await loadGuardrails()),
     profileCache: createInProcessProfileCache({ wallClock }),
     newKey: () => randomBytes(16).toString('hex'),
+    startDeadline: () => ({ passed: late.promise, isPast: () => isPast, stop: () => {} }),
   })
   const decide = async (userId: string) => {
     const request = { placement: 'home-banner', userId, count: 2, reasons: false }
@@ -88,7 +97,8 @@ test('what is known by then still says no: a denied consent, the kill switch', a
   const { decide } = await makeDecider()
   expect(await decide('u1')).toMatchObject({ degraded: 'timeout', treatments: [], decisionId: null })
   await world.call('PATCH', '/workspace', { killSwitch: true, actor: 'ann' })
-  expect(await decide('u2')).toMatchObject({ degraded: 'timeout', treatments: [] })
+  const other = await makeDecider()
+  expect(await other.decide('u2')).toMatchObject({ degraded: 'timeout', treatments: [] })
 })
 
 test('a store that does not answer leaves the default as well, once the placement is known', async () => {
