@@ -18,6 +18,7 @@ COPY --from=dependencies /app/node_modules ./node_modules
 COPY package.json LICENSE ./
 COPY bin ./bin
 COPY migrations ./migrations
+COPY models ./models
 COPY src ./src
 # The user `node` of the image, as numbers, so that Kubernetes can see that it is not root (runAsNonRoot).
 USER 1000:1000

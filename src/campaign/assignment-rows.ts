@@ -25,6 +25,18 @@ const ofCustomers: RecurringQuery<{ customerIds: readonly string[] }, RowOf<'ass
     db.selectByKeys('assignments', 'customer_id', customerIds).selectAll('assignments'),
 }
 
+/** A campaign's population, in the order of entering. */
+export async function listAssignments(db: WorkspaceDb, campaignId: string): Promise<AssignmentRow[]> {
+  const rows = await db
+    .selectFrom('assignments')
+    .selectAll('assignments')
+    .where('assignments.campaign_id', '=', campaignId)
+    .orderBy('assignments.entered_at')
+    .orderBy('assignments.customer_id')
+    .execute()
+  return rows.map(assignmentOf)
+}
+
 /** Who is in a campaign already stays as entered. */
 export async function insertAssignments(
   db: WorkspaceDb,

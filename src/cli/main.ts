@@ -15,9 +15,11 @@ import { policyCommand } from './commands/policy.ts'
 import { reportCommand } from './commands/report.ts'
 import { resolveCommand } from './commands/resolve.ts'
 import { restoreCommand } from './commands/restore.ts'
+import { scoreCommand } from './commands/score.ts'
 import { sendModeCommand } from './commands/send-mode.ts'
 import { serveCommand } from './commands/serve.ts'
 import { statusCommand } from './commands/status.ts'
+import { trainCommand } from './commands/train.ts'
 import { verifyCommand } from './commands/verify.ts'
 import type { CliContext } from './context.ts'
 import { exitCodes } from './exit-codes.ts'
@@ -54,6 +56,8 @@ for (const command of [
   evaluateCommand,
   policyCommand,
   importCommand,
+  trainCommand,
+  scoreCommand,
   statusCommand,
   healthCommand,
   killSwitchCommand,

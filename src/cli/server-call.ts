@@ -76,6 +76,18 @@ export async function callServer<T>(
   return failureOf(server, response, isJson ? (parsed as Problem) : { detail: text })
 }
 
+/** A file of the server's, as it is. */
+export async function fetchFile(server: ServerAddress, path: string): Promise<Uint8Array | Failure> {
+  const headers = { authorization: `Bearer ${server.adminKey}` }
+  try {
+    const response = await fetch(`${server.url}/api/v1${path}`, { headers })
+    if (response.ok) return new Uint8Array(await response.arrayBuffer())
+    return failureOf(server, response, (await response.json()) as Problem)
+  } catch (error) {
+    return failed(exitCodes.unreachable, `no server answers at ${server.url}: ${String(error)}`)
+  }
+}
+
 interface Problem {
   code?: string
   detail?: string

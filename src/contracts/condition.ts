@@ -29,6 +29,20 @@ const eventLeaf = z.strictObject({
 /** Member of another segment. */
 const segmentLeaf = z.strictObject({ segment: z.string().min(1) })
 
+/**
+ * A calibrated probability of the customer, as of the last scoring: `conversion`, `churn`, `channel-email`. It
+ * holds for nobody who has no such score.
+ */
+const scoreLeaf = z
+  .strictObject({
+    score: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/),
+    atLeast: z.number().min(0).max(1).exactOptional(),
+    below: z.number().min(0).max(1).exactOptional(),
+  })
+  .refine(({ atLeast, below }) => atLeast !== undefined || below !== undefined, {
+    message: 'a score needs atLeast, below, or both',
+  })
+
 export type Condition =
   | { all: Condition[] }
   | { any: Condition[] }
@@ -37,6 +51,7 @@ export type Condition =
   | z.infer<typeof propertyLeaf>
   | z.infer<typeof eventLeaf>
   | z.infer<typeof segmentLeaf>
+  | z.infer<typeof scoreLeaf>
 
 /** A tree of conditions, as JSON. An empty `all` is true, an empty `any` is false. */
 export const conditionSchema: z.ZodType<Condition> = z.lazy(() =>
@@ -48,5 +63,6 @@ export const conditionSchema: z.ZodType<Condition> = z.lazy(() =>
     propertyLeaf,
     eventLeaf,
     segmentLeaf,
+    scoreLeaf,
   ]),
 )

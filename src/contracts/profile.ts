@@ -20,6 +20,16 @@ export interface Profile {
   activity?: number[]
   /** Segments the customer is in, and since when. */
   segments: Record<string, InstantMs>
+  /** What products the customer's events were about, by `property=value`: `category=Shoes`. */
+  affinities?: Record<string, Affinity>
+  /** Calibrated probabilities, by name: `conversion`, `churn`, `channel-email`. As of the last scoring. */
+  scores?: Record<string, number>
+}
+
+export interface Affinity {
+  /** Events that named it. */
+  total: number
+  lastAt: InstantMs
 }
 
 export interface EventCounts {

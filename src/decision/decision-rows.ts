@@ -109,3 +109,17 @@ export async function loadRecords(
     .execute()
   return new Map(rows.map((row) => [row.decision_id, row.record]))
 }
+
+/** What triggered these decisions, with their records; one that was erased is missing. */
+export async function loadDecisionsById(
+  db: WorkspaceDb,
+  decisionIds: readonly string[],
+): Promise<Map<string, Pick<RowOf<'decisions'>, 'customer_id' | 'trigger_kind' | 'trigger_id' | 'record'>>> {
+  if (decisionIds.length === 0) return new Map()
+  const rows = await db
+    .selectByKeys('decisions', 'decision_id', decisionIds)
+    .select(['decisions.decision_id', 'decisions.customer_id', 'decisions.trigger_kind'])
+    .select(['decisions.trigger_id', 'decisions.record'])
+    .execute()
+  return new Map(rows.map((row) => [row.decision_id, row]))
+}

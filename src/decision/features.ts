@@ -1,7 +1,7 @@
-import type { ContactSlot } from '#contracts/guardrail.ts'
-import type { JsonObject, JsonValue } from '#contracts/json.ts'
+import type { FeatureInput } from '#contracts/feature-schema.ts'
 import type { Profile } from '#contracts/profile.ts'
 import { localMoment } from '#platform/clock/local-time.ts'
+import { contactsSince, eachPlainValue, hashOf, logScaled, traitValue } from './feature-values.ts'
 
 export const featureSchemaV1 = 'v1'
 export const featureDimensions = 64
@@ -34,8 +34,6 @@ export const featureNamesV1: readonly string[] = [
 
 const dayMs = 86_400_000
 const orderEvent = 'Order Completed'
-/** Longest array of a trait that is read: tags and interests, not logs. */
-const traitValuesMax = 32
 
 /**
  * The feature vector of schema `v1`, shape (64): a constant 1, 15 dense features within [-1, 1], and 48
@@ -47,15 +45,7 @@ const traitValuesMax = 32
  * events, 100 orders, 10,000 units of money) and clipped at 1, so that the prior precision of 1 means the
  * same for each weight.
  */
-export function featureVector(from: {
-  profile: Profile
-  /** Declared traits; dots reach into objects. */
-  traits: readonly string[]
-  contacts: readonly ContactSlot[]
-  now: number
-  /** IANA zone of the customer. */
-  zone: string
-}): Float64Array {
+export function featureVector(from: FeatureInput): Float64Array {
   const { profile, now } = from
   const x = new Float64Array(featureDimensions)
   x[0] = 1
@@ -65,7 +55,11 @@ export function featureVector(from: {
   writeLocalTime(x, now, from.zone)
   x[13] = Math.min(1, contactsSince(from.contacts, now - 7 * dayMs, now) / 7)
   x[15] = profile.email === undefined ? 0 : 1
-  for (const trait of from.traits) writeTrait(x, trait, traitValue(profile.traits, trait))
+  for (const trait of from.traits) {
+    eachPlainValue(traitValue(profile.traits, trait), (value) => {
+      x[traitSlotOf(trait, value)] = 1
+    })
+  }
   return x
 }
 
@@ -101,61 +95,7 @@ function writeLocalTime(x: Float64Array, now: number, zone: string): void {
   x[9 + Math.floor(minuteOfDay / 360)] = 1
 }
 
-/** 0 at 0, 1 from `full` on. */
-function logScaled(amount: number, full: number): number {
-  return amount > 0 ? Math.min(1, Math.log1p(amount) / Math.log1p(full)) : 0
-}
-
-/** Marketing contacts in (since, now]; what is queued has not reached anybody yet. */
-function contactsSince(contacts: readonly ContactSlot[], since: number, now: number): number {
-  let count = 0
-  for (const contact of contacts) {
-    const reached = contact.state !== 'queued' && !contact.transactional
-    if (reached && contact.at > since && contact.at <= now) count += 1
-  }
-  return count
-}
-
-/** The trait itself where the name has dots of its own, else the value the path leads to. */
-function traitValue(traits: JsonObject, path: string): JsonValue | undefined {
-  if (Object.hasOwn(traits, path)) return traits[path]
-  let value: JsonValue | undefined = traits
-  let from = 0
-  while (from <= path.length) {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
-    const dot = path.indexOf('.', from)
-    const key = path.slice(from, dot < 0 ? path.length : dot)
-    value = Object.hasOwn(value, key) ? value[key] : undefined
-    if (dot < 0) return value
-    from = dot + 1
-  }
-  return undefined
-}
-
-function writeTrait(x: Float64Array, trait: string, value: JsonValue | undefined): void {
-  if (value === undefined || value === null) return
-  if (!Array.isArray(value)) {
-    if (typeof value !== 'object') x[traitSlotOf(trait, value)] = 1
-    return
-  }
-  for (let i = 0; i < value.length && i < traitValuesMax; i += 1) {
-    const item = value[i]
-    if (item !== undefined && item !== null && typeof item !== 'object') x[traitSlotOf(trait, item)] = 1
-  }
-}
-
-/** Dimension of `trait=value`: FNV-1a over UTF-16 code units, mixed by murmur3's finaliser. */
+/** Dimension of `trait=value`. */
 export function traitSlotOf(trait: string, value: string | number | boolean): number {
-  let hash = fnv1a(0x811c9dc5, trait)
-  hash = fnv1a(hash, '=')
-  hash = fnv1a(hash, typeof value === 'string' ? value : String(value))
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-  return denseNames.length + (((hash ^ (hash >>> 16)) >>> 0) % traitSlots)
-}
-
-function fnv1a(start: number, text: string): number {
-  let hash = start
-  for (let i = 0; i < text.length; i += 1) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-  return hash
+  return denseNames.length + (hashOf(trait, value) % traitSlots)
 }

@@ -1,7 +1,8 @@
 import type { Clock } from '#contracts/clock.ts'
 import { headKey, nothingHead } from '#contracts/decision.ts'
+import type { FeatureSchemaId } from '#contracts/feature-schema.ts'
 import type { RowOf, Store, StoreTransaction, WorkspaceDb } from '#platform/store/store.ts'
-import { createBayesianHeads } from './bayesian-head.ts'
+import { type BayesianHeads, createBayesianHeads } from './bayesian-head.ts'
 import {
   emptyState,
   encodeState,
@@ -16,12 +17,11 @@ import { byHeadKey, type ManifestHead } from './snapshot-manifest.ts'
 import {
   boundMicrosDefault,
   carriedOver,
-  dimensionsDefault,
-  featureSchemaDefault,
   insertSnapshot,
   latestSequence,
   latestSnapshot,
   type StoredSnapshot,
+  schemaFieldsOf,
   snapshotRow,
 } from './snapshot-rows.ts'
 import { type RecordedStages, teachStages } from './stage-tallies.ts'
@@ -39,9 +39,8 @@ export interface LearnerOptions {
   decodeFeatures(record: Uint8Array): { features: Float64Array; featureSchema: string } & RecordedStages
   /** Inside the transaction that publishes. */
   onPublished(tx: StoreTransaction, workspace: string): Promise<void>
-  /** Decisions made with other features teach nothing. */
-  featureSchema?: string
-  dimensions?: number
+  /** Features of the first snapshot; later ones say themselves. Decisions made with others teach nothing. */
+  firstFeatureSchema?: FeatureSchemaId
   /** While cold, a snapshot comes exactly every so many rewards. */
   snapshotEveryRewards?: number
   /** Warm from so many rewards on. */
@@ -81,10 +80,9 @@ interface Held {
  */
 export function createLearner(options: LearnerOptions): Learner {
   const { store, wallClock } = options
-  const { featureSchema = featureSchemaDefault, dimensions = dimensionsDefault } = options
   const { snapshotEveryRewards, coldRewards, warmIntervalMs } = { ...publicationDefaults, ...options }
   const { rewardsPerStep = 500 } = options
-  const models = createBayesianHeads(dimensions)
+  const modelsByDimensions = new Map<number, BayesianHeads>()
   const heldByWorkspace = new Map<string, Held>()
 
   return {
@@ -117,16 +115,21 @@ export function createLearner(options: LearnerOptions): Learner {
       (kept.published?.sequence ?? 0) === (await latestSequence(db))
     if (isCurrent) return kept
     const stored = await loadState(db)
+    const published = await latestSnapshot(db)
+    const { featureSchema, dimensions } = schemaFieldsOf(published?.manifest ?? options.firstFeatureSchema)
     const sameModel = stored?.state.featureSchema === featureSchema && stored.state.dimensions === dimensions
-    return {
-      cursor: stored?.cursor ?? 0,
-      // Variants and hours do not depend on features: what was seen of them is kept across schemas.
-      state:
-        stored !== null && sameModel
-          ? stored.state
-          : { ...emptyState(featureSchema, dimensions), ...(stored && { stages: stored.state.stages }) },
-      published: await latestSnapshot(db),
-    }
+    const fresh = emptyState(featureSchema, dimensions)
+    // Variants and hours do not depend on features.
+    const state = sameModel ? stored.state : { ...fresh, stages: stored?.state.stages ?? fresh.stages }
+    return { cursor: stored?.cursor ?? 0, state, published }
+  }
+
+  function modelsOf({ dimensions }: LearnerState): BayesianHeads {
+    const known = modelsByDimensions.get(dimensions)
+    if (known !== undefined) return known
+    const models = createBayesianHeads(dimensions)
+    modelsByDimensions.set(dimensions, models)
+    return models
   }
 
   /** While cold, no step takes in more than the next snapshot holds: it comes at the same reward always. */
@@ -143,7 +146,7 @@ export function createLearner(options: LearnerOptions): Learner {
   }
 
   function unpublishedRewards({ state, published }: Held): number {
-    return state.rewards - (published?.featureSchema === featureSchema ? published.manifest.rewards : 0)
+    return state.rewards - (published?.featureSchema === state.featureSchema ? published.manifest.rewards : 0)
   }
 
   function publicationDue(held: Held): boolean {
@@ -161,11 +164,12 @@ export function createLearner(options: LearnerOptions): Learner {
   async function learn(db: WorkspaceDb, held: Held, rows: RowOf<'rewards'>[]): Promise<void> {
     if (rows.length === 0) return
     const { state } = held
+    const models = modelsOf(state)
     const ids = [...new Set(rows.map((row) => row.decision_id))]
     const days = rows.map((row) => row.decision_day_utc)
     const records = await options.loadRecords(db, ids, { from: Math.min(...days), to: Math.max(...days) })
     for (const row of rows) {
-      const decoded = decodedOf(records.get(row.decision_id))
+      const decoded = decodedOf(state, records.get(row.decision_id))
       if (decoded === null) {
         state.skipped += 1
         continue
@@ -186,7 +190,7 @@ export function createLearner(options: LearnerOptions): Learner {
   }
 
   /** Null when the decision is gone or was made with other features; one bad number would stay for ever. */
-  function decodedOf(record: Uint8Array | undefined) {
+  function decodedOf({ featureSchema, dimensions }: LearnerState, record: Uint8Array | undefined) {
     if (record === undefined) return null
     const decoded = options.decodeFeatures(record)
     const fits = decoded.featureSchema === featureSchema && decoded.features.length === dimensions
@@ -198,16 +202,16 @@ export function createLearner(options: LearnerOptions): Learner {
     const key = headKey(row.campaign_id, row.head)
     const known = state.heads.get(key)
     if (known !== undefined) return known
-    const start = published?.featureSchema === featureSchema ? published.heads.get(key) : undefined
+    const start = published?.featureSchema === state.featureSchema ? published.heads.get(key) : undefined
     const entry = published?.manifest.heads.find(
       (head) => head.campaignId === row.campaign_id && head.head === row.head,
     )
     const inheritedFrom = start === undefined ? '' : (entry?.inheritedFrom ?? '')
-    const model = models.create(start)
+    const model = modelsOf(state).create(start)
     const donor = state.heads.get(headKey(inheritedFrom, row.head))
     if (inheritedFrom !== '' && donor !== undefined) {
       model.covariance =
-        widenedCovariance(donor.model.covariance, dimensions, donor.rewards) ?? model.covariance
+        widenedCovariance(donor.model.covariance, state.dimensions, donor.rewards) ?? model.covariance
     }
     const head = {
       campaignId: row.campaign_id,
@@ -223,7 +227,7 @@ export function createLearner(options: LearnerOptions): Learner {
 
   /** Heads that were inherited and have no reward yet are carried on from the snapshot before. */
   function nextSnapshot({ state, published }: Held, cursor: number): ReturnType<typeof snapshotRow> {
-    const { heads, covariances, manifest } = carriedOver(published, featureSchema)
+    const { heads, covariances, manifest } = carriedOver(published, state.featureSchema)
     const { policy } = manifest
     for (const [key, head] of state.heads) {
       heads.set(key, head.model.weights)
@@ -238,8 +242,7 @@ export function createLearner(options: LearnerOptions): Learner {
       covariances: policy?.kind === 'thompson' ? covariances : new Map(),
       ...state.stages,
       manifest: {
-        featureSchema,
-        dimensions,
+        ...schemaFieldsOf(published?.manifest ?? options.firstFeatureSchema),
         publishedBy: 'learner',
         data: { untilSequence: cursor },
         metrics: { meanReward: meanRewardOf(state) },

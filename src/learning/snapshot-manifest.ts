@@ -4,6 +4,8 @@ import type { Policy } from '#contracts/policy.ts'
 /** What a snapshot says of itself, as JSON. Lists, not maps by head key: its NUL has no place in jsonb. */
 export interface SnapshotManifest {
   featureSchema: string
+  /** Hash of that schema; absent in snapshots of older releases. */
+  featureSchemaHash?: string
   dimensions: number
   /** Snapshot id, '' for the first. */
   parent: string
@@ -35,7 +37,7 @@ export interface ManifestHead {
   rewards: number
   /** Share of its rewards that are 1; null before the first. */
   meanReward: number | null
-  /** Campaign whose head it started from, '' when it started at the prior. */
+  /** Campaign whose head it started from, `(starter)`, or '' when it started at the prior. */
   inheritedFrom: string
 }
 

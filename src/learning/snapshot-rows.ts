@@ -1,12 +1,14 @@
 import type { CampaignSpec } from '#contracts/campaign.ts'
 import type { PolicySnapshot } from '#contracts/decision.ts'
 import { headKey } from '#contracts/decision.ts'
+import type { FeatureSchemaId } from '#contracts/feature-schema.ts'
 import { stableId } from '#platform/ids/ids.ts'
 import { ChangedMeanwhileError } from '#platform/store/changed-meanwhile.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 import { goalOf, inheritances } from './inheritance.ts'
 import { decodeWeights, encodeWeights, type SnapshotWeights } from './snapshot-codec.ts'
 import { byHeadKey, type SnapshotManifest } from './snapshot-manifest.ts'
+import { type StarterPolicy, startingHeads } from './starter.ts'
 
 /** A snapshot with what only learning reads. */
 export interface StoredSnapshot extends PolicySnapshot {
@@ -81,25 +83,32 @@ export const featureSchemaDefault = 'v1'
  * - the score bound is below what one conversion of the campaign is worth: it grows to
  *   `max(previous, max valueMicros·lever over the treatments)`, and never shrinks;
  * - a head of the campaign can inherit weights (`inheritances`);
+ * - a treatment that can inherit nothing has weights in the starter (`startingWeights`);
  * - the campaign's goal is not known to the policy yet (later campaigns inherit by it).
  *
  * Nothing is published otherwise. The learner takes up an inherited head from the snapshot at the
  * head's first reward, with its donor's covariance widened.
  *
  * @param now published_at of the snapshot
+ * @param schema features of the new snapshot; left out: those of the one before
  * @returns the id of the snapshot published, or null. Readers must be told in the same transaction.
  */
 export async function ensureSnapshotFor(
   db: WorkspaceDb,
   spec: CampaignSpec,
   now: number,
-  featureSchema = featureSchemaDefault,
+  schema?: FeatureSchemaId,
+  starter: StarterPolicy | null = null,
 ): Promise<string | null> {
   const previous = await latestSnapshot(db)
+  const fields = schemaFieldsOf(schema ?? previous?.manifest)
+  const { featureSchema } = fields
   const { heads, covariances, variants, sendTimes, manifest, t } = carriedOver(previous, featureSchema)
   const worthMicros = Math.max(...spec.treatments.map((treatment) => treatment.valueMicros * treatment.lever))
   const boundMicros = Math.max(previous?.boundMicros ?? 0, worthMicros) || boundMicrosDefault
-  const inherited = inheritances(manifest, spec)
+  const donated = inheritances(manifest, spec)
+  const started = startingHeads(starter, fields, spec, [...manifest.heads, ...donated])
+  const inherited = [...donated, ...started.map(({ entry }) => entry)]
   const goalKnown = goalOf(manifest, spec.campaignId) === spec.goal.id
   if (
     previous !== null &&
@@ -110,7 +119,8 @@ export async function ensureSnapshotFor(
   ) {
     return null
   }
-  for (const { campaignId, head, inheritedFrom } of inherited) {
+  for (const { entry, weights } of started) heads.set(headKey(entry.campaignId, entry.head), weights)
+  for (const { campaignId, head, inheritedFrom } of donated) {
     heads.set(headKey(campaignId, head), heads.get(headKey(inheritedFrom, head))!)
     const covariance = covariances.get(headKey(inheritedFrom, head))
     if (covariance !== undefined) covariances.set(headKey(campaignId, head), covariance)
@@ -124,8 +134,7 @@ export async function ensureSnapshotFor(
     variants,
     sendTimes,
     manifest: {
-      featureSchema,
-      dimensions: previous?.manifest.dimensions ?? dimensionsDefault,
+      ...fields,
       publishedBy: 'launch',
       ...(manifest.policy === undefined ? {} : { policy: manifest.policy }),
       rewards: t - 1,
@@ -143,6 +152,17 @@ export async function ensureSnapshotFor(
 }
 
 export type SnapshotRow = Omit<RowOf<'snapshots'>, 'workspace'>
+
+/** What a manifest says of the features; without anything to go by those of a workspace's first snapshot. */
+export function schemaFieldsOf(
+  from: FeatureSchemaId | SnapshotManifest | undefined,
+): Pick<SnapshotManifest, 'featureSchema' | 'featureSchemaHash' | 'dimensions'> {
+  if (from === undefined) return { featureSchema: featureSchemaDefault, dimensions: dimensionsDefault }
+  const { dimensions } = from
+  if ('name' in from) return { featureSchema: from.name, featureSchemaHash: from.hash, dimensions }
+  const { featureSchema, featureSchemaHash } = from
+  return { featureSchema, dimensions, ...(featureSchemaHash === undefined ? {} : { featureSchemaHash }) }
+}
 
 /** The row of the snapshot that follows `parentSequence`; nothing is written. */
 export function snapshotRow(

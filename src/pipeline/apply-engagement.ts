@@ -2,17 +2,24 @@ import type { EngagementPayload, LogRecord } from '#contracts/event.ts'
 import type { Customer } from '#contracts/profile.ts'
 import { dayUtcOf } from '#platform/ids/ids.ts'
 import { applyEngagement } from '../profile/apply-event.ts'
+import { nextAppliedOrder } from '../profile/profile.ts'
 import type { WorkspaceBatch } from './workspace-batch.ts'
 
 /**
  * A click or an open: an outcome row, and a count in the profile unless it looks like a link scanner's.
  * It is no exposure and no conversion.
  */
-export function applyEngagementRecord(rows: WorkspaceBatch, record: LogRecord<EngagementPayload>): void {
+export function applyEngagementRecord(
+  rows: WorkspaceBatch,
+  record: LogRecord<EngagementPayload>,
+  now: number,
+): void {
   const kind = record.kind as 'click' | 'open'
   const customer = rows.customers.get(record.customerId) as Customer | undefined
   const suspected = record.payload.suspectedScanner === true
-  rows.written.engagements.push(record)
+  const counts = customer !== undefined && !suspected
+  const appliedOrder = counts ? nextAppliedOrder(customer.profile) : 0
+  rows.written.engagements.push({ ...record, appliedAt: now, appliedOrder })
   rows.written.outcomes.push({
     day_utc: dayUtcOf(record.receivedAt),
     outcome_id: record.eventId,
@@ -25,7 +32,7 @@ export function applyEngagementRecord(rows: WorkspaceBatch, record: LogRecord<En
     value_micros: 0,
     occurred_at: record.occurredAt,
   })
-  if (customer === undefined || suspected) return
+  if (!counts) return
   applyEngagement(customer, kind, record.occurredAt)
   rows.changed.add(customer.customerId)
 }

@@ -2,7 +2,7 @@ import type { DecisionTrigger } from '#contracts/decision.ts'
 import type { CustomerEvent } from '#contracts/event.ts'
 import type { Customer } from '#contracts/profile.ts'
 import { applyEvent } from '../profile/apply-event.ts'
-import { newProfile } from '../profile/profile.ts'
+import { newProfile, nextAppliedOrder } from '../profile/profile.ts'
 import { nextSegmentChangeAt, updateSegments } from '../profile/segments.ts'
 import { creditConversions } from './credit-conversions.ts'
 import { decideForTrigger } from './decide-for-trigger.ts'
@@ -21,7 +21,8 @@ export function applyProductEvent(
   const customer = customerOf(rows, event)
   applyEvent(customer, event, context.currency)
   rows.changed.add(customer.customerId)
-  rows.written.events.push(event)
+  const appliedOrder = nextAppliedOrder(customer.profile)
+  rows.written.events.push({ ...event, appliedAt: now, appliedOrder })
   creditConversions(rows, event)
 
   const entered = lookAtSegments(rows, customer, now)

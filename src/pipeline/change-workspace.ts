@@ -13,7 +13,9 @@ import {
   type WorkspaceResult,
 } from '../campaign/workspaces.ts'
 import { compileTemplate } from '../creative/compile-template.ts'
-import { ensureSnapshotFor } from '../learning/snapshot-rows.ts'
+import { firstFeatureSchema } from '../decision/feature-schemas.ts'
+import { ensureSnapshotFor, latestSequence } from '../learning/snapshot-rows.ts'
+import type { StarterPolicy } from '../learning/starter.ts'
 import { compileSegments } from '../profile/segments.ts'
 import { addressedChannels } from './customer-facts.ts'
 import { listSending } from './list-sending.ts'
@@ -22,6 +24,8 @@ import { touchWorkspace } from './workspace-context.ts'
 export interface ChangeParts {
   store: Store
   clock: Clock
+  /** Where the treatments of a first launch start; left out: at one half. */
+  starter?: StarterPolicy | null
 }
 
 export interface Change {
@@ -72,7 +76,10 @@ export async function moveCampaign(
     const { campaignId, action, actor, note } = change
     const moved = await transition(db, { campaignId, action, actor, note, now })
     if (moved.kind === 'refused') return moved
-    if (action === 'launch') await ensureSnapshotFor(db, moved.version.spec, now)
+    if (action === 'launch') {
+      const first = (await latestSequence(db)) === 0 ? firstFeatureSchema : undefined
+      await ensureSnapshotFor(db, moved.version.spec, now, first, parts.starter)
+    }
     await touchWorkspace(tx, change.workspace)
     await audit(tx, change, now, `campaign.${action}`, campaignId, note)
     return { ...moved, alreadySending: await listSending(db, { campaignId }) }

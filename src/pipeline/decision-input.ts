@@ -8,7 +8,6 @@ import { assign, isOutsideGroup, runningExperiment } from '../campaign/assignmen
 import type { AssignmentRow } from '../campaign/assignment-rows.ts'
 import { type TemplateContext, templateContext, withOffer } from '../creative/context.ts'
 import { missingVariables } from '../creative/render.ts'
-import { featureVector } from '../decision/features.ts'
 import type { GuardrailRunner } from '../guardrails/run/evaluate.ts'
 import { candidatesOf } from './candidates.ts'
 import { addressesOf, addressFor, customerFactsOf, globalHoldoutId } from './customer-facts.ts'
@@ -105,13 +104,13 @@ export function prepareDecision(
     trigger,
     decidedAt: now,
     featureSchema: snapshot.featureSchema,
-    features: featureVector({
+    features: known.context.features.vector({
       profile: customer.profile,
       traits: [...new Set(campaigns.flatMap(({ spec }) => spec.features))],
       contacts: facts.contacts,
       now,
       zone: facts.zone,
-    }),
+    }).dense,
     snapshot,
     campaigns,
     candidates,

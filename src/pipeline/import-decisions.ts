@@ -7,10 +7,10 @@ import { type AssignmentRow, insertAssignments } from '../campaign/assignment-ro
 import { loadRunningCampaigns } from '../campaign/campaign-rows.ts'
 import { decide } from '../decision/decide.ts'
 import { decisionRowOf, insertDecisions } from '../decision/decision-rows.ts'
-import { featureVector } from '../decision/features.ts'
 import { latestSnapshot } from '../learning/snapshot-rows.ts'
 import { loadCustomers } from '../profile/customer-rows.ts'
 import { newProfile } from '../profile/profile.ts'
+import { featuresOfSnapshot } from './feature-schema-for.ts'
 import { emptySnapshot } from './workspace-context.ts'
 
 /** One line of recorded history: who was given which arm of which experiment, when, with what probability. */
@@ -47,7 +47,9 @@ export async function importDecisions(
     const campaigns = new Map(
       (await loadRunningCampaigns(db)).map((version) => [version.campaignId, version]),
     )
-    const snapshot = (await latestSnapshot(db)) ?? emptySnapshot
+    const latest = await latestSnapshot(db)
+    const snapshot = latest ?? emptySnapshot
+    const schema = await featuresOfSnapshot(db, latest)
     const ids = lines.map((line) => customerIdOf(workspace, 'user', line.userId))
     const customers = await loadCustomers(db, ids)
     const report: ImportReport = { imported: 0, refused: [] }
@@ -76,13 +78,13 @@ export async function importDecisions(
         trigger,
         decidedAt: line.decidedAt,
         featureSchema: snapshot.featureSchema,
-        features: featureVector({
+        features: schema.vector({
           profile: known?.profile ?? newProfile(line.decidedAt),
           traits: version.spec.features,
           contacts: [],
           now: line.decidedAt,
           zone: known?.profile.zone ?? 'UTC',
-        }),
+        }).dense,
         snapshot,
         campaigns: [campaign],
         candidates: version.spec.treatments.map(({ channel }, treatmentIndex) => ({

@@ -75,6 +75,7 @@ export async function openInThreadEngine(options: {
       }
     },
     async close() {
+      await strategist.slowWork.stop()
       await sender.close()
       await worker.close()
       await log.close()

@@ -7,6 +7,7 @@ import { moveExposures } from '../learning/exposure-rows.ts'
 import { moveOutcomes } from '../learning/outcome-rows.ts'
 import { canonicalCustomerId } from '../profile/canonical-customer.ts'
 import { mergeCustomerRows } from '../profile/customer-rows.ts'
+import { deleteScores } from '../profile/score-rows.ts'
 
 /**
  * Moves everything of one customer to another in the batch's transaction and leaves a pointer, also where
@@ -30,5 +31,6 @@ export async function mergeCustomer(
   await moveMessages(db, fromId, intoId)
   await moveExposures(db, fromId, intoId)
   await moveOutcomes(db, fromId, intoId)
+  await deleteScores(db, fromId)
   await db.deleteFrom('timers').where('timers.customer_id', '=', fromId).execute()
 }

@@ -110,11 +110,11 @@ function applyRecord(
     return
   }
   if (record.kind === 'outcome') {
-    applyOutcome(rows, record as LogRecord<OutcomePayload>)
+    applyOutcome(rows, record as LogRecord<OutcomePayload>, now)
     return
   }
   if (record.kind === 'click' || record.kind === 'open') {
-    applyEngagementRecord(rows, record as LogRecord<EngagementPayload>)
+    applyEngagementRecord(rows, record as LogRecord<EngagementPayload>, now)
     return
   }
   result.decisions += applyProductEvent(parts, rows, record as CustomerEvent, now)

@@ -16,7 +16,7 @@ import { insertOutcomes } from '../learning/outcome-rows.ts'
 import { insertRewards } from '../learning/reward-rows.ts'
 import { loadConsents } from '../profile/consent-rows.ts'
 import { loadCustomers, saveCustomers } from '../profile/customer-rows.ts'
-import { insertEvents, seenEventIds } from '../profile/event-rows.ts'
+import { type EventApplication, insertEvents, seenEventIds } from '../profile/event-rows.ts'
 import { newProfile } from '../profile/profile.ts'
 import { loadSuppressions } from '../profile/suppression-rows.ts'
 import { addressesOf } from './customer-facts.ts'
@@ -44,8 +44,8 @@ export interface WorkspaceBatch {
   /** What placements were given, by decision: of those that outcomes name, and of this batch. */
   ranks: Map<string, RowOf<'decision_ranks'>>
   written: {
-    events: CustomerEvent[]
-    engagements: LogRecord<EngagementPayload | OutcomePayload>[]
+    events: (CustomerEvent & EventApplication)[]
+    engagements: (LogRecord<EngagementPayload | OutcomePayload> & EventApplication)[]
     assignments: AssignmentRow[]
     decisions: WorkspaceRowOf<'decisions'>[]
     ranks: WorkspaceRowOf<'decision_ranks'>[]

@@ -6,6 +6,7 @@ import type {
   Template,
 } from '#contracts/campaign.ts'
 import type { PolicySnapshot } from '#contracts/decision.ts'
+import type { FeatureSchema } from '#contracts/feature-schema.ts'
 import type { WorkspaceSettings } from '#contracts/workspace.ts'
 import { createReportingCurrency, type ReportingCurrency } from '#platform/money/reporting-currency.ts'
 import type { StoreScope, StoreTransaction } from '#platform/store/store.ts'
@@ -16,6 +17,7 @@ import { type CompiledTemplate, compileTemplate } from '../creative/compile-temp
 import { latestSnapshot } from '../learning/snapshot-rows.ts'
 import { type ConditionContext, compileCondition } from '../profile/condition.ts'
 import { type CompiledSegments, compileSegments } from '../profile/segments.ts'
+import { featuresOfSnapshot } from './feature-schema-for.ts'
 
 type Predicate = (context: ConditionContext) => boolean
 
@@ -48,6 +50,8 @@ export interface WorkspaceContext {
   /** Ids of live campaigns with a budget: their spend is read with every batch that may decide. */
   budgetedCampaigns: string[]
   snapshot: PolicySnapshot
+  /** What the snapshot's heads look at. */
+  features: FeatureSchema
 }
 
 /** Reads contexts and keeps them until the workspace's configuration or policy has a newer version. */
@@ -134,6 +138,7 @@ async function readContext(scope: StoreScope, workspace: string): Promise<Worksp
       version.spec.budgetMicros === undefined ? [] : [version.campaignId],
     ),
     snapshot: snapshot ?? emptySnapshot,
+    features: await featuresOfSnapshot(db, snapshot),
   }
 }
 

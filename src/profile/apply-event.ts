@@ -4,6 +4,7 @@ import type { JsonObject, JsonValue } from '#contracts/json.ts'
 import type { Customer, Profile } from '#contracts/profile.ts'
 import type { ReportingCurrency } from '#platform/money/reporting-currency.ts'
 import { countActivity } from './activity.ts'
+import { countAffinities } from './affinities.ts'
 import { clicked, countEvent, opened } from './event-counts.ts'
 import { normalEmail } from './normal-email.ts'
 import { type DatedProfile, traitsMax } from './profile.ts'
@@ -34,6 +35,7 @@ export function applyEvent(customer: Customer, event: CustomerEvent, currency: R
   const name = kind === 'track' ? (payload.name ?? '') : kind
   countEvent(profile, name, occurredAt, valueMicrosOf(payload.properties, occurredAt, currency))
   countActivity(profile, occurredAt)
+  countAffinities(profile, payload.properties, occurredAt)
 }
 
 /**

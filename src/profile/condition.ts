@@ -44,6 +44,13 @@ export function compileCondition(condition: Condition): (context: ConditionConte
     const { segment } = condition
     return ({ profile }) => Object.hasOwn(profile.segments, segment)
   }
+  if ('score' in condition) {
+    const { score, atLeast = 0, below = Number.POSITIVE_INFINITY } = condition
+    return ({ profile: { scores } }) => {
+      const value = scores !== undefined && Object.hasOwn(scores, score) ? scores[score] : undefined
+      return value !== undefined && value >= atLeast && value < below
+    }
+  }
   const leaf = compileEventLeaf(condition)
   return ({ profile, now }) => leaf.holds(profile, now)
 }

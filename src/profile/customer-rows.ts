@@ -6,13 +6,25 @@ import { canonicalCustomerId } from './canonical-customer.ts'
 import { mergeConsents } from './consent-rows.ts'
 import { readIdentitiesOf, writeIdentities } from './identity-rows.ts'
 import { mergeProfiles } from './merge-profiles.ts'
-import { newProfile } from './profile.ts'
+import { type DatedProfile, newProfile } from './profile.ts'
+import type { MergedCustomer } from './profile-as-of.ts'
 
 /** The customers that have a row, by id; one that was merged away comes with its pointer. */
 export async function loadCustomers(db: WorkspaceDb, customerIds: string[]): Promise<Map<string, Customer>> {
   if (customerIds.length === 0) return new Map()
   const rows = await db.selectByKeys('customers', 'customer_id', customerIds).selectAll('customers').execute()
   return new Map(rows.map((row) => [row.customer_id, customerOf(row)]))
+}
+
+/** Ids of all customers who are not merged away, in order. */
+export async function listCustomerIds(db: WorkspaceDb): Promise<string[]> {
+  const rows = await db
+    .selectFrom('customers')
+    .select('customers.customer_id')
+    .where('customers.merged_into', 'is', null)
+    .orderBy('customers.customer_id')
+    .execute()
+  return rows.map((row) => row.customer_id)
 }
 
 /**
@@ -56,8 +68,10 @@ export async function mergeCustomerRows(
   const from = customers.get(fromId)
   if (from !== undefined && from.mergedInto !== null) return 'nothing'
   const into = customers.get(targetId)
+  const order = 1 + Math.max(appliedOf(from), appliedOf(into))
   if (from !== undefined) {
-    const profile = into === undefined ? from.profile : mergeProfiles(into.profile, from.profile)
+    const both = into === undefined ? from.profile : mergeProfiles(into.profile, from.profile)
+    const profile: DatedProfile = { ...both, applied: order }
     const merged = into ?? {
       workspace: db.workspace,
       customerId: targetId,
@@ -69,7 +83,10 @@ export async function mergeCustomerRows(
     await mergeConsents(db, fromId, targetId)
     await db
       .updateTable('events')
-      .set({ customer_id: targetId })
+      .set((eb) => ({
+        customer_id: targetId,
+        applied_to: eb.fn.coalesce('events.applied_to', eb.val(fromId)),
+      }))
       .where('events.customer_id', '=', fromId)
       .execute()
   }
@@ -78,22 +95,51 @@ export async function mergeCustomerRows(
     db,
     ids.map((row) => ({ ...row, customer_id: targetId })),
   )
-  await leavePointer(db, fromId, targetId, (from?.version ?? 0) + 1, now)
+  await leavePointer(db, fromId, targetId, { version: (from?.version ?? 0) + 1, order }, now)
   return 'merged'
+}
+
+/**
+ * Who was merged into the customer, over any number of steps, as far as one of `fromIds` is or led there:
+ * whoever brought no event brought nothing.
+ */
+export async function loadMergedInto(
+  db: WorkspaceDb,
+  customerId: string,
+  fromIds: ReadonlySet<string>,
+): Promise<MergedCustomer[]> {
+  const merged = new Map<string, MergedCustomer>()
+  const asked = new Set([customerId])
+  let open = [...fromIds].filter((id) => !asked.has(id))
+  while (open.length > 0) {
+    for (const id of open) asked.add(id)
+    for (const { customerId: from, mergedInto, profile } of (await loadCustomers(db, open)).values()) {
+      if (mergedInto === null) continue
+      const { mergedAs } = profile as DatedProfile
+      merged.set(from, {
+        customerId: from,
+        into: mergedInto,
+        ...(mergedAs === undefined ? {} : { mergedAs }),
+      })
+    }
+    open = [...new Set([...merged.values()].map(({ into }) => into))].filter((into) => !asked.has(into))
+  }
+  return [...merged.values()]
 }
 
 async function leavePointer(
   db: WorkspaceDb,
   fromId: string,
   intoId: string,
-  version: number,
+  { version, order }: { version: number; order: number },
   now: InstantMs,
 ): Promise<void> {
+  const profile: DatedProfile = { ...newProfile(now), mergedAs: { order, at: now } }
   const row = {
     customer_id: fromId,
     version,
     merged_into: intoId,
-    profile_json: JSON.stringify(newProfile(now)),
+    profile_json: JSON.stringify(profile),
     updated_at: now,
   }
   const written = await db.bulkInsert('customers', [row], {
@@ -102,6 +148,10 @@ async function leavePointer(
     onlyIf: 'version-before',
   })
   if (written === 0) throw new ChangedMeanwhileError('a customer')
+}
+
+function appliedOf(customer: Customer | undefined): number {
+  return (customer?.profile as DatedProfile | undefined)?.applied ?? 0
 }
 
 function customerOf(row: RowOf<'customers'>): Customer {

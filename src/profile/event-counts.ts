@@ -102,7 +102,7 @@ export const opened = 'Message Opened'
 const ownNames = new Set(['page', 'screen', clicked, opened])
 
 /** 32 bits over UTF-16 code units. http://www.isthe.com/chongo/tech/comp/fnv/ */
-function fnv1a(text: string): number {
+export function fnv1a(text: string): number {
   let hash = 0x811c9dc5
   for (let i = 0; i < text.length; i += 1) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
   return hash >>> 0

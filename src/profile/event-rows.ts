@@ -2,7 +2,14 @@ import type { EventKind } from '#contracts/event.ts'
 import { dayUtcOf } from '#platform/ids/ids.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 import { together } from '#platform/store/together.ts'
+import type { AppliedEvent } from './profile-as-of.ts'
 import type { StoredEvent } from './recount.ts'
+
+/** How an event was taken into a profile: when (injected clock), and as what number of it; 0: not at all. */
+export interface EventApplication {
+  appliedAt: number
+  appliedOrder: number
+}
 
 /** Those of the ids that were taken in before. */
 export async function seenEventIds(db: WorkspaceDb, eventIds: string[]): Promise<Set<string>> {
@@ -18,7 +25,10 @@ export async function seenEventIds(db: WorkspaceDb, eventIds: string[]): Promise
  * Keeps events and marks them seen. An id that is there already fails the transaction: somebody else took
  * the event in since it was looked up, and the batch must look again.
  */
-export async function insertEvents(db: WorkspaceDb, events: StoredEvent[]): Promise<void> {
+export async function insertEvents(
+  db: WorkspaceDb,
+  events: (StoredEvent & Partial<EventApplication>)[],
+): Promise<void> {
   const seen = events.map(({ eventId, receivedAt }) => ({ event_id: eventId, received_at: receivedAt }))
   await together(
     db.bulkInsert('event_dedupe', seen, 'fail'),
@@ -76,7 +86,22 @@ export async function loadCustomerEvents(db: WorkspaceDb, customerId: string): P
   return rows.map(eventOf)
 }
 
-function rowOf(event: StoredEvent): Omit<RowOf<'events'>, 'workspace'> {
+/** Events of these customers with how they were applied, in no order. */
+export async function loadAppliedEvents(
+  db: WorkspaceDb,
+  customerIds: readonly string[],
+): Promise<AppliedEvent[]> {
+  if (customerIds.length === 0) return []
+  const rows = await db.selectByKeys('events', 'customer_id', customerIds).selectAll('events').execute()
+  return rows.map((row) => ({
+    event: eventOf(row),
+    appliedTo: row.applied_to ?? row.customer_id,
+    appliedAt: row.applied_at,
+    appliedOrder: row.applied_order,
+  }))
+}
+
+function rowOf(event: StoredEvent & Partial<EventApplication>): Omit<RowOf<'events'>, 'workspace'> {
   const { eventId, customerId, kind, occurredAt, receivedAt, payload } = event
   return {
     day_utc: dayUtcOf(receivedAt),
@@ -87,6 +112,9 @@ function rowOf(event: StoredEvent): Omit<RowOf<'events'>, 'workspace'> {
     occurred_at: occurredAt,
     received_at: receivedAt,
     payload_json: JSON.stringify(payload),
+    applied_at: event.appliedAt ?? null,
+    applied_order: event.appliedOrder ?? null,
+    applied_to: null,
   }
 }
 

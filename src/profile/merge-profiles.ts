@@ -1,12 +1,14 @@
 import type { Profile } from '#contracts/profile.ts'
 import { addActivities } from './activity.ts'
+import { addAffinities } from './affinities.ts'
 import { addCounts } from './event-counts.ts'
 import { type DatedProfile, traitsMax } from './profile.ts'
 
 /**
  * The profile of two customers who are one: a new object. Counts add up; of the rest, what `into` says
  * wins and `from` fills in what is missing. Memberships are those of both, each since the earlier moment:
- * whoever was in a segment does not enter it again by the merge. The caller brings segments up to date.
+ * whoever was in a segment does not enter it again by the merge. The caller brings segments up to date. Scores
+ * are those of `into`, and reckoned anew with the next scoring.
  */
 export function mergeProfiles(into: Profile, from: Profile): Profile {
   const merged: DatedProfile = structuredClone(into)
@@ -26,6 +28,7 @@ export function mergeProfiles(into: Profile, from: Profile): Profile {
   merged.lastSeenAt = Math.max(merged.lastSeenAt, from.lastSeenAt)
   addCounts(merged, from)
   addActivities(merged, from)
+  addAffinities(merged, from)
   for (const id of Object.keys(from.segments)) {
     const since = Object.hasOwn(merged.segments, id) ? merged.segments[id]! : Number.POSITIVE_INFINITY
     merged.segments[id] = Math.min(since, from.segments[id]!)

@@ -10,6 +10,8 @@ export interface CompiledSegments {
   ids: ReadonlySet<string>
   /** The conditions that time alone may change. */
   timed: EventLeaf[]
+  /** Whether a scoring may change a membership. */
+  readsScores: boolean
 }
 
 export type SegmentsResult =
@@ -36,6 +38,7 @@ export function compileSegments(segments: Segment[]): SegmentsResult {
     segments: {
       ids,
       ordered: sorted.segments.map(({ id, condition }) => ({ id, holds: compileCondition(condition) })),
+      readsScores: segments.some(({ condition }) => leavesOf(condition).some((leaf) => 'score' in leaf)),
       timed: segments
         .flatMap(({ condition }) => leavesOf(condition))
         .flatMap((leaf) =>

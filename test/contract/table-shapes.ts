@@ -88,6 +88,9 @@ export const tableShapes: {
       occurred_at: 'int',
       received_at: 'int',
       payload_json: 'json',
+      applied_at: 'int?',
+      applied_order: 'int?',
+      applied_to: 'text?',
     },
   },
   event_dedupe: {
@@ -369,6 +372,34 @@ export const tableShapes: {
   policy_settings: {
     key: ['workspace'],
     columns: { workspace: 'text', automatic: 'int', effective_rows_min: 'real', loss_max_share: 'real' },
+  },
+  networks: {
+    key: ['workspace', 'model_id'],
+    columns: {
+      workspace: 'text',
+      model_id: 'text',
+      kind: 'text',
+      state: 'text',
+      request_json: 'json',
+      progress_json: 'json',
+      card_json: 'json',
+      model_json: 'json',
+      weights: 'blob',
+      actor: 'text',
+      created_at: 'int',
+      updated_at: 'int',
+    },
+  },
+  scores: {
+    key: ['workspace', 'customer_id', 'score'],
+    columns: {
+      workspace: 'text',
+      customer_id: 'text',
+      score: 'text',
+      value: 'real',
+      model_id: 'text',
+      scored_at: 'int',
+    },
   },
   timers: {
     key: ['workspace', 'timer_id'],

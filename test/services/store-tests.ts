@@ -9,7 +9,7 @@ const support = join(root, 'test/support/test-store.ts')
  * they run on SQLite with `npm test` and on PostgreSQL with `npm run test:services`, the same assertions.
  */
 export function storeTests(): string[] {
-  return globSync('test/{unit,integration,contract}/**/*.test.ts', { cwd: root })
+  return globSync('test/{unit,integration,contract,property}/**/*.test.ts', { cwd: root })
     .filter((file) => reaches(join(root, file), new Set()))
     .sort()
 }

@@ -10,6 +10,7 @@ import { importRoutes } from './import-routes.ts'
 import { linkRoutes } from './link-routes.ts'
 import { maintenanceRoutes } from './maintenance-routes.ts'
 import { messageRoutes } from './message-routes.ts'
+import { networkRoutes } from './network-routes.ts'
 import { outboxRoutes } from './outbox-routes.ts'
 import { pageRoutes } from './page-routes.ts'
 import { placementRoutes } from './placement-routes.ts'
@@ -34,6 +35,7 @@ export function adminRoutes(doors: Doors): ApiRoutes[] {
     placementRoutes(doors),
     decisionRoutes(doors),
     policyRoutes(doors),
+    networkRoutes(doors),
     workspaceRoutes(doors),
     statusRoutes(doors),
     maintenanceRoutes(doors),

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { CampaignVersion } from '#contracts/campaign.ts'
 import { type ListedCampaign, listCampaigns, loadCampaignHistory } from '../../campaign/campaign-rows.ts'
 import { standingOf } from '../../campaign/standing.ts'
+import { readStarter } from '../../learning/starter.ts'
 import { campaignReport } from '../../pipeline/campaign-report.ts'
 import { moveCampaign } from '../../pipeline/change-workspace.ts'
 import { shipArm } from '../../pipeline/ship-arm.ts'
@@ -47,6 +48,7 @@ const idParams = z.object({ id: z.string().max(64) })
 const actions = ['submit', 'approve', 'launch', 'pause', 'end'] as const
 
 export function campaignRoutes({ store, clock }: Doors): ApiRoutes {
+  const starter = readStarter()
   return (app) => {
     app.get(
       '/campaigns',
@@ -122,7 +124,7 @@ export function campaignRoutes({ store, clock }: Doors): ApiRoutes {
         const { id, action } = request.params
         const { actor = principal.name, note = '' } = request.body ?? {}
         const moved = await moveCampaign(
-          { store, clock },
+          { store, clock, starter },
           { workspace: principal.workspace, actor, campaignId: id, action, note },
         )
         if (moved.kind === 'refused') return sendFault(reply, moved.fault)

@@ -6,6 +6,7 @@ import { findCustomer } from '../../pipeline/find-customer.ts'
 import { loadConsents } from '../../profile/consent-rows.ts'
 import { loadCustomers } from '../../profile/customer-rows.ts'
 import { readIdentitiesOf } from '../../profile/identity-rows.ts'
+import { loadScores } from '../../profile/score-rows.ts'
 import type { ApiRoutes } from '../api-app.ts'
 import { principalOf } from '../auth.ts'
 import type { Doors } from '../doors.ts'
@@ -40,6 +41,9 @@ const customerSchema = z
         decisionId: z.string(),
       }),
     ),
+    scores: z
+      .array(z.object({ score: z.string(), value: z.number(), modelId: z.string(), scoredAt: z.int() }))
+      .describe('Calibrated probabilities of the last scoring.'),
     messages: z.array(messageSchema).describe(`The last ${messagesShown}, newest first.`),
   })
   .meta({ id: 'Customer' })
@@ -70,6 +74,7 @@ export function customerRoutes({ store, clock }: Doors): ApiRoutes {
             identities: await readIdentitiesOf(db, customerId),
             consents: (await loadConsents(db, [customerId])).get(customerId) ?? {},
             assignments: await loadAssignments(db, [customerId]),
+            scores: await loadScores(db, customerId),
             messages: await listMessages(db, { customerId, limit: messagesShown }),
           }
         })
@@ -86,6 +91,7 @@ export function customerRoutes({ store, clock }: Doors): ApiRoutes {
           })),
           consents: found.consents,
           assignments: found.assignments,
+          scores: found.scores,
           messages: found.messages.map(messageView),
         })
       },

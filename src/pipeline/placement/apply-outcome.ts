@@ -2,6 +2,7 @@ import type { LogRecord, OutcomePayload } from '#contracts/event.ts'
 import { dayUtcOf } from '#platform/ids/ids.ts'
 import type { RowOf } from '#platform/store/store.ts'
 import { applyEngagement } from '../../profile/apply-event.ts'
+import { nextAppliedOrder } from '../../profile/profile.ts'
 import { creditLearner } from '../credit-conversions.ts'
 import { openWindow } from '../follow-decision.ts'
 import { setAsideRow } from '../rejected-event-rows.ts'
@@ -14,7 +15,7 @@ const showsThat: ReadonlySet<OutcomePayload['outcome']> = new Set(['exposure', '
  * What became of a decision at a placement. Shown, it opens the learner's window; a reward is credited to this
  * decision's own window, as a correction where that has closed. What was given without a draw teaches nothing.
  */
-export function applyOutcome(rows: WorkspaceBatch, record: LogRecord<OutcomePayload>): void {
+export function applyOutcome(rows: WorkspaceBatch, record: LogRecord<OutcomePayload>, now: number): void {
   const { payload, customerId, occurredAt } = record
   const rank = rows.ranks.get(payload.decisionId)
   if (rank === undefined) {
@@ -22,7 +23,9 @@ export function applyOutcome(rows: WorkspaceBatch, record: LogRecord<OutcomePayl
     rows.written.rejected.push(setAsideRow(record, detail))
     return
   }
-  rows.written.engagements.push(record)
+  const clicks = payload.outcome === 'click' ? rows.customers.get(customerId) : undefined
+  const appliedOrder = clicks === undefined ? 0 : nextAppliedOrder(clicks.profile)
+  rows.written.engagements.push({ ...record, appliedAt: now, appliedOrder })
   if (showsThat.has(payload.outcome)) expose(rows, record, rank)
   switch (payload.outcome) {
     case 'exposure':

@@ -1,12 +1,14 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { listWorkspaces } from '../../campaign/workspaces.ts'
 import { loadRecords } from '../../decision/decision-rows.ts'
+import { firstFeatureSchema } from '../../decision/feature-schemas.ts'
 import { decodeDecision } from '../../decision/record.ts'
 import { closeWindows } from '../../learning/close-windows.ts'
 import { createLearner } from '../../learning/learner.ts'
 import type { RoleParts } from '../engine-parts.ts'
 import { keepHouse, keepPartitions } from '../keep-house.ts'
 import { promoteWhatPasses } from '../policy-versions.ts'
+import { createSlowWork, type SlowWork } from '../training/slow-work.ts'
 import { touchWorkspace } from '../workspace-context.ts'
 import { keepGoing, type RoleRun } from './keep-going.ts'
 
@@ -15,6 +17,8 @@ export interface Strategist {
   keepHouse(): Promise<void>
   /** Closes windows that ended and learns from what came in. Returns rows handled; 0 means nothing is left. */
   step(): Promise<number>
+  /** Training and scoring, which go on beside the steps. */
+  slowWork: SlowWork
 }
 
 const windowsPerStep = 500
@@ -27,9 +31,12 @@ export function assembleStrategist(parts: RoleParts): Strategist {
     wallClock: parts.wallClock,
     loadRecords,
     decodeFeatures: decodeDecision,
+    firstFeatureSchema,
     onPublished: touchWorkspace,
   })
+  const slowWork = createSlowWork(parts)
   return {
+    slowWork,
     async keepHouse() {
       const now = parts.wallClock.now()
       const { eventsKeepDays } = parts.settings
@@ -69,7 +76,9 @@ export async function runStrategist(parts: RoleParts, strategist: Strategist, ro
       await strategist.keepHouse()
       keepHouseAt = now + keepHouseEveryMs
     }
+    strategist.slowWork.look()
     if ((await strategist.step()) === 0)
       await wait(idleMs, undefined, { signal: role.stop }).catch(() => undefined)
   })
+  await strategist.slowWork.stop()
 }

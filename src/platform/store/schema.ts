@@ -20,6 +20,7 @@ export interface StoreSchema {
   suppressions: SuppressionRow
   events: EventRow
   event_dedupe: EventDedupeRow
+  scores: ScoreRow
 
   // ── ingest ──
   event_counts: EventCountRow
@@ -50,6 +51,7 @@ export interface StoreSchema {
   learner_archives: LearnerArchiveRow
   policy_candidates: PolicyCandidateRow
   policy_settings: PolicySettingsRow
+  networks: NetworkRow
 
   // ── pipeline ──
   timers: TimerRow
@@ -142,6 +144,12 @@ export interface EventRow {
   occurred_at: number
   received_at: number
   payload_json: string
+  /** When the profile took it in (injected clock); null: before this was noted. */
+  applied_at: number | null
+  /** As what number of that profile's; 0: not at all, null: before this was noted. */
+  applied_order: number | null
+  /** The customer whose profile that was, where a merge has moved the event since; else null. */
+  applied_to: string | null
 }
 
 export interface EventDedupeRow {
@@ -452,6 +460,37 @@ export interface PolicySettingsRow {
   automatic: 0 | 1
   effective_rows_min: number
   loss_max_share: number
+}
+
+/** A trained network, or the request for one. */
+export interface NetworkRow {
+  workspace: string
+  model_id: string
+  kind: 'propensity' | 'uplift'
+  state: 'queued' | 'training' | 'ready' | 'failed'
+  /** What was asked for. */
+  request_json: string
+  /** How far it has come; of a failed one, why. */
+  progress_json: string
+  /** Model card; `{}` until ready. */
+  card_json: string
+  /** TensorFlow.js layers model; `{}` until ready. */
+  model_json: string
+  weights: Uint8Array
+  actor: string
+  created_at: number
+  /** Wall clock: a training that is not heard of for a minute is taken up again. */
+  updated_at: number
+}
+
+/** A calibrated probability of a customer, as of `scored_at`; profiles carry a copy. */
+export interface ScoreRow {
+  workspace: string
+  customer_id: string
+  score: string
+  value: number
+  model_id: string
+  scored_at: number
 }
 
 /** Something to look at later for one customer; fired by the worker when due (injected clock). */

@@ -127,13 +127,20 @@ describe('at a launch', () => {
 
   test('other features: heads and t begin anew, the bound stays', async () => {
     const store = await openTestStore()
+    const v2 = { name: 'v2', dimensions: 60, hash: 'ab' }
     await publish(store, [['large', 'shoes/email', 900, 2]])
-    await write(store, (db) => ensureSnapshotFor(db, campaignSpec('new'), 5, 'v2'))
+    await write(store, (db) => ensureSnapshotFor(db, campaignSpec('new'), 5, v2))
     expect(await latestSnapshot(store.read.workspace(workspace))).toMatchObject({
       featureSchema: 'v2',
       t: 1,
       boundMicros: 3e6,
       heads: new Map(),
+      manifest: { featureSchemaHash: 'ab', dimensions: 60 },
+    })
+    await launch(store, 'newer', { treatments: [['shoes/email', 5e6]] })
+    expect(await latestSnapshot(store.read.workspace(workspace))).toMatchObject({
+      featureSchema: 'v2',
+      manifest: { featureSchemaHash: 'ab', dimensions: 60 },
     })
   })
 })
