@@ -14,8 +14,6 @@ export interface SnapshotManifest {
   from?: string
   /** Which policy draws; absent in snapshots of older releases, and while it is the default one. */
   policy?: Policy
-  /** Of the feature schema and its dimensions: equal where the weights mean the same. */
-  schemaHash?: string
   /** Rewards that the learner had taken in, by their sequence: all up to this one. */
   data?: { untilSequence: number }
   metrics?: { meanReward: number | null }

@@ -2,7 +2,6 @@ import type { CampaignSpec } from '#contracts/campaign.ts'
 import type { PolicySnapshot } from '#contracts/decision.ts'
 import { headKey } from '#contracts/decision.ts'
 import type { FeatureSchemaId } from '#contracts/feature-schema.ts'
-import { stableId } from '#platform/ids/ids.ts'
 import { ChangedMeanwhileError } from '#platform/store/changed-meanwhile.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 import { goalOf, inheritances } from './inheritance.ts'
@@ -183,11 +182,7 @@ export function snapshotRow(
     published_at: snapshot.publishedAt,
     t: snapshot.t,
     bound_micros: snapshot.boundMicros,
-    manifest_json: JSON.stringify({
-      ...manifest,
-      parent,
-      schemaHash: stableId('feature-schema', manifest.featureSchema, String(manifest.dimensions)),
-    } satisfies SnapshotManifest),
+    manifest_json: JSON.stringify({ ...manifest, parent } satisfies SnapshotManifest),
     weights: encodeWeights(snapshot, manifest.dimensions),
   }
 }

@@ -5,7 +5,13 @@ import type { Store } from '#platform/store/store.ts'
 import { createBayesianHeads } from '../../../src/learning/bayesian-head.ts'
 import { decodeState } from '../../../src/learning/learner-state.ts'
 import { insertRewards } from '../../../src/learning/reward-rows.ts'
-import { ensureSnapshotFor, latestSnapshot, loadSnapshot } from '../../../src/learning/snapshot-rows.ts'
+import {
+  ensureSnapshotFor,
+  insertSnapshot,
+  latestSnapshot,
+  loadSnapshot,
+  snapshotRow,
+} from '../../../src/learning/snapshot-rows.ts'
 import {
   addRewards,
   campaignSpec,
@@ -246,13 +252,23 @@ test('what was seen of variants outlives a change of the feature schema, and sta
   expect(sends).toBe(125)
   const rows = await addRewards(store, records, { count: 250, seed: 2 })
   const newer: typeof decodeFeatures = (record) => ({ ...decodeFeatures(record), featureSchema: 'v2' })
-  await learnAll(testLearner(store, records, { decodeFeatures: newer, featureSchema: 'v2' }))
+  await publishWithSchema(store, 'v2')
+  await learnAll(testLearner(store, records, { decodeFeatures: newer }))
   const taught = rows.filter(({ head }) => head === 'shoes/email').length
   const snapshot = (await latestSnapshot(store.read.workspace(workspace)))!
   expect(snapshot.featureSchema).toBe('v2')
   expect(snapshot.variants?.get(key)?.[0]).toBeGreaterThan(sends!)
   expect(decodeState((await stateRow(store))!.state).stages.variants.get(key)![0]).toBe(sends! + taught)
 })
+
+/** As a promotion does: from here on decisions are made with these features. */
+async function publishWithSchema(store: Store, featureSchema: string): Promise<void> {
+  const { sequence, t, boundMicros, manifest } = (await latestSnapshot(store.read.workspace(workspace)))!
+  const weights = { heads: new Map(), covariances: new Map(), variants: new Map(), sendTimes: new Map() }
+  const next = { ...weights, parentSequence: sequence, t, boundMicros, publishedAt: 9 }
+  const row = snapshotRow({ ...next, manifest: { ...manifest, featureSchema, heads: [], rewards: 0 } })
+  await store.transaction(async (tx) => void (await insertSnapshot(tx.workspace(workspace), row)))
+}
 
 test('each tenant has its own rewards, state and snapshots', async () => {
   const [store, records] = [await openTestStore(), createRecords()]
