@@ -23,13 +23,18 @@ export interface BayesianHeads {
   correct(head: BayesianHead, x: Float64Array): void
 }
 
-/** Below this, p(1 − p) would let early lucky streaks freeze a head: the curvature is floored. */
-const curvatureMin = 0.05
+/**
+ * Where responses are rarer than 2 % an observation adds this to the precision, not p(1 − p): a head that is
+ * sure of a rate near 0 would learn nothing more about its uncertainty. At .05 heads of 2 % were two and a half
+ * times too sure of themselves, and the worst of 60 low-rate worlds was stuck at a share of .54; at .02 it has
+ * .93, for .0014 of the bake-off's mean error.
+ */
+const curvatureMin = 0.02
 
 /**
  * Online logistic regression with full covariance (Laplace step per observation), for z = xᵀw, p = σ(z):
  *
- *     h = max(p(1−p), .05)
+ *     h = max(p(1−p), .02)
  *     P ← P − h·(Px)(Px)ᵀ / (1 + h·xᵀPx)        (Sherman-Morrison of Λ ← Λ + h·xxᵀ)
  *     w ← w + P_new·x·(y − p)
  *

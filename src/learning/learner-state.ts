@@ -2,6 +2,7 @@ import { sendTimeNumbers, variantNumbers } from '#contracts/stages.ts'
 import type { WorkspaceDb } from '#platform/store/store.ts'
 import type { BayesianHead } from './bayesian-head.ts'
 import { createByteReader, createByteWriter } from './byte-codec.ts'
+import { createFeatureMoments, type FeatureMoments } from './feature-moments.ts'
 import { readNumbers, writeNumbers } from './snapshot-codec.ts'
 import type { StageTallies } from './stage-tallies.ts'
 
@@ -14,6 +15,8 @@ export interface LearnerState {
   corrections: number
   /** Passed over: decision erased, or made with other features. */
   skipped: number
+  /** Of the rewards taken in. */
+  moments: FeatureMoments
   /** By head key. */
   heads: Map<string, LearnerHead>
   /** The stages after the treatment. */
@@ -33,12 +36,20 @@ export interface LearnerHead {
 }
 
 export function emptyState(featureSchema: string, dimensions: number): LearnerState {
-  const stages = { variants: new Map(), sendTimes: new Map() }
-  return { featureSchema, dimensions, rewards: 0, corrections: 0, skipped: 0, heads: new Map(), stages }
+  return {
+    featureSchema,
+    dimensions,
+    rewards: 0,
+    corrections: 0,
+    skipped: 0,
+    moments: createFeatureMoments(dimensions),
+    heads: new Map(),
+    stages: { variants: new Map(), sendTimes: new Map() },
+  }
 }
 
-/** Version 1 had no stages. */
-const version = 2
+/** Version 1 had no stages; before version 3 there were no moments: they begin at 0 then. */
+const version = 3
 
 /** Equal states give equal bytes: heads go by key. 16.6 kB a head at 64 dimensions, nearly all of it P. */
 export function encodeState(state: LearnerState): Uint8Array {
@@ -63,6 +74,8 @@ export function encodeState(state: LearnerState): Uint8Array {
   }
   writeNumbers(writer, state.stages.variants, variantNumbers)
   writeNumbers(writer, state.stages.sendTimes, sendTimeNumbers)
+  writer.number(state.moments.count)
+  writer.numbers(state.moments.sums)
   return writer.bytes()
 }
 
@@ -90,6 +103,7 @@ export function decodeState(bytes: Uint8Array): LearnerState {
     const variants = readNumbers(reader, variantNumbers)
     state.stages = { variants, sendTimes: readNumbers(reader, sendTimeNumbers) }
   }
+  if (found > 2) state.moments = { count: reader.number(), sums: reader.numbers(triangle) }
   reader.end()
   return state
 }

@@ -3,6 +3,7 @@ import { headKey, nothingHead } from '#contracts/decision.ts'
 import type { FeatureSchemaId } from '#contracts/feature-schema.ts'
 import type { RowOf, Store, StoreTransaction, WorkspaceDb } from '#platform/store/store.ts'
 import { type BayesianHeads, createBayesianHeads } from './bayesian-head.ts'
+import { addToMoments } from './feature-moments.ts'
 import {
   emptyState,
   encodeState,
@@ -12,6 +13,7 @@ import {
   loadState,
   moveState,
 } from './learner-state.ts'
+import { predictiveWeights } from './predictive-scale.ts'
 import { loadRewardsAfter } from './reward-rows.ts'
 import { byHeadKey, type ManifestHead } from './snapshot-manifest.ts'
 import {
@@ -179,6 +181,7 @@ export function createLearner(options: LearnerOptions): Learner {
       const head = headOf(held, row)
       if (row.kind === 'reward') {
         models.teach(head.model, features, row.y)
+        addToMoments(state.moments, features)
         state.rewards += 1
         head.rewards += 1
       } else {
@@ -229,9 +232,11 @@ export function createLearner(options: LearnerOptions): Learner {
   function nextSnapshot({ state, published }: Held, cursor: number): ReturnType<typeof snapshotRow> {
     const { heads, covariances, manifest } = carriedOver(published, state.featureSchema)
     const { policy } = manifest
+    // Thompson sampling allows for what a head does not know itself: it gets the mean weights.
+    const isThompson = policy?.kind === 'thompson'
     for (const [key, head] of state.heads) {
-      heads.set(key, head.model.weights)
-      if (policy?.kind === 'thompson') covariances.set(key, head.model.covariance)
+      heads.set(key, isThompson ? head.model.weights : predictiveWeights(head.model, state.moments))
+      if (isThompson) covariances.set(key, head.model.covariance)
     }
     const unlearned = manifest.heads.filter((head) => !state.heads.has(headKey(head.campaignId, head.head)))
     return snapshotRow({
@@ -239,7 +244,7 @@ export function createLearner(options: LearnerOptions): Learner {
       t: 1 + state.rewards,
       boundMicros: published?.boundMicros ?? boundMicrosDefault,
       heads,
-      covariances: policy?.kind === 'thompson' ? covariances : new Map(),
+      covariances: isThompson ? covariances : new Map(),
       ...state.stages,
       manifest: {
         ...schemaFieldsOf(published?.manifest ?? options.firstFeatureSchema),
