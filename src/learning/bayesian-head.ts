@@ -26,8 +26,8 @@ export interface BayesianHeads {
 /**
  * Where responses are rarer than 2 % an observation adds this to the precision, not p(1 − p): a head that is
  * sure of a rate near 0 would learn nothing more about its uncertainty. At .05 heads of 2 % were two and a half
- * times too sure of themselves, and the worst of 60 low-rate worlds was stuck at a share of .54; at .02 it has
- * .93, for .0014 of the bake-off's mean error.
+ * times too sure of themselves: over 60 low-rate worlds a mean share of .951, the worst .54; at .02 .964 and .93,
+ * for .0014 of the bake-off's mean error.
  */
 const curvatureMin = 0.02
 

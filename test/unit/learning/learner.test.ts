@@ -3,7 +3,9 @@ import { headKey } from '#contracts/decision.ts'
 import { variantKey } from '#contracts/stages.ts'
 import type { Store } from '#platform/store/store.ts'
 import { createBayesianHeads } from '../../../src/learning/bayesian-head.ts'
-import { decodeState } from '../../../src/learning/learner-state.ts'
+import { addToMoments } from '../../../src/learning/feature-moments.ts'
+import { decodeState, emptyState, encodeState } from '../../../src/learning/learner-state.ts'
+import { predictiveScale } from '../../../src/learning/predictive-scale.ts'
 import { insertRewards } from '../../../src/learning/reward-rows.ts'
 import {
   ensureSnapshotFor,
@@ -221,6 +223,35 @@ describe('publishing', () => {
     const latest = await latestSnapshot(store.read.workspace(workspace))
     expect(latest?.manifest.campaigns).toEqual([{ campaignId: 'spring', goalId: 'purchase' }])
   })
+})
+
+test('a snapshot holds the weights times κ, by what customers look like; the state keeps them as they are', async () => {
+  const [store, records] = [await openTestStore(), createRecords()]
+  await addRewards(store, records, { count: 200, seed: 1 })
+  await learnAll(testLearner(store, records))
+  const { heads, moments } = decodeState((await stateRow(store))!.state)
+  expect(moments.count).toBe(200)
+  // Every customer has the constant.
+  expect(moments.sums[0]).toBe(200)
+  const { model } = heads.get(shoes)!
+  const scale = predictiveScale(model, moments)
+  expect(scale).toBeGreaterThan(0.5)
+  expect(scale).toBeLessThan(0.98)
+  const published = (await latestSnapshot(store.read.workspace(workspace)))!.heads.get(shoes)!
+  for (const [i, weight] of model.weights.entries()) expect(published[i]).toBeCloseTo(scale * weight, 12)
+})
+
+test('a state of version 1, which had no moments, is read', () => {
+  const state = emptyState('v1', 2)
+  state.rewards = 7
+  addToMoments(state.moments, Float64Array.of(1, 2))
+  const written = encodeState(state)
+  expect(decodeState(written)).toEqual(state)
+  // Version, text of 2, dimensions, three counts; then the moments: a count and 3 numbers.
+  const before = 1 + 4 + 2 + 4 + 3 * 8
+  const old = Uint8Array.of(1, ...written.slice(1, before), ...written.slice(before + 4 * 8))
+  expect(decodeState(old)).toEqual({ ...state, moments: { count: 0, sums: new Float64Array(3) } })
+  expect(() => decodeState(Uint8Array.of(3))).toThrow('version 3')
 })
 
 test('decisions that are erased, of other features or not finite teach nothing, and do not stop it', async () => {
