@@ -1,6 +1,6 @@
 import type { Random } from '#contracts/random.ts'
 import { createSeededRandom } from '#platform/random/seeded-random.ts'
-import { draw } from '../../src/decision/choose-variant.ts'
+import { draw } from '../../src/decision/draw.ts'
 import { inverseGapInto } from '../../src/decision/inverse-gap.ts'
 import { createPublishingLearner, responsesInto, segmentFeatures } from '../worlds/publishing-learner.ts'
 
