@@ -146,9 +146,9 @@ async function makeScene(): Promise<void> {
   await untilStored()
 }
 
-/** Two seconds of each; what the decisions write is what the bare route appends. */
+/** A slice of each, until the code is compiled; what the decisions write is what the bare route appends. */
 async function warmUp(): Promise<{ key: string; body: string }[]> {
-  const order = { requestsPerSecond, measureMs: 2_000, slice: 999 }
+  const order = { requestsPerSecond, measureMs: sliceMs, slice: 999 }
   await drive(load, { ...order, kind: 'decide', port })
   server.send('samples')
   const [{ samples: own }] = (await once(server, 'message')) as [{ samples: { key: string; body: string }[] }]
