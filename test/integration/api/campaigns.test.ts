@@ -139,3 +139,38 @@ test('the report comes as JSON and as CSV', async () => {
   expect(csv.body.split('\n')[0]).toContain('campaign_id,version,state')
   expect((await world.call('GET', '/campaigns/none/report')).status).toBe(404)
 })
+
+test('an arm is shipped by a person with a reason, once, and everybody can read why', async () => {
+  await installShop(world)
+  const { body: before } = await world.call<{ spec: { policy: { experiment: { arms: Arm[] } } } }>(
+    'GET',
+    '/campaigns/history',
+  )
+  const arm = before.spec.policy.experiment.arms.find(({ treatment }) => treatment !== undefined)!.id
+  const early = await world.call('POST', '/campaigns/history/ship', { arm, actor: 'ann' })
+  expect(early).toMatchObject({ status: 409, body: { code: 'experiment_not_decided' } })
+  const gone = await world.call('POST', '/campaigns/gone/ship', { arm, actor: 'ann' })
+  expect(gone).toMatchObject({ status: 404, body: { code: 'not_found' } })
+  expect(await world.call('POST', '/campaigns/history/ship', {})).toMatchObject({ status: 400 })
+  const shipped = await world.call('POST', '/campaigns/history/ship', {
+    arm,
+    actor: 'ann',
+    note: 'the season begins',
+    override: true,
+  })
+  expect(shipped).toMatchObject({ status: 200, body: { id: 'history', state: 'live' } })
+  const { body } = await world.call<{ spec: object; history: { actor: string; note: string }[] }>(
+    'GET',
+    '/campaigns/history',
+  )
+  expect(body.spec).toMatchObject({ policy: { shipped: arm } })
+  expect(body.history.at(-1)).toMatchObject({
+    actor: 'ann',
+    note: expect.stringContaining('the season begins'),
+  })
+})
+
+interface Arm {
+  id: string
+  treatment?: string
+}
