@@ -32,14 +32,18 @@ test('the first guide’s file applies, launches, and brings messages into the o
 
 test('the conditions, split and rules that the campaign guide shows are valid', async () => {
   const text = readFileSync(new URL('campaigns.md', guides), 'utf8')
-  const [condition = '', arms = '', policy = '', rules = ''] = [...text.matchAll(/```yaml\n(.*?)```/gs)].map(
-    (match) => match[1] ?? '',
-  )
-  const indented = `${condition}${policy}`.trimEnd().replace(/^/gm, '    ')
+  const blocks = [...text.matchAll(/```yaml\n(.*?)```/gs)].map((match) => match[1] ?? '')
+  const [condition = '', arms = '', policy = ''] = blocks
+  const rules = blocks.find((block) => block.startsWith('guardrails:')) ?? ''
+  const layer = /^ {4}(group|stopping): .*\n/gm
+  const added = blocks.flatMap((block) => block.match(layer) ?? []).join('')
+  const hour = blocks.flatMap((block) => block.match(/sendTime: .*\n/g) ?? []).join('')
+  expect([added.match(layer)?.length, hour.length > 0]).toEqual([2, true])
+  const indented = `${condition}${policy}${hour}`.trimEnd().replace(/^/gm, '    ')
   const own = yaml
     .replace(
       /^guardrails:[\s\S]*?(?=^campaigns:)/m,
-      `${rules}${arms}segments: [{ id: employees, name: Employees, condition: { trait: staff, op: eq, value: true } }]\n`,
+      `${rules}${arms.replace(/^ {4}arms:/m, `${added}    arms:`)}segments: [{ id: employees, name: Employees, condition: { trait: staff, op: eq, value: true } }]\n`,
     )
     .replace(/^ {4}audience: .*$/m, indented)
   expect(own).toContain('experiment: two-offers')
