@@ -75,7 +75,7 @@ export async function buildNetworkCandidate(
     }
     cursor = rows.at(-1)!.sequence
   }
-  return { content: await contentOf(db, state, schema, now), state, cursor: last }
+  return { content: await contentOf(db, state, schema, { now, untilSequence: last }), state, cursor: last }
 
   async function vectorsOf(own: WorkspaceDb, rows: RowOf<'rewards'>[]): Promise<Map<string, Float64Array>> {
     const decisions = await loadDecisionsById(own, [...new Set(rows.map((row) => row.decision_id))])
@@ -120,7 +120,7 @@ async function contentOf(
   db: WorkspaceDb,
   state: LearnerState,
   schema: { name: string; hash: string; dimensions: number },
-  now: number,
+  { now, untilSequence }: { now: number; untilSequence: number },
 ): Promise<StoredSnapshot> {
   const latest = await latestSnapshot(db)
   const policy = latest?.policy
@@ -155,6 +155,7 @@ async function contentOf(
       parent: latest?.snapshotId ?? '',
       publishedBy: 'learner',
       ...(policy === undefined ? {} : { policy }),
+      data: { untilSequence },
       rewards: state.rewards,
       corrections: state.corrections,
       campaigns: latest?.manifest.campaigns ?? [],
