@@ -1,4 +1,5 @@
 import type { LearnerHead, LearnerState } from './learner-state.ts'
+import { predictiveScale } from './predictive-scale.ts'
 import type { SnapshotWeights } from './snapshot-codec.ts'
 import type { ManifestHead, SnapshotManifest } from './snapshot-manifest.ts'
 import { discountedCovariance, inheritedRewardsMax } from './widened-covariance.ts'
@@ -34,6 +35,9 @@ export function rebasedState(state: LearnerState, base: StateBase): LearnerState
       const rebased = rebasedHead(head, weights, entry, state.dimensions, base.origin)
       const covariance = base.covariances?.get(key)?.slice()
       if (covariance !== undefined) rebased.model.covariance = covariance
+      // A version holds κ·w (`predictiveWeights`): the learner goes on from w.
+      const scale = predictiveScale(rebased.model, state.moments)
+      for (let i = 0; i < weights.length; i += 1) rebased.model.weights[i]! /= scale
       heads.set(key, rebased)
     } else if (!known.has(head.campaignId)) heads.set(key, head)
   }

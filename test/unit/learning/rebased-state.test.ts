@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
 import { headKey } from '#contracts/decision.ts'
 import { createBayesianHeads } from '../../../src/learning/bayesian-head.ts'
+import { addToMoments } from '../../../src/learning/feature-moments.ts'
 import { emptyState, type LearnerState } from '../../../src/learning/learner-state.ts'
+import { predictiveWeights } from '../../../src/learning/predictive-scale.ts'
 import { rebasedState, type StateBase } from '../../../src/learning/rebased-state.ts'
 import { discountedCovariance } from '../../../src/learning/widened-covariance.ts'
 
@@ -71,6 +73,17 @@ test('heads that the version does not have go; those of campaigns younger than i
     headKey('spring', 'shoes/email'),
     headKey('summer', 'hats/email'),
   ])
+})
+
+test('what the learner publishes next is what the version held, under the uncertainty that is left', () => {
+  const before = learnedState()
+  for (let i = 0; i < 50; i += 1) addToMoments(before.moments, Float64Array.of(1, i % 2))
+  const state = rebasedState(before, base)
+  const { model } = state.heads.get(headKey('spring', 'shoes/email'))!
+  expect(Math.abs(model.weights[1]!)).toBeGreaterThan(1)
+  const published = predictiveWeights(model, state.moments)
+  expect(published[0]).toBeCloseTo(0.5, 12)
+  expect(published[1]).toBeCloseTo(-1, 12)
 })
 
 test('all of the evidence is all of it, and never more', () => {
