@@ -3,6 +3,7 @@ import type { RowOf, Store, StoreTransaction, WorkspaceDb } from '#platform/stor
 import { loadDecisionsById } from '../../decision/decision-rows.ts'
 import { decodeDecision } from '../../decision/record.ts'
 import { createBayesianHeads } from '../../learning/bayesian-head.ts'
+import { addToMoments } from '../../learning/feature-moments.ts'
 import {
   emptyState,
   encodeState,
@@ -12,6 +13,7 @@ import {
 } from '../../learning/learner-state.ts'
 import { networkSchemaName } from '../../learning/networks/network-features.ts'
 import { loadNetwork } from '../../learning/networks/network-rows.ts'
+import { predictiveWeights } from '../../learning/predictive-scale.ts'
 import { loadRewardsAfter } from '../../learning/reward-rows.ts'
 import { byHeadKey, type ManifestHead } from '../../learning/snapshot-manifest.ts'
 import {
@@ -106,6 +108,7 @@ export async function buildNetworkCandidate(
     }
     if (row.kind === 'reward') {
       models.teach(head.model, x, row.y)
+      addToMoments(into.moments, x)
       into.rewards += 1
       head.rewards += 1
     } else {
@@ -139,7 +142,12 @@ async function contentOf(
     t: 1 + state.rewards,
     boundMicros: latest?.boundMicros ?? boundMicrosDefault,
     featureSchema: schema.name,
-    heads: new Map([...state.heads].map(([key, { model }]) => [key, model.weights])),
+    heads: new Map(
+      [...state.heads].map(([key, { model }]) => [
+        key,
+        policy?.kind === 'thompson' ? model.weights : predictiveWeights(model, state.moments),
+      ]),
+    ),
     covariances: new Map(
       policy?.kind === 'thompson'
         ? [...state.heads].map(([key, { model }]) => [key, model.covariance] as const)
