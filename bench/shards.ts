@@ -7,10 +7,11 @@ import type { ShardsJob } from './shards/shards-thread.ts'
 import { runJobs } from './threads/run-jobs.ts'
 
 /**
- * Learning in partitions: where eight shards that merge their sums every 200 events in all end after 10,000
- * events, divided by where one node ends that learns from every event at once; eight that never merge beside
- * it. Where they end is the error over the last 2,000 of them. The progressive error over all 10,000 stands
- * beside it: it holds the cold start, in which a shard has 25 events before anybody tells it more.
+ * Learning in partitions: the error of eight shards that merge their sums every 200 events in all, after 10,000
+ * events, divided by that of one node that publishes every 200. Both decide by what was published last, as the
+ * product does. Two errors, and both must hold: the progressive one over all 10,000, and that of the last 2,000,
+ * without the cold start. Beside it (`at_once`) the same where everybody decides by all he knows, one node by
+ * every event so far and a shard by what was merged and its own since; and shards that never merge.
  */
 const setNames = ['letter', 'pendigits']
 const events = 10_000
@@ -27,9 +28,11 @@ if (sets.length !== setNames.length || sets.some((set) => set.rows < events)) {
   process.exit(66)
 }
 const modes = {
-  one_node: { shards: 1, mergeEvery: null },
-  merged: { shards, mergeEvery },
-  never_merged: { shards, mergeEvery: null },
+  oneNode: { shards: 1, mergeEvery, bySnapshot: true },
+  merged: { shards, mergeEvery, bySnapshot: true },
+  oneNodeAtOnce: { shards: 1, mergeEvery: null, bySnapshot: false },
+  mergedAtOnce: { shards, mergeEvery, bySnapshot: false },
+  neverMerged: { shards, mergeEvery: null, bySnapshot: false },
 }
 type Mode = keyof typeof modes
 const modeNames = Object.keys(modes) as Mode[]
@@ -50,45 +53,43 @@ const figures = sets.map(({ name }, set) => {
     const own = errors.filter((_, job) => jobs[job]!.set === set && jobs[job]!.mode === mode)
     return { end: mean(own.map(({ end }) => end)), progressive: mean(own.map((one) => one.progressive)) }
   }
-  const [oneNode, merged, neverMerged] = [of('one_node'), of('merged'), of('never_merged')]
-  const line = (kind: keyof ShardErrors): string =>
-    `one node ${oneNode[kind].toFixed(4)}, merged ${merged[kind].toFixed(4)}, never merged ${neverMerged[kind].toFixed(4)}`
-  console.log(`${name}, last ${lastEvents}: ${line('end')}`)
-  console.log(`${name}, all ${events}: ${line('progressive')}`)
-  return { name, oneNode, merged, neverMerged, ratio: merged.end / oneNode.end }
+  const byMode = Object.fromEntries(modeNames.map((mode) => [mode, of(mode)])) as Record<Mode, ShardErrors>
+  for (const mode of modeNames) {
+    const { progressive, end } = byMode[mode]
+    console.log(`${name}, ${mode}: ${progressive.toFixed(4)}, of the last ${lastEvents} ${end.toFixed(4)}`)
+  }
+  const ratio = ratiosOf(byMode.merged, byMode.oneNode)
+  return { name, byMode, ratio, atOnce: ratiosOf(byMode.mergedAtOnce, byMode.oneNodeAtOnce) }
 })
-const worst = figures.reduce((a, b) => (b.ratio > a.ratio ? b : a))
+const worst = figures.reduce((a, b) => (worse(b.ratio) > worse(a.ratio) ? b : a))
 console.log(
   JSON.stringify(
     {
       bench: 'shards',
-      value: rounded(worst.merged.end),
-      baseline: rounded(worst.oneNode.end),
-      ratio: rounded(worst.ratio),
-      baseline_is: `one node's error on ${worst.name}, the worse of the two sets, over the last ${lastEvents} of ${events} events; floor off`,
+      value: worst.byMode.merged.progressive,
+      baseline: worst.byMode.oneNode.progressive,
+      ratio: worse(worst.ratio),
+      baseline_is: `one node that publishes every ${mergeEvery} events: its error over ${events} events of ${worst.name}, the worse of the two sets; floor off`,
       shards,
       merge_every: mergeEvery,
       shuffles,
       generator: `xoshiro128** of src/platform/random, seeds (1..${shuffles}, ${streamSeed})`,
       sets: Object.fromEntries(
-        figures.map(({ name, oneNode, merged, neverMerged, ratio }) => [
-          name,
-          {
-            end: { oneNode: oneNode.end, merged: merged.end, neverMerged: neverMerged.end, ratio },
-            progressive: {
-              oneNode: oneNode.progressive,
-              merged: merged.progressive,
-              neverMerged: neverMerged.progressive,
-              ratio: merged.progressive / oneNode.progressive,
-            },
-          },
-        ]),
+        figures.map(({ name, byMode, ratio, atOnce }) => [name, { ratio, at_once: atOnce, ...byMode }]),
       ),
     },
     (_, value: unknown) => (typeof value === 'number' ? rounded(value) : value),
   ),
 )
-process.exitCode = worst.ratio <= ratioMax ? 0 : 1
+process.exitCode = worse(worst.ratio) <= ratioMax ? 0 : 1
+
+function ratiosOf(merged: ShardErrors, oneNode: ShardErrors): ShardErrors {
+  return { progressive: merged.progressive / oneNode.progressive, end: merged.end / oneNode.end }
+}
+
+function worse({ progressive, end }: ShardErrors): number {
+  return Math.max(progressive, end)
+}
 
 function mean(numbers: number[]): number {
   return numbers.reduce((sum, value) => sum + value, 0) / numbers.length

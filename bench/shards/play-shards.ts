@@ -25,6 +25,8 @@ interface Shard {
   /** κ by head. */
   scales: number[]
   t: number
+  /** What it decides by: its own heads, or copies of what was merged last. */
+  deciding: { heads: BayesianHead[]; scales: number[]; t: number }
 }
 
 export interface ShardErrors {
@@ -41,7 +43,14 @@ export interface ShardErrors {
  */
 export function playShards(
   set: BanditSet,
-  options: { shards: number; mergeEvery: number | null; events: number; lastEvents: number },
+  options: {
+    shards: number
+    mergeEvery: number | null
+    /** Decides by what was merged last alone, as the product does by its snapshots. */
+    bySnapshot: boolean
+    events: number
+    lastEvents: number
+  },
   random: Random,
 ): ShardErrors {
   const { actions, dimensions, dense, labels } = set
@@ -59,9 +68,10 @@ export function playShards(
     const shard = shards[Math.floor(random.next() * shards.length)]!
     const x = dense.subarray(row * dimensions, (row + 1) * dimensions)
     for (let action = 0; action < actions; action += 1) {
-      scores[action] = logistic(shard.scales[action]! * logit(shard.heads[action]!, x))
+      const { heads, scales } = shard.deciding
+      scores[action] = logistic(scales[action]! * logit(heads[action]!, x))
     }
-    inverseGapInto(probabilities, scores, actions, gammaScale * Math.sqrt(shard.t), 0)
+    inverseGapInto(probabilities, scores, actions, gammaScale * Math.sqrt(shard.deciding.t), 0)
     const action = draw(probabilities, actions, random.next())
     const reward = labels[row] === action ? 1 : 0
     errors += 1 - reward
@@ -72,12 +82,13 @@ export function playShards(
   return { progressive: errors / order.length, end: lastErrors / options.lastEvents }
 
   function createShard(): Shard {
-    return {
+    const own = {
       heads: Array.from({ length: actions }, () => models.create()),
       sums: Array.from({ length: actions }, () => createHeadSums(dimensions)),
       scales: new Array<number>(actions).fill(1),
       t: 1,
     }
+    return { ...own, deciding: options.bySnapshot ? snapshotOf(own) : own }
   }
 
   function learn(shard: Shard, action: number, x: Float64Array, reward: 0 | 1): void {
@@ -87,6 +98,7 @@ export function playShards(
     addToMoments(moments, x)
     shard.scales[action] = predictiveScale(head, moments)
     shard.t += 1
+    if (!options.bySnapshot) shard.deciding = shard
   }
 
   function mergeAll(events: number): void {
@@ -100,8 +112,14 @@ export function playShards(
       shard.sums = merged.map(() => createHeadSums(dimensions))
       shard.scales = [...scales]
       shard.t = 1 + events
+      shard.deciding = options.bySnapshot ? snapshotOf(shard) : shard
     }
   }
+}
+
+function snapshotOf({ heads, scales, t }: Pick<Shard, 'heads' | 'scales' | 't'>): Shard['deciding'] {
+  const kept = heads.map(({ weights, covariance }) => ({ weights: weights.slice(), covariance }))
+  return { heads: kept, scales: [...scales], t }
 }
 
 /** Adds what the shards emitted to all that came before, and solves each head anew. */

@@ -7,6 +7,7 @@ export interface ShardsJob {
   set: number
   shards: number
   mergeEvery: number | null
+  bySnapshot: boolean
   events: number
   lastEvents: number
   shuffle: number
