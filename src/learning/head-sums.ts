@@ -41,7 +41,7 @@ export function priorOf({ weights, covariance }: BayesianHead): HeadPrior | null
 /**
  * Adds what the observation is worth at `head`, the partition's own before it learns from it:
  *
- *     ΔΛ = h·xxᵀ,  Δη = x(h·z + y − p),  z = xᵀw, p = σ(z), h = max(p(1−p), .02)
+ *     ΔΛ = h·xxᵀ,  Δη = x(h·z + y − p),  z = xᵀw, p = σ(z), h = max(p(1−p), .05)
  */
 export function addToSums(sums: HeadSums, head: BayesianHead, x: Float64Array, y: 0 | 1): void {
   const z = logit(head, x)
