@@ -37,7 +37,7 @@ export function trainCommand(context: CliContext): Command {
     .option('--out <folder>', 'where the files go (default: models/ID in the data folder)')
     .addHelpText(
       'after',
-      '\nExamples:\n  starling train propensity --horizon-days 14\n  starling train uplift --campaign cart-reminder',
+      '\nExample:\n  starling train propensity --horizon-days 14\n  starling train uplift --campaign cart-reminder',
     )
     .action(
       act(context, async (kind: string, options: TrainOptions, command: Command) => {
