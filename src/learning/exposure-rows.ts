@@ -1,4 +1,5 @@
 import { ChangedMeanwhileError } from '#platform/store/changed-meanwhile.ts'
+import type { RecurringQuery } from '#platform/store/recurring-query.ts'
 import type { RowOf, WorkspaceDb, WorkspaceRowOf } from '#platform/store/store.ts'
 
 /** New exposures, state 'open'. One that is there already keeps its state. */
@@ -17,14 +18,22 @@ export async function loadExposures(
   windowEndsFrom = 0,
 ): Promise<RowOf<'exposures'>[]> {
   if (customerIds.length === 0) return []
-  return await db
-    .selectByKeys('exposures', 'customer_id', customerIds)
-    .selectAll('exposures')
-    .where('exposures.window_ends_at', '>=', windowEndsFrom)
-    .orderBy('exposures.exposed_at')
-    .orderBy('exposures.decision_id')
-    .orderBy('exposures.campaign_id')
-    .execute()
+  return db.recurring(openOfCustomers, { customerIds, windowEndsFrom })
+}
+
+const openOfCustomers: RecurringQuery<
+  { customerIds: readonly string[]; windowEndsFrom: number },
+  RowOf<'exposures'>
+> = {
+  like: { customerIds: 'keys', windowEndsFrom: 'number' },
+  build: (db, { customerIds, windowEndsFrom }) =>
+    db
+      .selectByKeys('exposures', 'customer_id', customerIds)
+      .selectAll('exposures')
+      .where('exposures.window_ends_at', '>=', windowEndsFrom)
+      .orderBy('exposures.exposed_at')
+      .orderBy('exposures.decision_id')
+      .orderBy('exposures.campaign_id'),
 }
 
 /**

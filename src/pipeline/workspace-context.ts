@@ -9,6 +9,7 @@ import type { PolicySnapshot } from '#contracts/decision.ts'
 import type { FeatureSchema } from '#contracts/feature-schema.ts'
 import type { WorkspaceSettings } from '#contracts/workspace.ts'
 import { createReportingCurrency, type ReportingCurrency } from '#platform/money/reporting-currency.ts'
+import type { SystemQuery } from '#platform/store/recurring-query.ts'
 import type { StoreScope, StoreTransaction } from '#platform/store/store.ts'
 import { listCampaigns } from '../campaign/campaign-rows.ts'
 import { loadCurrencyRates, loadGuardrailSettings, loadSegments } from '../campaign/document-rows.ts'
@@ -87,12 +88,17 @@ export async function touchWorkspace(tx: StoreTransaction, workspace: string): P
 }
 
 async function configurationVersion(scope: StoreScope, workspace: string): Promise<string> {
-  const row = await scope.system
-    .selectFrom('system_settings')
-    .select('value')
-    .where('name', '=', settingName(workspace))
-    .executeTakeFirst()
+  const [row] = await scope.recurring(settingOfName, { name: settingName(workspace) })
   return row?.value ?? '0'
+}
+
+const settingOfName: SystemQuery<{ name: string }, { value: string }> = {
+  like: { name: 'text' },
+  build: (system, { name }) =>
+    system
+      .selectFrom('system_settings')
+      .select('system_settings.value')
+      .where('system_settings.name', '=', name),
 }
 
 function settingName(workspace: string): string {

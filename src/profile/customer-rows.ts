@@ -1,6 +1,7 @@
 import type { InstantMs } from '#contracts/clock.ts'
 import type { Customer, Profile } from '#contracts/profile.ts'
 import { ChangedMeanwhileError } from '#platform/store/changed-meanwhile.ts'
+import type { RecurringQuery } from '#platform/store/recurring-query.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 import { canonicalCustomerId } from './canonical-customer.ts'
 import { mergeConsents } from './consent-rows.ts'
@@ -12,8 +13,14 @@ import type { MergedCustomer } from './profile-as-of.ts'
 /** The customers that have a row, by id; one that was merged away comes with its pointer. */
 export async function loadCustomers(db: WorkspaceDb, customerIds: string[]): Promise<Map<string, Customer>> {
   if (customerIds.length === 0) return new Map()
-  const rows = await db.selectByKeys('customers', 'customer_id', customerIds).selectAll('customers').execute()
+  const rows = await db.recurring(ofIds, { customerIds })
   return new Map(rows.map((row) => [row.customer_id, customerOf(row)]))
+}
+
+const ofIds: RecurringQuery<{ customerIds: readonly string[] }, RowOf<'customers'>> = {
+  like: { customerIds: 'keys' },
+  build: (db, { customerIds }) =>
+    db.selectByKeys('customers', 'customer_id', customerIds).selectAll('customers'),
 }
 
 /** Ids of all customers who are not merged away, in order. */

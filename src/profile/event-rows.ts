@@ -1,5 +1,6 @@
 import type { EventKind } from '#contracts/event.ts'
 import { dayUtcOf } from '#platform/ids/ids.ts'
+import type { RecurringQuery } from '#platform/store/recurring-query.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 import { together } from '#platform/store/together.ts'
 import type { AppliedEvent } from './profile-as-of.ts'
@@ -14,11 +15,14 @@ export interface EventApplication {
 /** Those of the ids that were taken in before. */
 export async function seenEventIds(db: WorkspaceDb, eventIds: string[]): Promise<Set<string>> {
   if (eventIds.length === 0) return new Set()
-  const rows = await db
-    .selectByKeys('event_dedupe', 'event_id', eventIds)
-    .select('event_dedupe.event_id')
-    .execute()
+  const rows = await db.recurring(seen, { eventIds })
   return new Set(rows.map((row) => row.event_id))
+}
+
+const seen: RecurringQuery<{ eventIds: readonly string[] }, { event_id: string }> = {
+  like: { eventIds: 'keys' },
+  build: (db, { eventIds }) =>
+    db.selectByKeys('event_dedupe', 'event_id', eventIds).select('event_dedupe.event_id'),
 }
 
 /**

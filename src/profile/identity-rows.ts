@@ -1,17 +1,21 @@
+import type { RecurringQuery } from '#platform/store/recurring-query.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 
 export type Identity = Pick<RowOf<'identities'>, 'kind' | 'external_id' | 'customer_id' | 'linked_at'>
 
 /** The rows of these ids, of either kind. */
 export function readIdentities(db: WorkspaceDb, externalIds: string[]): Promise<Identity[]> {
-  return (
+  return db.recurring(ofExternalIds, { externalIds })
+}
+
+const ofExternalIds: RecurringQuery<{ externalIds: readonly string[] }, Identity> = {
+  like: { externalIds: 'keys' },
+  build: (db, { externalIds }) =>
     db
       .selectByKeys('identities', 'external_id', externalIds)
       // The key's second column: with both kinds named, each id is two look-ups in the key.
       .where('identities.kind', 'in', ['user', 'anonymous'])
-      .select(columns)
-      .execute()
-  )
+      .select(columns),
 }
 
 /** The rows of all ids of a customer. */

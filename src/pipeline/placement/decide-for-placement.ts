@@ -165,7 +165,9 @@ async function readFacts(
 ): Promise<PlacementFacts> {
   const db = parts.store.read.workspace(workspace)
   const options = { now, profileCache: parts.profileCache }
-  const facts = await readPlacementFacts(db, context, [...new Set(customerIds)], options)
+  const facts = await parts.store.read.atOnce(() =>
+    readPlacementFacts(db, context, [...new Set(customerIds)], options),
+  )
   const isMerged = (id: string) => (facts.customers.get(id)?.mergedInto ?? null) !== null
   if (!customerIds.some(isMerged)) return facts
   for (const [i, id] of customerIds.entries())

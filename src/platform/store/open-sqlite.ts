@@ -69,6 +69,8 @@ function partsOf(connection: SqliteConnection): WorkspaceDbParts {
     dialect: 'sqlite',
     kysely: connection.kysely,
     bulkInsert: createSqliteBulkInsert(connection),
+    rowsOf: (sql, parameters) => connection.prepare(sql).all(parameters),
+    atOnce: connection.atOnce,
     assertOpen: () => {},
   }
 }

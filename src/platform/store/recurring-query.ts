@@ -1,6 +1,6 @@
 import type { CompiledQuery, Kysely } from 'kysely'
 import type { StoreSchema } from './schema.ts'
-import type { WorkspaceDb } from './store.ts'
+import type { StoreScope, WorkspaceDb } from './store.ts'
 
 export type QueryValues = Record<string, number | string | readonly string[]>
 
@@ -8,12 +8,15 @@ export type QueryValues = Record<string, number | string | readonly string[]>
  * A query whose text never changes: it is built and compiled once for each dialect, and from then on only its
  * values are put in. Seven such look-ups of a decision took 250 µs to build each time, as long as to run.
  */
-export interface RecurringQuery<V extends QueryValues, R> {
+export interface RecurringQuery<V extends QueryValues, R, Db = WorkspaceDb> {
   /** May use a value as it is or as the keys of `selectByKeys`, and look at none. */
-  build(db: WorkspaceDb, values: V): { compile(): CompiledQuery<R> }
+  build(db: Db, values: V): { compile(): CompiledQuery<R> }
   /** Names of the values and what they are like. */
   like: { [K in keyof V]: V[K] extends number ? 'number' : V[K] extends string ? 'text' : 'keys' }
 }
+
+/** The same over the tables that belong to no tenant. */
+export type SystemQuery<V extends QueryValues, R> = RecurringQuery<V, R, StoreScope['system']>
 
 type Dialect = WorkspaceDb['dialect']
 interface Prepared {
@@ -27,32 +30,41 @@ const prepared: Record<Dialect, WeakMap<object, Prepared>> = {
   postgres: new WeakMap(),
 }
 
-/** @param dbOf the queries of a workspace of that name, only to be compiled */
-export async function runRecurring<V extends QueryValues, R>(
-  query: RecurringQuery<V, R>,
+/**
+ * Where `rowsOf` is there the query is run before this returns: see `StoreScope.atOnce`.
+ *
+ * @param dbOf where the query is built, for a workspace of that name, only to be compiled
+ */
+export async function runRecurring<V extends QueryValues, R, Db>(
+  query: RecurringQuery<V, R, Db>,
   values: V,
   parts: {
     dialect: Dialect
     kysely: Kysely<StoreSchema>
+    rowsOf?: RowsOf
     workspace: string
-    dbOf(name: string): WorkspaceDb
+    dbOf(name: string): Db
   },
 ): Promise<R[]> {
-  const { dialect, kysely, workspace } = parts
+  const { dialect, kysely, rowsOf, workspace } = parts
   let own = prepared[dialect].get(query)
   if (own === undefined) {
-    own = prepare(query as unknown as RecurringQuery<QueryValues, unknown>, parts.dbOf(workspaceMark))
+    own = prepare(query as unknown as RecurringQuery<QueryValues, unknown, Db>, parts.dbOf(workspaceMark))
     prepared[dialect].set(query, own)
   }
   const { compiled } = own
   const parameters = own.parameters.map((make) => make(values, workspace))
+  if (rowsOf !== undefined) return rowsOf(compiled.sql, parameters) as R[]
   const result = await kysely.executeQuery<R>({ ...(compiled as CompiledQuery<R>), parameters })
   return result.rows
 }
 
+/** Runs a compiled query at once. Kysely's own way to it, locks and all, took longer than SQLite. */
+export type RowsOf = (sql: string, parameters: unknown[]) => unknown[]
+
 const workspaceMark = '\u0001workspace'
 
-function prepare(query: RecurringQuery<QueryValues, unknown>, db: WorkspaceDb): Prepared {
+function prepare<Db>(query: RecurringQuery<QueryValues, unknown, Db>, db: Db): Prepared {
   const marks: QueryValues = {}
   for (const [i, [name, like]] of Object.entries<'number' | 'text' | 'keys'>(query.like).entries()) {
     const text = `\u0001value ${i}`

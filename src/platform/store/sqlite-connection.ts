@@ -8,6 +8,8 @@ export interface SqliteConnection {
   readonly kysely: Kysely<StoreSchema>
   /** The statement of this text, prepared once. */
   prepare(sql: string): SqliteStatement
+  /** Runs `work` inside a read transaction, where there is none yet; it must not wait. */
+  atOnce<T>(work: () => T): T
   close(): void
 }
 
@@ -43,6 +45,16 @@ export function createSqliteConnection(
     database,
     kysely: new Kysely<StoreSchema>({ dialect: new SqliteDialect({ database: port }) }),
     prepare,
+    atOnce(work) {
+      if (database.isTransaction) return work()
+      prepare('begin').run([])
+      try {
+        return work()
+      } finally {
+        // A fault of the disk may have ended it.
+        if (database.isTransaction) prepare('commit').run([])
+      }
+    },
     close: () => {
       statements.clear()
       database.close()

@@ -1,3 +1,4 @@
+import { type QueryValues, runRecurring, type SystemQuery } from './recurring-query.ts'
 import type { OnConflict, StoreScope, StoreTransaction, SystemTable } from './store.ts'
 import { createWorkspaceDb, type WorkspaceDbParts } from './workspace-db.ts'
 
@@ -9,6 +10,12 @@ export function createScope(parts: WorkspaceDbParts): StoreScope {
       parts.assertOpen()
       return parts.kysely as never
     },
+    recurring<V extends QueryValues, R>(query: SystemQuery<V, R>, values: V) {
+      parts.assertOpen()
+      const dbOf = () => parts.kysely as unknown as StoreScope['system']
+      return runRecurring(query, values, { ...parts, workspace: '', dbOf })
+    },
+    atOnce: parts.atOnce ?? ((work) => work()),
   }
 }
 
@@ -16,6 +23,8 @@ export function createTransactionScope(parts: WorkspaceDbParts, othersWait: () =
   const scope = createScope(parts)
   return {
     workspace: scope.workspace,
+    recurring: scope.recurring,
+    atOnce: scope.atOnce,
     get system() {
       return scope.system
     },

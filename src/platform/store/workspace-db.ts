@@ -2,7 +2,7 @@ import type { Kysely, SelectQueryBuilder } from 'kysely'
 import type { BulkInsert } from './bulk-insert.ts'
 import { keysList } from './keys-list.ts'
 import { lockName, tryLockName } from './locks.ts'
-import { runRecurring } from './recurring-query.ts'
+import { type RowsOf, runRecurring } from './recurring-query.ts'
 import type { StoreSchema } from './schema.ts'
 import type { WorkspaceDb, WorkspaceTable } from './store.ts'
 
@@ -10,6 +10,9 @@ export interface WorkspaceDbParts {
   dialect: 'sqlite' | 'postgres'
   kysely: Kysely<StoreSchema>
   bulkInsert: BulkInsert
+  /** SQLite: see `StoreScope.atOnce`. */
+  rowsOf?: RowsOf
+  atOnce?: <T>(work: () => T) => T
   /** Throws when the scope that this belongs to has ended. */
   assertOpen(): void
 }
@@ -58,7 +61,7 @@ export function createWorkspaceDb(parts: WorkspaceDbParts, workspace: string): W
     recurring(query, values) {
       assertOpen()
       const dbOf = (name: string) => createWorkspaceDb(parts, name)
-      return runRecurring(query, values, { dialect, kysely, workspace, dbOf })
+      return runRecurring(query, values, { ...parts, workspace, dbOf })
     },
     async lockCustomers(customerIds) {
       if (dialect === 'sqlite' || customerIds.length === 0) return

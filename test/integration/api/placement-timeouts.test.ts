@@ -112,6 +112,8 @@ test('a store that does not answer leaves the default as well, once the placemen
       if (!isAway) return store.read.system
       return { selectFrom: () => hanging } as unknown as Store['read']['system']
     },
+    recurring: (query, values) => (isAway ? waiting : store.read.recurring(query, values)),
+    atOnce: (work) => store.read.atOnce(work),
   }
   const hanging: object = new Proxy(
     {},

@@ -19,6 +19,8 @@ function counting(store: Store): { store: Store; asked: { reads: number; transac
       get system() {
         return store.read.system
       },
+      recurring: (query, values) => store.read.recurring(query, values),
+      atOnce: (work) => store.read.atOnce(work),
       workspace(name) {
         asked.reads += 1
         return store.read.workspace(name)
