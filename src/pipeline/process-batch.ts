@@ -52,6 +52,8 @@ export interface BatchResult {
   forwards: LogAppend[]
   /** What other systems are told, where there is a way to them. */
   notices: Notice[]
+  /** Messages that somebody is to send. */
+  queued: number
 }
 
 /**
@@ -66,7 +68,7 @@ export async function processBatch(
 ): Promise<BatchResult> {
   const startedMs = parts.steadyNowMs()
   const now = parts.clock.now()
-  const result: BatchResult = { taken: 0, decisions: 0, forwards: [], notices: [] }
+  const result: BatchResult = { taken: 0, decisions: 0, forwards: [], notices: [], queued: 0 }
   const records = await prefixUpToMerge(tx, batch.records, now)
   const batches = await openBatches(parts, tx, records, now)
   for (const record of records) {
@@ -77,6 +79,7 @@ export async function processBatch(
     if (tx.othersWait() && parts.steadyNowMs() - startedMs > parts.batchMaxMs) break
   }
   for (const rows of batches.values()) {
+    result.queued += rows.written.messages.length
     await together(
       writeWorkspaceBatch(rows, now),
       parts.catalogue.take(rows.db, batch.partition, rows.written.events),

@@ -21,7 +21,7 @@ export interface WorkerOptions extends Omit<BatchParts, 'publish' | 'catalogue'>
   recordsMax: number
   /** Workspaces whose timers this worker fires. */
   workspaces: () => Promise<string[]>
-  /** Called after a commit that may have queued messages. */
+  /** Called after a commit that has queued messages. */
   onQueued: () => void
 }
 
@@ -64,7 +64,7 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
   const underWay = new Map<number, Promise<void>>()
 
   const commit = async (parts: BatchParts, batch: LogBatch, apply: ApplyBatch): Promise<number> => {
-    const taken = await store.transaction(async (tx) => {
+    const { taken, queued } = await store.transaction(async (tx) => {
       parts.catalogue.begin()
       const result = await apply(parts, tx, batch)
       await moveOffset(tx, workerGroup, batch.partition, batch.fromOffset, batch.baseOffset + result.taken)
@@ -74,13 +74,13 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
         result.forwards.length > 0 ? appendOrThrow(log, result.forwards) : null,
         publish(result.notices),
       ])
-      return result.taken
+      return result
     })
     parts.catalogue.committed()
     const next = batch.baseOffset + taken
     consumer.seek(batch.partition, next)
     consumer.committed(batch.partition, next)
-    options.onQueued()
+    if (queued > 0) options.onQueued()
     return taken
   }
 
@@ -141,7 +141,7 @@ type ApplyBatch = (
   parts: BatchParts,
   tx: StoreTransaction,
   batch: LogBatch,
-) => Promise<Pick<BatchResult, 'taken' | 'forwards' | 'notices'>>
+) => Promise<Pick<BatchResult, 'taken' | 'forwards' | 'notices' | 'queued'>>
 
 /**
  * After a batch that failed: its first record alone. A record that fails by itself too is set aside among
@@ -163,10 +163,11 @@ async function takeFirst(
     const record = first.records[0] ?? null
     const detail = error instanceof Error ? error.message : String(error)
     const taken = await commit(first, async (_parts, tx) => {
-      if (record === null) return { taken: 1, forwards: [], notices: unreadableNotices(first, 1) }
+      const rest = { taken: 1, forwards: [], queued: 0 }
+      if (record === null) return { ...rest, notices: unreadableNotices(first, 1) }
       const row = setAsideRow(record, detail)
       await insertRejected(tx.workspace(record.workspace), [row])
-      return { taken: 1, forwards: [], notices: [rejectedNotice(record.workspace, row)] }
+      return { ...rest, notices: [rejectedNotice(record.workspace, row)] }
     })
     const at = { partition: batch.partition, offset: batch.baseOffset }
     logger.error('an event could not be applied and was set aside', {

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks'
+import { setTimeout as wait } from 'node:timers/promises'
 import { listWorkspaces } from '../../campaign/workspaces.ts'
 import { createGuardrailRunner } from '../../guardrails/run/evaluate.ts'
 import { loadGuardrails } from '../../guardrails/run/load-guardrails.ts'
@@ -38,6 +39,14 @@ const timersEveryMs = 1000
  */
 const stepsAtOnce = { sqlite: 1, postgres: 3 }
 
+/**
+ * With few records at a time a batch is nearly all transaction: SQLite's worker lets some gather before the
+ * next one. With 250 decisions a second all threads together took 2.2 ms of processor time for each without,
+ * 1.4 with.
+ */
+const lingerMs = 5
+const lingerBelow = 64
+
 /** Works until told to stop; batches under way are finished. */
 export async function runWorker(parts: EngineParts, worker: Worker, role: RoleRun): Promise<void> {
   let timersAt = 0
@@ -48,10 +57,13 @@ export async function runWorker(parts: EngineParts, worker: Worker, role: RoleRu
     // A full round of timers asks for the next one at once.
     if ((await worker.fireTimers()) > 0) timersAt = 0
   }
+  const lingers = parts.store.dialect === 'sqlite'
   const lanes = Array.from({ length: stepsAtOnce[parts.store.dialect] }, () =>
     keepGoing(parts.logger, role, async () => {
-      await worker.step(pollMs)
+      const taken = await worker.step(pollMs)
       await fireTimers()
+      if (lingers && taken > 0 && taken < lingerBelow)
+        await wait(lingerMs, undefined, { signal: role.stop }).catch(() => undefined)
     }),
   )
   await Promise.all(lanes)
