@@ -21,6 +21,8 @@ export interface PrintedValues {
  * in a branch not taken is not required: `{{#if customer.city}}in {{customer.city}}{{/if}}` never misses.
  */
 export function printedValues(nodes: ShapeNode[], context: TemplateContext): PrintedValues {
+  const flat = flatPrints(nodes)
+  if (flat !== null) return printedOf(flat, context)
   const walk: Walk = { root: context, missing: new Set(), charactersTotal: 0, passesLeft: loopPassesTotalMax }
   visit(nodes, { value: context, outer: null, parts: none, loop: null }, walk)
   return {
@@ -28,6 +30,51 @@ export function printedValues(nodes: ShapeNode[], context: TemplateContext): Pri
     charactersTotal: walk.charactersTotal,
     tooManyPasses: walk.passesLeft < 0,
   }
+}
+
+/** A value that is printed whatever the context is, and how often. */
+export interface FlatPrint {
+  parts: readonly string[]
+  times: number
+}
+
+/** Shapes are immutable: looked through once. */
+const flatOf = new WeakMap<ShapeNode[], FlatPrint[] | null>()
+
+/** Null where blocks or helpers decide what is printed. */
+export function flatPrints(nodes: ShapeNode[]): FlatPrint[] | null {
+  let flat = flatOf.get(nodes)
+  if (flat === undefined) {
+    flat = flattened(nodes)
+    flatOf.set(nodes, flat)
+  }
+  return flat
+}
+
+function flattened(nodes: ShapeNode[]): FlatPrint[] | null {
+  const byPath = new Map<string, FlatPrint>()
+  for (const node of nodes) {
+    if (node.kind !== 'print' || node.value.kind === 'call') return null
+    if (node.value.kind === 'literal') continue
+    const { from, parts } = node.value.path
+    if (from === 'loop') return null
+    // A part may hold a dot itself.
+    const key = parts.join('\u0000')
+    const known = byPath.get(key)
+    if (known === undefined) byPath.set(key, { parts, times: 1 })
+    else known.times += 1
+  }
+  return [...byPath.values()]
+}
+
+function printedOf(flat: FlatPrint[], context: TemplateContext): PrintedValues {
+  const printed: PrintedValues = { missing: [], charactersTotal: 0, tooManyPasses: false }
+  for (const { parts, times } of flat) {
+    const value = lookUp(context, parts)
+    if (!hasValue(value)) printed.missing.push(parts.join('.'))
+    else printed.charactersTotal += times * (typeof value === 'string' ? value : String(value)).length
+  }
+  return printed
 }
 
 /** The value at `parts`, by own properties only, as Handlebars looks up with prototype access off. */

@@ -1,4 +1,4 @@
-import type { ChannelName } from '#contracts/campaign.ts'
+import type { CampaignSpec, ChannelName } from '#contracts/campaign.ts'
 import type { Candidate, DecisionCampaign, DecisionInput, DecisionTrigger } from '#contracts/decision.ts'
 import type { CampaignFacts, CustomerFacts, GuardrailOutcome } from '#contracts/guardrail.ts'
 import type { JsonObject } from '#contracts/json.ts'
@@ -6,12 +6,12 @@ import type { Customer } from '#contracts/profile.ts'
 import { dayUtcOf, decisionIdOf } from '#platform/ids/ids.ts'
 import { assign, isOutsideGroup, runningExperiment } from '../campaign/assignment.ts'
 import type { AssignmentRow } from '../campaign/assignment-rows.ts'
-import { type TemplateContext, templateContext, withOffer } from '../creative/context.ts'
-import { missingVariables } from '../creative/render.ts'
+import { type TemplateContext, templateContext } from '../creative/context.ts'
 import type { GuardrailRunner } from '../guardrails/run/evaluate.ts'
 import { candidatesOf } from './candidates.ts'
 import { addressesOf, addressFor, customerFactsOf, globalHoldoutId } from './customer-facts.ts'
 import { sendSlotsOf } from './send-slots.ts'
+import { missingByTreatment, type TemplateNeeds } from './template-needs.ts'
 import { assignmentKey, type WorkspaceBatch } from './workspace-batch.ts'
 import type { RunningCampaign } from './workspace-context.ts'
 
@@ -84,12 +84,17 @@ export function prepareDecision(
   }
   const factsOfCampaigns = campaigns.map((campaign, index) => campaignFacts(known, campaign, running[index]!))
   const { guardrails } = parts
+  let context: TemplateContext | null = null
+  const missingOf = (needs: TemplateNeeds, spec: CampaignSpec): string[][] | null => {
+    context ??= templateContextOf(triggered, spec.treatments[0]!.offer)
+    return missingByTreatment(needs, spec, context)
+  }
   const judged = candidatesOf({
     guardrails,
     facts: judgedBy,
     campaigns: factsOfCampaigns,
     addressOf: (channel) => addressIn(triggered, channel),
-    missingOf: (index) => missingOf(running[index]!, triggered),
+    missingOf: (index) => missingOf(running[index]!.needs, campaigns[index]!.spec),
   })
   const candidates = isPlacement(triggered) ? notLater(judged) : judged
   const enrolments = campaigns.flatMap((campaign, index) =>
@@ -223,25 +228,6 @@ function notLater(candidates: readonly Candidate[]): readonly Candidate[] {
   }
   if (candidates.every(({ guardrails }) => guardrails.verdict.kind !== 'defer')) return candidates
   return candidates.map((candidate) => ({ ...candidate, guardrails: now(candidate.guardrails) }))
-}
-
-/** By treatment; null where nothing is missing. Treatments share a template context but for the offer. */
-function missingOf({ version, templates }: RunningCampaign, triggered: TriggeredDecision): string[][] | null {
-  let context: TemplateContext | null = null
-  let missing: string[][] | null = null
-  for (const [index, { offer }] of version.spec.treatments.entries()) {
-    context = context === null ? templateContextOf(triggered, offer) : withOffer(context, offer)
-    let asked = ''
-    for (const template of templates[index] ?? []) {
-      if (template.neededKey === asked) continue
-      asked = template.neededKey
-      for (const name of missingVariables(template, context)) {
-        missing ??= version.spec.treatments.map(() => [])
-        if (!missing[index]!.includes(name)) missing[index]!.push(name)
-      }
-    }
-  }
-  return missing
 }
 
 /**

@@ -19,6 +19,7 @@ import { latestSnapshot } from '../learning/snapshot-rows.ts'
 import { type ConditionContext, compileCondition } from '../profile/condition.ts'
 import { type CompiledSegments, compileSegments } from '../profile/segments.ts'
 import { featuresOfSnapshot } from './feature-schema-for.ts'
+import { type TemplateNeeds, templateNeeds } from './template-needs.ts'
 
 type Predicate = (context: ConditionContext) => boolean
 
@@ -31,6 +32,7 @@ export interface RunningCampaign {
   goals: { goal: Goal; where: Predicate }[]
   /** Of each treatment, its variants' templates, compiled. */
   templates: CompiledTemplate[][]
+  needs: TemplateNeeds
 }
 
 /** Everything of a workspace that a decision needs and that changes only when people change it. */
@@ -155,12 +157,14 @@ function prepare(version: CampaignVersion): RunningCampaign {
   const where = 'where' in spec.trigger ? spec.trigger.where : undefined
   const compile = (condition: Parameters<typeof compileCondition>[0] | undefined): Predicate =>
     condition === undefined ? () => true : compileCondition(condition)
+  const templates = spec.treatments.map(({ variants }) => variants.map(({ template }) => compiled(template)))
   return {
     version,
     live: version.state === 'live',
     where: compile(where),
     audience: compile(spec.audience),
-    templates: spec.treatments.map(({ variants }) => variants.map(({ template }) => compiled(template))),
+    templates,
+    needs: templateNeeds(spec, templates),
     goals: [spec.goal, ...spec.alsoMeasure].map((goal) => ({ goal, where: compile(goal.where) })),
   }
 }
