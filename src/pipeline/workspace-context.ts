@@ -60,6 +60,13 @@ export interface WorkspaceContext {
 /** Reads contexts and keeps them until the workspace's configuration or policy has a newer version. */
 export interface WorkspaceContexts {
   load(scope: StoreScope, workspace: string): Promise<WorkspaceContext | null>
+  /** The last one read, and whether it still is the newest: the answer to that may be asked for beside others. */
+  known(workspace: string): KnownContext | null
+}
+
+export interface KnownContext {
+  context: WorkspaceContext
+  isNewest(scope: StoreScope): Promise<boolean>
 }
 
 export function createWorkspaceContexts(): WorkspaceContexts {
@@ -73,6 +80,13 @@ export function createWorkspaceContexts(): WorkspaceContexts {
       if (context === null) return null
       kept.set(workspace, { stamp, context })
       return context
+    },
+    known(workspace) {
+      const own = kept.get(workspace)
+      if (own === undefined) return null
+      const isNewest = async (scope: StoreScope) =>
+        (await configurationVersion(scope, workspace)) === own.stamp
+      return { context: own.context, isNewest }
     },
   }
 }

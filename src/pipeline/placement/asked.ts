@@ -30,8 +30,12 @@ export function askedOf(
   const campaigns = (context.byPlacement.get(request.placement) ?? []).filter((campaign) =>
     campaign.where({ profile: customer.profile, now, event }),
   )
-  const trigger = { kind: 'request' as const, triggerId: `${request.placement}:${keys[index]}`, step: 0 }
+  const trigger = triggerOf(request, keys[index] as string)
   return { customer, campaigns, trigger, now, receivedAt, event }
+}
+
+export function triggerOf({ placement }: PlacementRequest, key: string): TriggeredDecision['trigger'] {
+  return { kind: 'request', triggerId: `${placement}:${key}`, step: 0 }
 }
 
 /** The customer as the request describes him, for this decision only. Segments are asked again by what it adds. */

@@ -5,6 +5,7 @@ import type { ProfileCache } from '#contracts/profile-cache.ts'
 import { dayUtcOf } from '#platform/ids/ids.ts'
 import type { Store } from '#platform/store/store.ts'
 import { isStoreFault } from '#platform/store/store-faults.ts'
+import { together } from '#platform/store/together.ts'
 import { createTemplateCache } from '../../creative/template-cache.ts'
 import { rankSlot } from '../../decision/decision-rank-rows.ts'
 import { storedDecisionIds } from '../../decision/decision-rows.ts'
@@ -13,8 +14,8 @@ import { decodeDecision } from '../../decision/record.ts'
 import { canonicalCustomerId } from '../../profile/canonical-customer.ts'
 import type { Identities } from '../../profile/identities.ts'
 import { type DecisionParts, prepareDecision, type TriggeredDecision } from '../decision-input.ts'
-import { createWorkspaceContexts, type WorkspaceContext } from '../workspace-context.ts'
-import { askedOf, customersOf, isSomebody } from './asked.ts'
+import { createWorkspaceContexts, type KnownContext, type WorkspaceContext } from '../workspace-context.ts'
+import { askedOf, customersOf, isSomebody, triggerOf } from './asked.ts'
 import type { Deadline } from './deadline.ts'
 import { chosenPayload, decisionRecord } from './decision-record.ts'
 import { degradeAll } from './degrade-all.ts'
@@ -57,17 +58,16 @@ export interface PlacementDecider {
 
 /** Decisions outside of the partition's owner. */
 export function createPlacementDecider(parts: PlacementParts): PlacementDecider {
-  const { store, wallClock } = parts
+  const { wallClock } = parts
   const recent = createRecentDecisions(wallClock)
   const own: Own = { parts, recent, contexts: createWorkspaceContexts(), templates: createTemplateCache(500) }
-  const latest = new Map<string, WorkspaceContext>()
   const repeats = createRepeats()
 
   const work = async (run: Run): Promise<PlacementResult> => {
-    run.context = await own.contexts.load(store.read, run.workspace)
-    if (run.context === null) return { kind: 'fault', fault: noWorkspace }
-    latest.set(run.workspace, run.context)
-    return decideAll(own, run, run.context)
+    const customerIds = await customersOf(own, run)
+    const read = await readAll(own, run, customerIds)
+    if (read === null) return { kind: 'fault', fault: noWorkspace }
+    return decideAll(own, run, read, customerIds)
   }
   const decideFresh = async (workspace: string, requests: PlacementRequest[], timeoutMs: number) => {
     const deadline = parts.startDeadline(timeoutMs)
@@ -91,7 +91,7 @@ export function createPlacementDecider(parts: PlacementParts): PlacementDecider 
       if (typeof result !== 'string') return result
       // What goes on in the background ends before it appends, or is stored as a decision nobody was given.
       working.catch(() => undefined)
-      const context = run.context ?? latest.get(workspace)
+      const context = run.context ?? own.contexts.known(workspace)?.context
       if (context === undefined) return { kind: 'fault' as const, fault: notKnownYet }
       return degradeAll(own, run, context, result)
     } finally {
@@ -117,14 +117,16 @@ export function createPlacementDecider(parts: PlacementParts): PlacementDecider 
   }
 }
 
-async function decideAll(own: Own, run: Run, context: WorkspaceContext): Promise<PlacementResult> {
+async function decideAll(
+  own: Own,
+  run: Run,
+  { context, facts, stored }: ReadForAll,
+  customerIds: string[],
+): Promise<PlacementResult> {
   const { parts, recent } = own
   const { workspace, requests, now, receivedAt } = run
-  const customerIds = await customersOf(own, run)
-  const facts = await readFacts(own, run, context, customerIds)
-  run.facts = facts
   run.asked = requests.map((request, i) => askedOf(run, context, facts, request, i, customerIds[i] as string))
-  const answers = await repeatedAnswers(own, run, run.asked)
+  const answers = await repeatedAnswers(own, run, run.asked, stored)
   if (run.isLate()) return { kind: 'fault', fault: tooLate }
 
   const records: LogAppend[] = []
@@ -156,50 +158,82 @@ async function decideAll(own: Own, run: Run, context: WorkspaceContext): Promise
   return { kind: 'answered', answers: answers as PlacementAnswer[] }
 }
 
-/** Follows pointers: `customerIds` are changed to the canonical ones. */
-async function readFacts(
+/** What the requests of a call are decided by. */
+interface ReadForAll {
+  context: WorkspaceContext
+  facts: PlacementFacts
+  /** Of the ids that a request with a key may have had before, those that are decided. */
+  stored: ReadonlySet<string>
+}
+
+/**
+ * Follows pointers: `customerIds` are changed to the canonical ones. The context is the one kept, where its
+ * version, read with all the rest, still is the newest.
+ */
+async function readAll(own: Own, run: Run, customerIds: string[]): Promise<ReadForAll | null> {
+  const { store } = own.parts
+  const { workspace } = run
+  const known = own.contexts.known(workspace)
+  run.context = known?.context ?? (await own.contexts.load(store.read, workspace))
+  if (run.context === null) return null
+  let [isNewest, facts, stored] = await readOnce(own, run, run.context, customerIds, known)
+  if (!isNewest) {
+    run.context = await own.contexts.load(store.read, workspace)
+    if (run.context === null) return null
+    ;[, facts, stored] = await readOnce(own, run, run.context, customerIds, null)
+  }
+  const isMerged = (id: string) => (facts.customers.get(id)?.mergedInto ?? null) !== null
+  if (customerIds.some(isMerged)) {
+    const db = store.read.workspace(workspace)
+    for (const [i, id] of customerIds.entries())
+      if (isMerged(id)) customerIds[i] = await canonicalCustomerId(db, id)
+    ;[, facts, stored] = await readOnce(own, run, run.context, customerIds, null)
+  }
+  run.facts = facts
+  return { context: run.context, facts, stored: new Set(stored) }
+}
+
+function readOnce(
   { parts }: Own,
-  { workspace, now }: Run,
+  run: Run,
   context: WorkspaceContext,
   customerIds: string[],
-): Promise<PlacementFacts> {
-  const db = parts.store.read.workspace(workspace)
-  const options = { now, profileCache: parts.profileCache }
-  const facts = await parts.store.read.atOnce(() =>
-    readPlacementFacts(db, context, [...new Set(customerIds)], options),
+  known: KnownContext | null,
+): Promise<[isNewest: boolean, facts: PlacementFacts, stored: string[]]> {
+  const { read } = parts.store
+  const { workspace, requests, keys, now, receivedAt } = run
+  const db = read.workspace(workspace)
+  const dayUtc = dayUtcOf(receivedAt)
+  const ids = requests.flatMap((request, i) =>
+    request.idempotencyKey === undefined
+      ? []
+      : firstIds(workspace, customerIds[i] as string, triggerOf(request, keys[i] as string), dayUtc),
   )
-  const isMerged = (id: string) => (facts.customers.get(id)?.mergedInto ?? null) !== null
-  if (!customerIds.some(isMerged)) return facts
-  for (const [i, id] of customerIds.entries())
-    if (isMerged(id)) customerIds[i] = await canonicalCustomerId(db, id)
-  return readPlacementFacts(db, context, [...new Set(customerIds)], options)
+  return read.atOnce(() =>
+    together(
+      known === null ? Promise.resolve(true) : known.isNewest(read),
+      readPlacementFacts(db, context, [...new Set(customerIds)], { now, profileCache: parts.profileCache }),
+      storedDecisionIds(db, ids),
+    ),
+  )
 }
 
 async function repeatedAnswers(
   { parts, templates }: Own,
   run: Run,
   asked: TriggeredDecision[],
+  stored: ReadonlySet<string>,
 ): Promise<(PlacementAnswer | null)[]> {
   const answers: (PlacementAnswer | null)[] = asked.map(() => null)
-  const dayUtc = dayUtcOf(run.receivedAt)
-  const keyed = asked.flatMap(({ customer, trigger }, index) =>
-    run.requests[index]?.idempotencyKey === undefined
-      ? []
-      : [{ index, ids: firstIds(run.workspace, customer.customerId, trigger, dayUtc) }],
-  )
-  if (keyed.length === 0) return answers
+  if (stored.size === 0) return answers
   const db = parts.store.read.workspace(run.workspace)
-  const stored = new Set(
-    await storedDecisionIds(
-      db,
-      keyed.flatMap(({ ids }) => ids),
-    ),
-  )
-  for (const { index, ids } of keyed) {
+  const dayUtc = dayUtcOf(run.receivedAt)
+  for (const [index, own] of asked.entries()) {
+    const { placement, reasons, idempotencyKey } = run.requests[index] as PlacementRequest
+    if (idempotencyKey === undefined) continue
+    const ids = firstIds(run.workspace, own.customer.customerId, own.trigger, dayUtc)
     if (!ids.some((id) => stored.has(id))) continue
-    const { placement, reasons } = run.requests[index] as PlacementRequest
-    const about = { placement, reasons, dayUtc }
-    answers[index] = await repeatedAnswer(db, templates, asked[index] as TriggeredDecision, about)
+    answers[index] = await repeatedAnswer(db, templates, own, { placement, reasons, dayUtc })
   }
   return answers
 }

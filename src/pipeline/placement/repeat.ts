@@ -1,5 +1,5 @@
 import type { DecisionCampaign } from '#contracts/decision.ts'
-import { decisionIdOf } from '#platform/ids/ids.ts'
+import { decisionIdOf, onDay } from '#platform/ids/ids.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 import { loadCampaignVersion } from '../../campaign/campaign-rows.ts'
 import { render } from '../../creative/render.ts'
@@ -19,7 +19,8 @@ export function firstIds(
   trigger: TriggeredDecision['trigger'],
   dayUtc: number,
 ): string[] {
-  return [dayUtc, dayUtc - 1].map((day) => decisionIdOf(workspace, customerId, trigger, day))
+  const today = decisionIdOf(workspace, customerId, trigger, dayUtc)
+  return [today, onDay(today, dayUtc - 1)]
 }
 
 /** What an earlier request with this key was given, in the words of now; null where there was none. */

@@ -25,7 +25,12 @@ export function decisionIdOf(
   dayUtc: number,
 ): string {
   const id = stableId(workspace, customerId, trigger.kind, trigger.triggerId, String(trigger.step))
-  return `${dayUtc.toString(16).padStart(dayDigits, '0')}${id.slice(dayDigits)}`
+  return onDay(id, dayUtc)
+}
+
+/** The id that the same trigger gives a decision on another day. */
+export function onDay(decisionId: string, dayUtc: number): string {
+  return `${dayUtc.toString(16).padStart(dayDigits, '0')}${decisionId.slice(dayDigits)}`
 }
 
 /** Begins as its decision's id does. */
