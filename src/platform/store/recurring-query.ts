@@ -29,6 +29,11 @@ const prepared: Record<Dialect, WeakMap<object, Prepared>> = {
   sqlite: new WeakMap(),
   postgres: new WeakMap(),
 }
+/**
+ * SQLite's, for lists of one key each: a key by itself is found in 9.6 µs, by a list of one in 12. PostgreSQL
+ * has its plans for lists.
+ */
+const preparedForOne = new WeakMap<object, Prepared>()
 
 /**
  * Where `rowsOf` is there the query is run before this returns: see `StoreScope.atOnce`.
@@ -43,14 +48,17 @@ export async function runRecurring<V extends QueryValues, R, Db>(
     kysely: Kysely<StoreSchema>
     rowsOf?: RowsOf
     workspace: string
-    dbOf(name: string): Db
+    dbOf(name: string, oneKeyEach: boolean): Db
   },
 ): Promise<R[]> {
   const { dialect, kysely, rowsOf, workspace } = parts
-  let own = prepared[dialect].get(query)
+  const oneKeyEach = dialect === 'sqlite' && hasOneKeyEach(values)
+  const known = oneKeyEach ? preparedForOne : prepared[dialect]
+  let own = known.get(query)
   if (own === undefined) {
-    own = prepare(query as unknown as RecurringQuery<QueryValues, unknown, Db>, parts.dbOf(workspaceMark))
-    prepared[dialect].set(query, own)
+    const anyQuery = query as unknown as RecurringQuery<QueryValues, unknown, Db>
+    own = prepare(anyQuery, parts.dbOf(workspaceMark, oneKeyEach))
+    known.set(query, own)
   }
   const { compiled } = own
   const parameters = own.parameters.map((make) => make(values, workspace))
@@ -61,6 +69,14 @@ export async function runRecurring<V extends QueryValues, R, Db>(
 
 /** Runs a compiled query at once. Kysely's own way to it, locks and all, took longer than SQLite. */
 export type RowsOf = (sql: string, parameters: unknown[]) => unknown[]
+
+function hasOneKeyEach(values: QueryValues): boolean {
+  for (const name in values) {
+    const value = values[name]
+    if (typeof value === 'object' && value.length !== 1) return false
+  }
+  return true
+}
 
 const workspaceMark = '\u0001workspace'
 
@@ -79,6 +95,8 @@ function makerOf(parameter: unknown, marks: QueryValues): Prepared['parameters']
   if (parameter === workspaceMark) return (_values, workspace) => workspace
   for (const [name, mark] of Object.entries(marks)) {
     if (parameter === mark) return (values) => values[name]
+    if (typeof mark === 'object' && parameter === mark[0])
+      return (values) => (values[name] as readonly string[])[0]
     // SQLite's list of keys is one JSON text.
     if (typeof mark === 'object' && parameter === JSON.stringify(mark))
       return (values) => JSON.stringify(values[name])

@@ -13,6 +13,8 @@ export interface WorkspaceDbParts {
   /** SQLite: see `StoreScope.atOnce`. */
   rowsOf?: RowsOf
   atOnce?: <T>(work: () => T) => T
+  /** Keys are one key each, so that the text of a query says so. */
+  oneKeyEach?: boolean
   /** Throws when the scope that this belongs to has ended. */
   assertOpen(): void
 }
@@ -52,6 +54,8 @@ export function createWorkspaceDb(parts: WorkspaceDbParts, workspace: string): W
       return bulkInsert(table, rows as Record<string, unknown>[], onConflict, workspace)
     },
     selectByKeys(table, column, values) {
+      if (parts.oneKeyEach === true)
+        return select(table).where(`${table}.${column}` as 'customer_id', '=', values[0]!) as never
       return select(table).where(
         `${table}.${column}` as 'customer_id',
         'in',
@@ -60,7 +64,7 @@ export function createWorkspaceDb(parts: WorkspaceDbParts, workspace: string): W
     },
     recurring(query, values) {
       assertOpen()
-      const dbOf = (name: string) => createWorkspaceDb(parts, name)
+      const dbOf = (name: string, oneKeyEach: boolean) => createWorkspaceDb({ ...parts, oneKeyEach }, name)
       return runRecurring(query, values, { ...parts, workspace, dbOf })
     },
     async lockCustomers(customerIds) {
