@@ -1,3 +1,4 @@
+import { setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '#platform/clock/system-clock.ts'
 import { createSeededRandom } from '#platform/random/seeded-random.ts'
@@ -28,9 +29,12 @@ export interface RoleThreadData {
   settings: EngineSettings
 }
 
+const backgroundNice = 5
+
 /** One role in its own thread: its own connections to the store and the log. */
 if (parentPort !== null) {
   const data = workerData as RoleThreadData
+  yieldToDoors(data.role)
   const stop = new AbortController()
   const own = await openParts(data)
   const { redisUrl } = data.settings
@@ -46,6 +50,14 @@ if (parentPort !== null) {
     await parts.store.close()
   })
   await running
+}
+
+/**
+ * Somebody waits for the doors and for the log; for what the worker stores, nobody does. In Linux a thread has a
+ * priority of its own, which says who runs first where all want a core; a share is left to each.
+ */
+function yieldToDoors(role: RoleThreadData['role']): void {
+  if (process.platform === 'linux' && role !== 'sender') setPriority(0, backgroundNice)
 }
 
 async function openParts({ role, location, ticket, wake, settings }: RoleThreadData): Promise<RoleParts> {
