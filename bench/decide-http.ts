@@ -72,6 +72,8 @@ interface Figures {
   /** Per second, as the event door answered them; 0 where none were sent. */
   eventsPerSecond: number
   eventsP99: number
+  /** By how much the generator sent late: its own pauses, in the latencies of both. */
+  generatorLagP99: { decide: number; append: number }
   /** Records that the worker had not stored at the end. */
   lag: number
 }
@@ -86,6 +88,7 @@ async function measure(name: string, events: number): Promise<Figures> {
   const decide: number[] = []
   const append: number[] = []
   const eventLatencies: number[] = []
+  const lags: { decide: number[]; append: number[] } = { decide: [], append: [] }
   let degraded = 0
   let eventsMs = 0
   for (let slice = 0; slice < slices * 2; slice += 1) {
@@ -110,6 +113,7 @@ async function measure(name: string, events: number): Promise<Figures> {
     await ingesting
     const into = isDecide ? decide : append
     for (const latency of result.latenciesMs) into.push(latency)
+    lags[isDecide ? 'decide' : 'append'].push(...result.lagsMs)
     degraded += result.degraded
     bar.update(slice + 1)
   }
@@ -121,6 +125,7 @@ async function measure(name: string, events: number): Promise<Figures> {
     eventsPerSecond:
       eventsMs === 0 ? 0 : Math.round((eventLatencies.length * eventsPerRequest * 1000) / eventsMs),
     eventsP99: eventLatencies.length === 0 ? 0 : quantilesOf(eventLatencies).p99,
+    generatorLagP99: { decide: quantilesOf(lags.decide).p99, append: quantilesOf(lags.append).p99 },
     lag: await lag(),
   }
 }
