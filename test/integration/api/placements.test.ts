@@ -163,7 +163,9 @@ describe('rules', () => {
     }
   })
 
-  test('the kill switch stops placements as well', async () => {
+  test('the kill switch stops placements as well, also one that has just decided', async () => {
+    await world.identify('u1', { firstName: 'Uma' })
+    await untilTreatment({ userId: 'u1' })
     expect((await world.call('PATCH', '/workspace', { killSwitch: true, actor: 'ann' })).status).toBe(200)
     expect(await world.decide({ userId: 'u1' })).toMatchObject({ outcome: 'none-eligible', treatments: [] })
   })
