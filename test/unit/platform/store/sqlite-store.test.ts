@@ -6,6 +6,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type BackupProgress, backupSqlite } from '#platform/store/backup.ts'
 import { openStore } from '#platform/store/open-store.ts'
+import type { SystemQuery } from '#platform/store/recurring-query.ts'
 import { createWriterTicket, type WriterTicket } from '#platform/store/writer-ticket.ts'
 
 let folder: string
@@ -31,6 +32,33 @@ describe('SQLite store', () => {
     await second
     await store.close()
     await other.close()
+  })
+
+  it('reads at once under one snapshot, which ends before anything waits', async () => {
+    const store = await openStore({ file, ticket })
+    const byName: SystemQuery<{ name: string }, { value: string }> = {
+      like: { name: 'text' },
+      build: (system, { name }) =>
+        system.selectFrom('system_settings').select('value').where('system_settings.name', '=', name),
+    }
+    const values = async () => (await store.read.recurring(byName, { name: 'own' })).map(({ value }) => value)
+    const other = new DatabaseSync(file)
+    const [before, meanwhile] = store.read.atOnce(() => {
+      const first = values()
+      other.exec("insert into system_settings (name, value) values ('own', 'new')")
+      return [first, values()]
+    })
+    expect([await before, await meanwhile]).toEqual([[], []])
+    expect(await values()).toEqual(['new'])
+    expect(() =>
+      store.read.atOnce(() => {
+        throw new Error('no')
+      }),
+    ).toThrow('no')
+    other.exec("delete from system_settings where name = 'own'")
+    expect(await values()).toEqual([])
+    other.close()
+    await store.close()
   })
 
   it('gives the ticket back after work that throws', async () => {
