@@ -9,10 +9,12 @@ const support = join(root, 'test/support/test-store.ts')
  * they run on SQLite with `npm test` and on PostgreSQL with `npm run test:services`, the same assertions.
  */
 export function storeTests(): string[] {
-  return globSync('test/{unit,integration,contract,property}/**/*.test.ts', { cwd: root })
-    // Plans are asked of SQLite's file; those of PostgreSQL are in `query-plans-postgres.test.ts`.
-    .filter((file) => !file.endsWith('-plans.test.ts') && reaches(join(root, file), new Set()))
-    .sort()
+  return (
+    globSync('test/{unit,integration,contract,property}/**/*.test.ts', { cwd: root })
+      // Plans are asked of SQLite's file; those of PostgreSQL are in `query-plans-postgres.test.ts`.
+      .filter((file) => !file.endsWith('-plans.test.ts') && reaches(join(root, file), new Set()))
+      .sort()
+  )
 }
 
 /** Test files and their support that open a SQLite file by themselves: they run on SQLite alone. */
