@@ -35,7 +35,9 @@ const steps = {
 }
 
 export function campaignCommand(context: CliContext): Command {
-  const campaign = new Command('campaign').description('list, show and move campaigns')
+  const campaign = new Command('campaign')
+    .description('list, show and move campaigns')
+    .addHelpText('after', '\nExample:\n  starling campaign launch --help')
   campaign
     .command('list')
     .description('list campaigns with the version in effect')

@@ -16,7 +16,9 @@ import { done, type Failure, failed, type Outcome } from '../outcome.ts'
 import { table } from '../table.ts'
 
 export function evaluateCommand(context: CliContext): Command {
-  const evaluate = new Command('evaluate').description('what another policy would have brought, from a log')
+  const evaluate = new Command('evaluate')
+    .description('what another policy would have brought, from a log')
+    .addHelpText('after', '\nExample:\n  starling evaluate campaign --help')
   evaluate
     .command('campaign')
     .description("from the workspace's own decisions about a campaign")

@@ -39,9 +39,9 @@ interface Verdict {
 }
 
 export function policyCommand(context: CliContext): Command {
-  const policy = new Command('policy').description(
-    'versions of the policy: list, propose, promote, roll back',
-  )
+  const policy = new Command('policy')
+    .description('versions of the policy: list, propose, promote, roll back')
+    .addHelpText('after', '\nExample:\n  starling policy rollback --help')
   addReading(policy, context)
   addPropose(policy, context)
   addPromote(policy, context)

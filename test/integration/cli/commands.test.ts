@@ -184,7 +184,7 @@ describe('the command line', () => {
     const commands = [...stdout.matchAll(/^ {2}([a-z][a-z-]*) (?:\[|<| )/gm)].map((match) => match[1] ?? '')
     expect(commands.length).toBeGreaterThan(12)
     const checked = commands
-      .filter((name) => name !== 'help' && name !== 'campaign')
+      .filter((name) => name !== 'help')
       .map(async (command) => {
         const help = await world.run([command, '--help'])
         expect([command, help.code]).toEqual([command, 0])
