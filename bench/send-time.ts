@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Presets, SingleBar } from 'cli-progress'
 import type { DecisionInput, PolicySnapshot } from '#contracts/decision.ts'
-import { allow, type CustomerFacts, type GuardrailFacts } from '#contracts/guardrail.ts'
+import { allowed, type CustomerFacts, type GuardrailFacts } from '#contracts/guardrail.ts'
 import { decide } from '#decision/decide.ts'
 import { featureVector } from '#decision/features.ts'
 import { decodeDecision } from '#decision/record.ts'
@@ -226,7 +226,7 @@ function inputOf(
         treatmentIndex: 0,
         channel: 'email',
         fatigue: 0,
-        guardrails: { verdict: allow, by: '', objections: [] },
+        guardrails: allowed,
         missingVariables: [],
       },
     ],

@@ -1,6 +1,6 @@
 import { SingleBar } from 'cli-progress'
 import { type DecisionInput, headKey, type PolicySnapshot } from '#contracts/decision.ts'
-import { allow, type GuardrailOutcome } from '#contracts/guardrail.ts'
+import { allowed } from '#contracts/guardrail.ts'
 import { stableId } from '#platform/ids/ids.ts'
 import { createSeededRandom } from '#platform/random/seeded-random.ts'
 import { decide } from '../src/decision/decide.ts'
@@ -23,7 +23,6 @@ const firstDecisions = 200
 const snapshotEveryRewards = 200
 
 const schema = firstFeatureSchema
-const allowed: GuardrailOutcome = { verdict: allow, by: '', objections: [] }
 const treatments = starterChannels.flatMap((channel) =>
   ['spring', 'autumn'].map((offerId) =>
     makeTreatment({ channel, offerId, costMicros: 0, valueMicros: 1_000_000 }),

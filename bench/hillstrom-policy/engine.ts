@@ -1,6 +1,6 @@
 import type { CampaignSpec, TreatmentSpec } from '#contracts/campaign.ts'
 import { type DecisionInput, headKey, type PolicySnapshot } from '#contracts/decision.ts'
-import { allow, type GuardrailOutcome } from '#contracts/guardrail.ts'
+import { allowed } from '#contracts/guardrail.ts'
 import { decide } from '#decision/decide.ts'
 import { featureDimensions, featureSchemaV1 } from '#decision/features.ts'
 import { decodeDecision } from '#decision/record.ts'
@@ -20,7 +20,6 @@ export interface Judged {
 
 const campaignId = 'challenge'
 const valueMicros = 1_000_000
-const unjudged: GuardrailOutcome = { verdict: allow, by: '', objections: [] }
 const spec = makeSpec()
 const decisionId = stableId('hillstrom', 'decision')
 
@@ -62,7 +61,7 @@ export function judge(snapshot: PolicySnapshot, features: Float64Array): Judged 
       treatmentIndex,
       channel,
       fatigue: 0,
-      guardrails: unjudged,
+      guardrails: allowed,
       missingVariables: [],
     })),
   }

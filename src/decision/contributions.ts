@@ -1,4 +1,5 @@
 import { type DecodedDecision, headKey, nothingHead, type PolicySnapshot } from '#contracts/decision.ts'
+import { featureNamesOf } from './feature-schemas.ts'
 
 /** What one feature adds to the log-odds of a response: its weight times its value. */
 export interface Contribution {
@@ -22,18 +23,18 @@ export interface Contributions {
  * are the ones that the score added up. A head that the snapshot lacks is at its prior and adds nothing.
  */
 export function contributionsOf(
-  { features }: Pick<DecodedDecision, 'features'>,
-  names: readonly string[],
+  { features, featureSchema }: Pick<DecodedDecision, 'features' | 'featureSchema'>,
   snapshot: PolicySnapshot,
   campaignId: string,
   treatmentId: string = nothingHead,
 ): Contributions {
   const weights = snapshot.heads.get(headKey(campaignId, treatmentId))
+  const names = featureNamesOf(featureSchema, features.length)
   const all: Contribution[] = []
   for (let i = 0; weights !== undefined && i < features.length; i += 1) {
     const value = features[i]!
     const logOdds = weights[i]! * value
-    if (logOdds !== 0) all.push({ name: names[i] ?? `feature ${i}`, value, logOdds })
+    if (logOdds !== 0) all.push({ name: names[i]!, value, logOdds })
   }
   all.sort((a, b) => Math.abs(b.logOdds) - Math.abs(a.logOdds))
   const others = all.slice(shownMax).reduce((sum, { logOdds }) => sum + logOdds, 0)

@@ -45,6 +45,7 @@ export function createOutcomeDecoder(reader: ByteReader): { outcome(): Guardrail
   return {
     outcome() {
       const known = reader.varint()
+      // One of its own: candidates that shared an outcome stand in one run, and others must not join it.
       if (known === 0) return { verdict: allow, by: '', objections: [] }
       if (known > 1) return at(outcomes, known - 2)
       const outcome = newOutcome()

@@ -8,7 +8,7 @@ import type {
 } from '#contracts/decision.ts'
 import type { GuardrailOutcome } from '#contracts/guardrail.ts'
 import { type Contributions, contributionsOf } from './contributions.ts'
-import { featureNamesV1, featureSchemaV1 } from './features.ts'
+import { featureNamesOf } from './feature-schemas.ts'
 import { neededForTie } from './runner-up.ts'
 
 /** A decision as people read it: who was in, who fell out and why, what each was worth, who was drawn. */
@@ -142,7 +142,7 @@ export function explainDecision(
     nothing: { probability: nothingProbability, isChosen: choice.kind === 'nothing' },
     unprompted: unpromptedOf(decoded, campaigns, snapshot),
     runnerUp: runnerUpOf(decoded, campaigns),
-    features: namedFeatures(features, featureSchema),
+    features: namedFeatures(features, featureNamesOf(featureSchema, features.length)),
     verdict: verdictOf(choice, drawn, candidates.length),
   }
 }
@@ -234,7 +234,7 @@ function contributionsTo(
   snapshot: PolicySnapshot | null,
 ): Contributions | null {
   if (snapshot === null || Number.isNaN(candidate.scoreMicros)) return null
-  return contributionsOf(decoded, namesOf(decoded.featureSchema), snapshot, campaignId, treatmentId)
+  return contributionsOf(decoded, snapshot, campaignId, treatmentId)
 }
 
 function unpromptedOf(
@@ -246,7 +246,7 @@ function unpromptedOf(
   const scored = decoded.candidates.filter(({ scoreMicros }) => !Number.isNaN(scoreMicros))
   return [...new Set(scored.map(({ campaignIndex }) => campaignIndex))].map((index) => {
     const { campaignId } = campaigns[index]!.spec
-    const contributions = contributionsOf(decoded, namesOf(decoded.featureSchema), snapshot, campaignId)
+    const contributions = contributionsOf(decoded, snapshot, campaignId)
     return { campaignId, contributions }
   })
 }
@@ -287,16 +287,8 @@ function verdictOf(choice: DecisionChoice, drawn: (DrawnCandidate & Named)[], ca
   return `${what}, variant ${variant}, was drawn, with probability ${percent(choice.propensity)}.`
 }
 
-function namedFeatures(features: Float64Array, schema: string): DecisionExplanation['features'] {
-  const names = namesOf(schema)
-  return Array.from(features, (value, i) => ({ name: names[i] ?? `feature ${i}`, value })).filter(
-    ({ value }) => value !== 0,
-  )
-}
-
-/** Names of the schema's features; none where the schema is not known here. */
-export function namesOf(schema: string): readonly string[] {
-  return schema === featureSchemaV1 ? featureNamesV1 : []
+function namedFeatures(features: Float64Array, names: readonly string[]): DecisionExplanation['features'] {
+  return Array.from(features, (value, i) => ({ name: names[i]!, value })).filter(({ value }) => value !== 0)
 }
 
 function unitsOf(micros: number): number {

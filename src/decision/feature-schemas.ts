@@ -32,6 +32,12 @@ export const builtInFeatureSchemas: ReadonlyMap<string, FeatureSchema> = new Map
 /** What decisions see before anything else is published. */
 export const firstFeatureSchema = builtInFeatureSchemas.get(featureSchemaV1) as FeatureSchema
 
+/** Of each dimension; those of a schema that is not built in, a network's say, go by their number. */
+export function featureNamesOf(schema: string, dimensions: number): readonly string[] {
+  const names = builtInFeatureSchemas.get(schema)?.names ?? []
+  return Array.from({ length: dimensions }, (_, i) => names[i] ?? `feature ${i}`)
+}
+
 function withHash(schema: Omit<FeatureSchema, 'hash'>): FeatureSchema {
   const { name, dimensions, names, tailSlots } = schema
   const vectors = featureProbes.map((probe) => {

@@ -1,7 +1,8 @@
 import type { CampaignSpec, TreatmentSpec } from '#contracts/campaign.ts'
 import type { DecisionInput, DecodedDecision } from '#contracts/decision.ts'
-import { allow, type GuardrailOutcome } from '#contracts/guardrail.ts'
+import type { GuardrailOutcome } from '#contracts/guardrail.ts'
 import { decide } from './decide.ts'
+import { featureNamesOf } from './feature-schemas.ts'
 import { decodeDecision, decodeRecord } from './record.ts'
 import { inputOf, type ReplaySources } from './replay.ts'
 
@@ -17,41 +18,33 @@ export type WhatIf =
   /** What the change names is not in the decision; `detail` lists what is. */
   | { kind: 'refused'; detail: string }
 
-/**
- * The same decision once more with one input changed. Nothing is stored. `names`: of the features, in the
- * order of the record's schema.
- */
-export function whatIf(
-  record: Uint8Array,
-  sources: ReplaySources,
-  names: readonly string[],
-  change: Change,
-): WhatIf {
+/** The outcome of objections in the order of their names, as the guardrails have it. */
+export type Judge = (objections: GuardrailOutcome['objections']) => GuardrailOutcome
+
+/** The same decision once more with one input changed. Nothing is stored. */
+export function whatIf(record: Uint8Array, sources: ReplaySources, change: Change, outcomeOf: Judge): WhatIf {
   const input = inputOf(decodeRecord(record), sources)
-  const changed = changedInput(input, names, change)
+  const changed = changedInput(input, change, outcomeOf)
   if (typeof changed === 'string') return { kind: 'refused', detail: changed }
   const { record: again } = decide(changed)
   return { kind: 'decided', decoded: decodeDecision(again), campaigns: changed.campaigns }
 }
 
-function changedInput(
-  input: DecisionInput,
-  names: readonly string[],
-  change: Change,
-): DecisionInput | string {
+function changedInput(input: DecisionInput, change: Change, outcomeOf: Judge): DecisionInput | string {
   switch (change.kind) {
     case 'feature':
-      return withFeature(input, names, change.name, change.value)
+      return withFeature(input, change.name, change.value)
     case 'without-guardrail':
-      return withoutGuardrail(input, change.guardrail)
+      return withoutGuardrail(input, change.guardrail, outcomeOf)
     default:
       return withTreatment(input, change)
   }
 }
 
-function withFeature(input: DecisionInput, names: readonly string[], name: string, value: number) {
+function withFeature(input: DecisionInput, name: string, value: number) {
+  const names = featureNamesOf(input.featureSchema, input.features.length)
   const at = names.indexOf(name)
-  if (at < 0 || at >= input.features.length) {
+  if (at < 0) {
     return `no feature is called ${JSON.stringify(name)}; there are ${names.join(', ')}`
   }
   const features = Float64Array.from(input.features)
@@ -59,7 +52,7 @@ function withFeature(input: DecisionInput, names: readonly string[], name: strin
   return { ...input, features }
 }
 
-function withoutGuardrail(input: DecisionInput, guardrail: string): DecisionInput | string {
+function withoutGuardrail(input: DecisionInput, guardrail: string, outcomeOf: Judge): DecisionInput | string {
   const objecting = new Set(
     input.candidates.flatMap(({ guardrails }) => guardrails.objections.map((one) => one.guardrail)),
   )
@@ -67,30 +60,13 @@ function withoutGuardrail(input: DecisionInput, guardrail: string): DecisionInpu
     const known = objecting.size === 0 ? 'nobody objected' : `${[...objecting].sort().join(', ')} objected`
     return `${guardrail} did not object to any candidate; ${known}`
   }
-  const candidates = input.candidates.map((candidate) => ({
-    ...candidate,
-    guardrails: lifted(candidate.guardrails, guardrail),
-  }))
+  const candidates = input.candidates.map((candidate) => {
+    const { objections } = candidate.guardrails
+    const others = objections.filter((objection) => objection.guardrail !== guardrail)
+    if (others.length === objections.length) return candidate
+    return { ...candidate, guardrails: outcomeOf(others) }
+  })
   return { ...input, candidates }
-}
-
-/** The outcome as if the guardrail were not there; the strictest of the rest decides, as in the guardrails. */
-function lifted(outcome: GuardrailOutcome, guardrail: string): GuardrailOutcome {
-  const objections = outcome.objections.filter((objection) => objection.guardrail !== guardrail)
-  if (objections.length === outcome.objections.length) return outcome
-  const suppressing = objections.find(({ verdict }) => verdict.kind === 'suppress')
-  const deferring = objections.reduce<(typeof objections)[number] | undefined>((latest, next) => {
-    const isLater = next.verdict.kind === 'defer' && untilOf(next) > (latest ? untilOf(latest) : 0)
-    return isLater ? next : latest
-  }, undefined)
-  const winner = suppressing ?? deferring
-  return winner === undefined
-    ? { verdict: allow, by: '', objections: [] }
-    : { verdict: winner.verdict, by: winner.guardrail, objections }
-}
-
-function untilOf({ verdict }: GuardrailOutcome['objections'][number]): number {
-  return verdict.kind === 'defer' ? verdict.untilMs : 0
 }
 
 type TreatmentChange = Exclude<Change, { kind: 'feature' | 'without-guardrail' }>

@@ -1,6 +1,6 @@
 import type { CampaignSpec, ChannelName } from '#contracts/campaign.ts'
 import type { Candidate } from '#contracts/decision.ts'
-import { allow, type GuardrailFacts, type GuardrailOutcome } from '#contracts/guardrail.ts'
+import { allowed, type GuardrailFacts, type GuardrailOutcome } from '#contracts/guardrail.ts'
 import type { GuardrailRunner } from '../guardrails/run/evaluate.ts'
 
 export interface CandidateSources {
@@ -53,7 +53,6 @@ function candidatesOfCampaign(
   return own
 }
 
-const allowed: GuardrailOutcome = Object.freeze({ verdict: allow, by: '', objections: [] })
 /** Of every candidate that lacks nothing. */
 const complete: string[] = []
 Object.freeze(complete)

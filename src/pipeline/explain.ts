@@ -1,15 +1,12 @@
-import type { CampaignVersion } from '#contracts/campaign.ts'
-import type { PolicySnapshot } from '#contracts/decision.ts'
 import type { ApiFault } from '#contracts/errors.ts'
 import type { RowOf, StoreScope, WorkspaceDb } from '#platform/store/store.ts'
-import { loadCampaignVersion } from '../campaign/campaign-rows.ts'
 import { loadDecision } from '../decision/decision-rows.ts'
-import { type DecisionExplanation, explainDecision, namesOf } from '../decision/explain.ts'
+import { type DecisionExplanation, explainDecision } from '../decision/explain.ts'
 import { decodeDecision } from '../decision/record.ts'
 import { checkReplay, type ReplayResult, type ReplaySources } from '../decision/replay.ts'
 import { type Change, whatIf } from '../decision/what-if.ts'
-import { loadSnapshot } from '../learning/snapshot-rows.ts'
-import { emptySnapshot } from './workspace-context.ts'
+import { outcomeOf } from '../guardrails/run/evaluate.ts'
+import { createReplaySourceReader } from './replay-sources.ts'
 
 export interface ExplainedDecision {
   row: RowOf<'decisions'>
@@ -41,8 +38,10 @@ export async function explain(
   if (row === null) return noDecision(id)
   if (row.outcome === 'degraded') return notDrawn(row)
   const decoded = decodeDecision(row.record)
-  const campaigns = await versionsOf(db, decoded.campaigns)
-  if ('fault' in campaigns) return { kind: 'refused', fault: campaigns.fault }
+  const reader = createReplaySourceReader()
+  const campaigns = await reader.versions(db, decoded.campaigns)
+  if (campaigns.kind === 'gone') return conflict(campaigns.detail)
+  const snapshot = await reader.snapshot(db, decoded.snapshotId)
   const messages = await db
     .selectFrom('messages')
     .leftJoin('outbox', (join) =>
@@ -57,7 +56,7 @@ export async function explain(
   return {
     kind: 'explained',
     row,
-    explanation: explainDecision(decoded, campaigns.versions, await snapshotOf(db, decoded.snapshotId)),
+    explanation: explainDecision(decoded, campaigns.versions, snapshot),
     messageIds: messages.map((message) => message.message_id),
     copies: messages.flatMap(({ message_id: messageId, channel, subject, text }) =>
       text === null ? [] : [{ messageId, channel, subject: subject ?? '', opening: openingOf(text) }],
@@ -95,7 +94,7 @@ export async function explainWhatIf(
   if (found.kind === 'refused') return found
   const { row, sources } = found
   const recorded = decodeDecision(row.record)
-  const again = whatIf(row.record, sources, namesOf(recorded.featureSchema), change)
+  const again = whatIf(row.record, sources, change, outcomeOf)
   if (again.kind === 'refused') {
     return { kind: 'refused', fault: { code: 'invalid_request', detail: again.detail, field: 'change' } }
   }
@@ -115,19 +114,9 @@ async function findReplayable(
   const row = await findDecision(db, id)
   if (row === null) return noDecision(id)
   if (row.outcome === 'degraded') return notDrawn(row)
-  const { campaigns, snapshotId } = decodeDecision(row.record)
-  const versions = await versionsOf(db, campaigns)
-  if ('fault' in versions) return { kind: 'refused', fault: versions.fault }
-  const snapshot = await snapshotOf(db, snapshotId)
-  if (snapshot === null) {
-    const detail = `the policy snapshot ${snapshotId} that it names is not kept any more`
-    return { kind: 'refused', fault: { code: 'conflict', detail } }
-  }
-  return { kind: 'found', row, sources: { snapshot, campaigns: versions.versions } }
-}
-
-async function snapshotOf(db: WorkspaceDb, snapshotId: string): Promise<PolicySnapshot | null> {
-  return snapshotId === emptySnapshot.snapshotId ? emptySnapshot : await loadSnapshot(db, snapshotId)
+  const sources = await createReplaySourceReader().sources(db, decodeDecision(row.record))
+  if (sources.kind === 'gone') return conflict(sources.detail)
+  return { kind: 'found', row, sources }
 }
 
 async function findDecision(db: WorkspaceDb, id: string): Promise<RowOf<'decisions'> | null> {
@@ -141,26 +130,13 @@ async function findDecision(db: WorkspaceDb, id: string): Promise<RowOf<'decisio
   return message === undefined ? null : loadDecision(db, message.decision_id)
 }
 
-async function versionsOf(
-  db: WorkspaceDb,
-  named: readonly { campaignId: string; version: number }[],
-): Promise<{ versions: CampaignVersion[] } | { fault: ApiFault }> {
-  const versions: CampaignVersion[] = []
-  for (const { campaignId, version } of named) {
-    const found = await loadCampaignVersion(db, campaignId, version)
-    if (found === null) {
-      return {
-        fault: { code: 'conflict', detail: `version ${version} of ${campaignId} is not kept any more` },
-      }
-    }
-    versions.push(found)
-  }
-  return { versions }
-}
-
 /** The answer could not wait: there is nothing to explain but that. */
 function notDrawn({ decision_id, treatment_id }: RowOf<'decisions'>): Refused {
   const detail = `${decision_id} was given without a decision, because it could not wait: ${treatment_id} is the placement's default`
+  return conflict(detail)
+}
+
+function conflict(detail: string): Refused {
   return { kind: 'refused', fault: { code: 'conflict', detail } }
 }
 

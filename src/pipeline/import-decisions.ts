@@ -1,6 +1,5 @@
 import type { DecisionCampaign } from '#contracts/decision.ts'
-import type { GuardrailOutcome } from '#contracts/guardrail.ts'
-import { allow } from '#contracts/guardrail.ts'
+import { allowed } from '#contracts/guardrail.ts'
 import { customerIdOf, dayUtcOf, decisionIdOf, stableId } from '#platform/ids/ids.ts'
 import type { Store } from '#platform/store/store.ts'
 import { type AssignmentRow, insertAssignments } from '../campaign/assignment-rows.ts'
@@ -113,8 +112,6 @@ export async function importDecisions(
     return report
   })
 }
-
-const allowed: GuardrailOutcome = Object.freeze({ verdict: allow, by: '', objections: [] })
 
 function faultOf(
   line: RecordedDecision,

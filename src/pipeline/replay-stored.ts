@@ -1,15 +1,8 @@
-import { setImmediate } from 'node:timers/promises'
-import type { CampaignVersion } from '#contracts/campaign.ts'
-import type { PolicySnapshot } from '#contracts/decision.ts'
-import type { RowOf, Store, StoreScope, WorkspaceDb } from '#platform/store/store.ts'
-import { loadCampaignVersion } from '../campaign/campaign-rows.ts'
+import type { RowOf, Store, WorkspaceDb } from '#platform/store/store.ts'
 import { decodeDecision } from '../decision/record.ts'
 import { checkReplay } from '../decision/replay.ts'
-import { loadSnapshot } from '../learning/snapshot-rows.ts'
-import { emptySnapshot } from './workspace-context.ts'
-
-/** Few enough that a page holds a thread for some milliseconds only. */
-const rowsPerPage = 200
+import { createReplaySourceReader, type ReplaySourceReader } from './replay-sources.ts'
+import { eachDecisionPage } from './verify/pages.ts'
 
 export interface ReplayedDecisions {
   identical: number
@@ -31,34 +24,20 @@ export async function replayStored(
   onPage: (replayed: number) => void = () => undefined,
 ): Promise<ReplayedDecisions> {
   const result: ReplayedDecisions = { identical: 0, sameChoice: 0, notDrawn: 0, faults: [] }
-  const sources = createSources()
-  let after = ''
-  for (let replayed = 0; ; ) {
-    const rows = await store.snapshot(async (scope: StoreScope) => {
-      const db = scope.workspace(workspace)
-      const page = await db
-        .selectFrom('decisions')
-        .selectAll('decisions')
-        .where('decisions.decision_id', '>', after)
-        .orderBy('decisions.decision_id')
-        .limit(rowsPerPage)
-        .execute()
-      for (const row of page) await replayRow(db, row, sources, result)
-      return page
-    })
-    replayed += rows.length
+  const reader = createReplaySourceReader()
+  let replayed = 0
+  await eachDecisionPage(store, workspace, async (decisions, db) => {
+    for (const row of decisions) await replayRow(db, row, reader, result)
+    replayed += decisions.length
     onPage(replayed)
-    const last = rows.at(-1)
-    if (last === undefined || rows.length < rowsPerPage) return result
-    after = last.decision_id
-    await setImmediate()
-  }
+  })
+  return result
 }
 
 async function replayRow(
   db: WorkspaceDb,
   row: RowOf<'decisions'>,
-  sources: ReturnType<typeof createSources>,
+  reader: ReplaySourceReader,
   result: ReplayedDecisions,
 ): Promise<void> {
   if (row.outcome === 'degraded') {
@@ -66,49 +45,16 @@ async function replayRow(
     return
   }
   const fault = (detail: string) => result.faults.push({ decisionId: row.decision_id, detail })
-  const { snapshotId, campaigns: named } = decodeDecision(row.record)
-  const snapshot = await sources.snapshot(db, snapshotId)
-  if (snapshot === null) {
-    fault(`the policy snapshot ${snapshotId} that it names is not kept any more`)
+  const sources = await reader.sources(db, decodeDecision(row.record))
+  if (sources.kind === 'gone') {
+    fault(sources.detail)
     return
   }
-  const campaigns: CampaignVersion[] = []
-  for (const { campaignId, version } of named) {
-    const found = await sources.version(db, campaignId, version)
-    if (found === null) {
-      fault(`version ${version} of ${campaignId} is not kept any more`)
-      return
-    }
-    campaigns.push(found)
-  }
-  const replay = checkReplay(row.record, { snapshot, campaigns })
+  const replay = checkReplay(row.record, sources)
   if (replay.kind === 'equal') result.identical += 1
   else if (replay.kind === 'other-engine' && replay.choiceEqual) result.sameChoice += 1
   else
     fault(
       replay.kind === 'different' ? 'its bytes differ' : `made by ${replay.engineVersion}: another choice`,
     )
-}
-
-/** Snapshots and versions never change: each is read once. */
-function createSources() {
-  const snapshots = new Map<string, PolicySnapshot | null>([[emptySnapshot.snapshotId, emptySnapshot]])
-  const versions = new Map<string, CampaignVersion | null>()
-  return {
-    async snapshot(db: WorkspaceDb, id: string): Promise<PolicySnapshot | null> {
-      const known = snapshots.get(id)
-      if (known !== undefined) return known
-      const loaded = await loadSnapshot(db, id)
-      snapshots.set(id, loaded)
-      return loaded
-    },
-    async version(db: WorkspaceDb, campaignId: string, version: number): Promise<CampaignVersion | null> {
-      const key = `${campaignId}\u0000${version}`
-      const known = versions.get(key)
-      if (known !== undefined) return known
-      const loaded = await loadCampaignVersion(db, campaignId, version)
-      versions.set(key, loaded)
-      return loaded
-    },
-  }
 }

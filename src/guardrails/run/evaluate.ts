@@ -1,6 +1,6 @@
 import type { CampaignSpec, ChannelName, TreatmentSpec } from '#contracts/campaign.ts'
 import {
-  allow,
+  allowed,
   type Guardrail,
   type GuardrailFacts,
   type GuardrailOutcome,
@@ -70,10 +70,8 @@ interface ChannelVerdict {
   outcome: GuardrailOutcome
 }
 
-const none: Objection[] = []
-Object.freeze(none)
-/** The one outcome of everything that is allowed: the common case makes no garbage. */
-const allowed: GuardrailOutcome = Object.freeze({ verdict: allow, by: '', objections: none })
+/** Of those who do not object, the same list always: it is asked for by identity. */
+const none = allowed.objections
 
 /** Field by field: all facts have one hidden class. The candidate is filled in for each. */
 function factsOf(
@@ -221,8 +219,8 @@ function merge(a: Objection[], b: Objection[]): Objection[] {
   return [...a, ...b].sort((x, y) => compareText(x.guardrail, y.guardrail))
 }
 
-/** `objections` in the order of their names. */
-function outcomeOf(objections: Objection[]): GuardrailOutcome {
+/** The strictest wins. `objections` in the order of their names. */
+export function outcomeOf(objections: Objection[]): GuardrailOutcome {
   if (objections.length === 0) return allowed
   const [first, ...others] = objections as [Objection, ...Objection[]]
   const winner = others.reduce((best, next) => (isStricter(next.verdict, best.verdict) ? next : best), first)

@@ -4,56 +4,69 @@ import type { RowOf, Store, StoreScope, WorkspaceDb } from '#platform/store/stor
 /** Few enough that a page holds a thread for some milliseconds only. */
 const rowsPerPage = 500
 
+type Look<T extends 'customers' | 'messages' | 'decisions'> = (
+  rows: RowOf<T>[],
+  db: WorkspaceDb,
+  scope: StoreScope,
+) => Promise<void>
+
 /** Every customer in pages by id, each page with one consistent look at the store. */
-export async function eachCustomerPage(
+export function eachCustomerPage(store: Store, workspace: string, look: Look<'customers'>): Promise<void> {
+  const pageAfter = (db: WorkspaceDb, after: string) =>
+    db
+      .selectFrom('customers')
+      .selectAll('customers')
+      .where('customers.customer_id', '>', after)
+      .orderBy('customers.customer_id')
+      .limit(rowsPerPage)
+      .execute()
+  return eachPage(store, workspace, pageAfter, (row) => row.customer_id, look)
+}
+
+/** Every message in pages by id, each page with one consistent look at the store. */
+export function eachMessagePage(store: Store, workspace: string, look: Look<'messages'>): Promise<void> {
+  const pageAfter = (db: WorkspaceDb, after: string) =>
+    db
+      .selectFrom('messages')
+      .selectAll('messages')
+      .where('messages.message_id', '>', after)
+      .orderBy('messages.message_id')
+      .limit(rowsPerPage)
+      .execute()
+  return eachPage(store, workspace, pageAfter, (row) => row.message_id, look)
+}
+
+/** Every decision in pages by id, each page with one consistent look at the store. */
+export function eachDecisionPage(store: Store, workspace: string, look: Look<'decisions'>): Promise<void> {
+  const pageAfter = (db: WorkspaceDb, after: string) =>
+    db
+      .selectFrom('decisions')
+      .selectAll('decisions')
+      .where('decisions.decision_id', '>', after)
+      .orderBy('decisions.decision_id')
+      .limit(rowsPerPage)
+      .execute()
+  return eachPage(store, workspace, pageAfter, (row) => row.decision_id, look)
+}
+
+async function eachPage<Row>(
   store: Store,
   workspace: string,
-  look: (customers: RowOf<'customers'>[], db: WorkspaceDb, scope: StoreScope) => Promise<void>,
+  pageAfter: (db: WorkspaceDb, after: string) => Promise<Row[]>,
+  idOf: (row: Row) => string,
+  look: (rows: Row[], db: WorkspaceDb, scope: StoreScope) => Promise<void>,
 ): Promise<void> {
   let after = ''
   for (;;) {
     const rows = await store.snapshot(async (scope) => {
       const db = scope.workspace(workspace)
-      const page = await db
-        .selectFrom('customers')
-        .selectAll('customers')
-        .where('customers.customer_id', '>', after)
-        .orderBy('customers.customer_id')
-        .limit(rowsPerPage)
-        .execute()
+      const page = await pageAfter(db, after)
       if (page.length > 0) await look(page, db, scope)
       return page
     })
     const last = rows.at(-1)
     if (last === undefined || rows.length < rowsPerPage) return
-    after = last.customer_id
-    await setImmediate()
-  }
-}
-
-/** Every message in pages by id, each page with one consistent look at the store. */
-export async function eachMessagePage(
-  store: Store,
-  workspace: string,
-  look: (messages: RowOf<'messages'>[], db: WorkspaceDb) => Promise<void>,
-): Promise<void> {
-  let after = ''
-  for (;;) {
-    const rows = await store.snapshot(async (scope) => {
-      const db = scope.workspace(workspace)
-      const page = await db
-        .selectFrom('messages')
-        .selectAll('messages')
-        .where('messages.message_id', '>', after)
-        .orderBy('messages.message_id')
-        .limit(rowsPerPage)
-        .execute()
-      if (page.length > 0) await look(page, db)
-      return page
-    })
-    const last = rows.at(-1)
-    if (last === undefined || rows.length < rowsPerPage) return
-    after = last.message_id
+    after = idOf(last)
     await setImmediate()
   }
 }

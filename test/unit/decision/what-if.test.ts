@@ -5,6 +5,7 @@ import { decide } from '#decision/decide.ts'
 import { explainDecision } from '#decision/explain.ts'
 import { decodeDecision } from '#decision/record.ts'
 import { type Change, whatIf } from '#decision/what-if.ts'
+import { outcomeOf } from '#guardrails/run/evaluate.ts'
 import {
   logit,
   makeCampaign,
@@ -27,7 +28,7 @@ const heads = {
 }
 const input = makeInput([makeCampaign(spec, {})], { snapshot: makeSnapshot({ welcome: heads }, { t: 100 }) })
 input.candidates[2]!.guardrails = suppressedBy('consent', 'frequency-cap')
-const names = ['constant', 'recency']
+const recencyName = 'days since last seen (log)'
 
 describe('the same decision with one input changed', () => {
   test('a change to what was there already gives the same record', () => {
@@ -35,7 +36,7 @@ describe('the same decision with one input changed', () => {
       fc.property(fc.double({ min: -2, max: 2, noNaN: true }), (recency) => {
         const given = withFeature(recency)
         const { record } = decide(given)
-        expect(changed(given, { kind: 'feature', name: 'recency', value: recency })).toEqual(
+        expect(changed(given, { kind: 'feature', name: recencyName, value: recency })).toEqual(
           decodeDecision(record),
         )
       }),
@@ -44,7 +45,7 @@ describe('the same decision with one input changed', () => {
   })
 
   test('a feature', () => {
-    const after = changed(input, { kind: 'feature', name: 'recency', value: 2 })
+    const after = changed(input, { kind: 'feature', name: recencyName, value: 2 })
     expect(after.features[1]).toBe(2)
     // σ(0 + .3 × 2)
     expect(after.candidates[0]!.responseProbability).toBeCloseTo(1 / (1 + Math.exp(-0.6)), 12)
@@ -69,7 +70,10 @@ describe('the same decision with one input changed', () => {
   })
 
   test.each<[string, Change]>([
-    ['no feature is called "age"; there are constant, recency', { kind: 'feature', name: 'age', value: 1 }],
+    [
+      'no feature is called "age"; there are constant, days since last seen (log)',
+      { kind: 'feature', name: 'age', value: 1 },
+    ],
     [
       'quiet-hours did not object to any candidate; consent, frequency-cap objected',
       { kind: 'without-guardrail', guardrail: 'quiet-hours' },
@@ -79,7 +83,10 @@ describe('the same decision with one input changed', () => {
       { kind: 'lever', campaignId: 'welcome', treatmentId: 'z/email', to: 1 },
     ],
   ])('%s', (detail, change) => {
-    expect(whatIf(decide(input).record, sourcesOf(input), names, change)).toEqual({ kind: 'refused', detail })
+    expect(whatIf(decide(input).record, sourcesOf(input), change, outcomeOf)).toEqual({
+      kind: 'refused',
+      detail,
+    })
   })
 })
 
@@ -132,7 +139,7 @@ function sourcesOf({ snapshot, campaigns }: DecisionInput) {
 }
 
 function changed(given: DecisionInput, change: Change): DecodedDecision {
-  const result = whatIf(decide(given).record, sourcesOf(given), names, change)
+  const result = whatIf(decide(given).record, sourcesOf(given), change, outcomeOf)
   if (result.kind === 'refused') throw new Error(result.detail)
   return result.decoded
 }
