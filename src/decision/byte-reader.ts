@@ -1,4 +1,4 @@
-import { rawId } from './byte-writer.ts'
+import { idAsBytes } from './byte-writer.ts'
 
 /** Reads what a `ByteWriter` wrote, in the same order. Reading past the end throws a RangeError. */
 export interface ByteReader {
@@ -46,7 +46,7 @@ export function createByteReader(bytes: Uint8Array): ByteReader {
     f64: () => view.getFloat64(take(8), true),
     text,
     id() {
-      if (u8() !== rawId) return text()
+      if (u8() !== idAsBytes) return text()
       const start = take(16)
       return Buffer.from(bytes.buffer, bytes.byteOffset + start, 16).toString('hex')
     },

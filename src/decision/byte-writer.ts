@@ -17,7 +17,7 @@ export interface ByteWriter {
   bytes(values: Uint8Array): void
   /** UTF-8, its length in bytes before it. */
   text(value: string): void
-  /** 16 raw bytes where it is 32 lower-case hex digits, else text. */
+  /** As text: to turn 32 hex digits into 16 bytes takes twice as long. */
   id(value: string): void
   /** A copy of what the record has already. */
   soFar(): Uint8Array
@@ -62,25 +62,21 @@ export function createByteWriter(): ByteWriter {
   }
   const text = (value: string): void => {
     const { length } = value
-    need(length + 8)
-    const start = length < 128 ? at + 1 : -1
-    const out = bytes
-    for (let i = 0; start >= 0 && i < length; i += 1) {
-      const unit = value.charCodeAt(i)
-      if (unit > 127) {
-        encoded(value)
-        return
-      }
-      out[start + i] = unit
-    }
-    if (start < 0) {
+    if (length > textUnitsMax) {
       encoded(value)
       return
     }
-    out[at] = length
-    at += length + 1
+    // A unit is at most three bytes.
+    need(length * 3 + 1)
+    const written = length > shortUnitsMax ? bytes.write(value, at + 1) : writeAscii(bytes, at + 1, value)
+    if (written < 0) {
+      encoded(value)
+      return
+    }
+    bytes[at] = written
+    at += written + 1
   }
-  /** Long texts and such beyond ASCII, which are rare. */
+  /** Long texts: how many bytes they take is known only afterwards, and their number then takes several. */
   const encoded = (value: string): void => {
     const utf8 = Buffer.from(value, 'utf8')
     varint(utf8.length)
@@ -148,14 +144,8 @@ export function createByteWriter(): ByteWriter {
     },
     text,
     id(value) {
-      need(17)
-      if (value.length === 32 && writeHex(bytes, at + 1, value)) {
-        bytes[at] = rawId
-        at += 17
-      } else {
-        bytes[at++] = textId
-        text(value)
-      }
+      u8(idAsText)
+      text(value)
     },
     soFar: () => Uint8Array.from(bytes.subarray(begin, at)),
     finish() {
@@ -173,8 +163,25 @@ function viewOf(bytes: Uint8Array): DataView {
 /** Then doubles in memory look as they do in the record. */
 const isLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
 
-const textId = 0
-export const rawId = 1
+/** What an id begins with: text, or, as older engines wrote hex digits, 16 raw bytes. */
+export const idAsText = 0
+export const idAsBytes = 1
+
+/** Whose UTF-8 has fewer than 128 bytes in any case. */
+const textUnitsMax = 42
+/** Up to here a loop is faster than the runtime's own function. */
+const shortUnitsMax = 12
+
+/** How many bytes; −1 where a unit is none of ASCII. */
+function writeAscii(bytes: Uint8Array, at: number, value: string): number {
+  let seen = 0
+  for (let i = 0; i < value.length; i += 1) {
+    const unit = value.charCodeAt(i)
+    seen |= unit
+    bytes[at + i] = unit
+  }
+  return seen < 128 ? value.length : -1
+}
 
 function writeVarint(bytes: Uint8Array, start: number, value: number): number {
   if (value < 0 || !Number.isSafeInteger(value))
@@ -187,25 +194,4 @@ function writeVarint(bytes: Uint8Array, start: number, value: number): number {
   }
   bytes[at++] = rest
   return at
-}
-
-/** False, with rubbish written, where a character is no lower-case hex digit. */
-function writeHex(bytes: Uint8Array, at: number, hex: string): boolean {
-  let seen = 0
-  for (let i = 0; i < 32; i += 2) {
-    const high = hexDigitOf(hex.charCodeAt(i))
-    const low = hexDigitOf(hex.charCodeAt(i + 1))
-    seen |= high | low
-    bytes[at + (i >> 1)] = (high << 4) | low
-  }
-  return seen < 16
-}
-
-/** By character code; 64 marks what is no digit. */
-const hexDigits = new Uint8Array(128).fill(64)
-for (let digit = 0; digit < 16; digit += 1) hexDigits[digit.toString(16).charCodeAt(0)] = digit
-
-/** Value of a lower-case hex digit; 64 for every other code unit, NaN too. */
-export function hexDigitOf(codeUnit: number): number {
-  return codeUnit < 128 ? hexDigits[codeUnit]! : 64
 }

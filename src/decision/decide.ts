@@ -1,6 +1,5 @@
 import type { Decision, DecisionInput } from '#contracts/decision.ts'
 import { createSeededRandom } from '#platform/random/seeded-random.ts'
-import { hexDigitOf } from './byte-writer.ts'
 import { chooseByArm, decidingExperiment } from './choose-by-arm.ts'
 import { chooseByScore } from './choose-by-score.ts'
 import { drawPolicyOf, policyOf } from './draw-policy.ts'
@@ -56,4 +55,13 @@ function hex32At(decisionId: string, start: number): number {
     value = (value << 4) | digit
   }
   return value >>> 0
+}
+
+/** By character code; 64 marks what is no digit. */
+const hexDigits = new Uint8Array(128).fill(64)
+for (let digit = 0; digit < 16; digit += 1) hexDigits[digit.toString(16).charCodeAt(0)] = digit
+
+/** Value of a lower-case hex digit; 64 for every other code unit, NaN too. */
+function hexDigitOf(codeUnit: number): number {
+  return codeUnit < 128 ? hexDigits[codeUnit]! : 64
 }

@@ -114,8 +114,15 @@ function encodeFactors({ factors, drawnCount }: WorkingSpace): void {
 
 function isSameForAll(column: Float64Array, count: number): boolean {
   const first = column[0]!
-  // Not ===, which takes −0 for +0.
-  for (let place = 1; place < count; place += 1) if (!Object.is(column[place], first)) return false
+  for (let place = 1; place < count; place += 1) if (column[place] !== first) return false
+  // −0 equals +0 and must not stand for it: a column of zeros is looked at once more. (Object.is on doubles is
+  // a call that boxes both, 0.2 µs a decision.)
+  return first !== 0 || haveOneSign(column, count)
+}
+
+function haveOneSign(column: Float64Array, count: number): boolean {
+  const isNegative = Object.is(column[0], -0)
+  for (let place = 1; place < count; place += 1) if (Object.is(column[place], -0) !== isNegative) return false
   return true
 }
 

@@ -1,8 +1,8 @@
 import type { DecisionTrigger } from '#contracts/decision.ts'
 
 /**
- * Layout of a decision record, in order. `text` is UTF-8 with its length, `id` 16 raw bytes where it is 32
- * hex digits, `n` a varint, `f64` a little-endian double with all its bits, `ref` a text of the record's own
+ * Layout of a decision record, in order. `text` is UTF-8 with its length, `id` u8 0 and a text (u8 1 and 16
+ * raw bytes, where an older engine found 32 hex digits), `n` a varint, `f64` a little-endian double with all its bits, `ref` a text of the record's own
  * dictionary: 0 and the text the first time, its number + 1 afterwards.
  *
  *     u8 format version, text engine version

@@ -1,4 +1,5 @@
 import type { CampaignHeads } from './campaign-heads.ts'
+import { logisticInPlace } from './logistic.ts'
 
 /**
  * `σ(w·x)` of all heads of a campaign. Each dot product adds its terms one after the other in the order of
@@ -22,7 +23,7 @@ export function responseProbabilities(
 ): void {
   if (presentCount === features.length) productsOfAll(weights, count, features, into, from)
   else productsOfPresent(weights, count, features, present, presentCount, into, from)
-  for (let at = from; at < from + count; at += 1) into[at] = 1 / (1 + Math.exp(-into[at]!))
+  logisticInPlace(into, from, from + count)
 }
 
 function productsOfAll(

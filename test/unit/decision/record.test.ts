@@ -121,18 +121,28 @@ describe('bytes', () => {
     )
   })
 
-  it('pack only ids of 32 lower-case hex digits', () => {
-    const lengthOf = (id: string) => {
+  it('keep ids and texts of any length and script', () => {
+    const roundTrip = (value: string) => {
       const writer = createByteWriter()
       writer.start()
-      writer.id(id)
-      const bytes = writer.finish()
-      expect(createByteReader(bytes).id()).toBe(id)
-      return bytes.length
+      writer.id(value)
+      writer.text(value)
+      const reader = createByteReader(writer.finish())
+      expect([reader.id(), reader.text(), reader.left()]).toEqual([value, value, 0])
     }
-    expect(lengthOf('0123456789abcdef0123456789abcdef')).toBe(17)
-    expect(lengthOf('0123456789ABCDEF0123456789ABCDEF')).toBe(34)
-    expect(lengthOf(`${'0'.repeat(31)}g`)).toBe(34)
-    expect(lengthOf(`${'0'.repeat(31)}\u0130`)).toBe(35)
+    const text = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 200 }),
+      fc.string({ unit: 'binary-ascii', maxLength: 200 }),
+    )
+    fc.assert(fc.property(text, (value) => roundTrip(value.toWellFormed())))
+    for (const length of [0, 12, 13, 42, 43, 127, 128]) {
+      roundTrip('a'.repeat(length))
+      roundTrip('\u4e2d'.repeat(length))
+    }
+  })
+
+  it('read the 16 raw bytes that older engines wrote for 32 hex digits', () => {
+    const id = '0123456789abcdef0123456789abcdef'
+    expect(createByteReader(Uint8Array.of(1, ...Buffer.from(id, 'hex'))).id()).toBe(id)
   })
 })
