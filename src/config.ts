@@ -2,6 +2,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
+import type { JsonObject, JsonValue } from '#contracts/json.ts'
+import { type ProviderSettings, providersSchema } from '#contracts/provider.ts'
 
 export const roleNames = ['api', 'worker', 'sender', 'strategist'] as const
 export type RoleName = (typeof roleNames)[number]
@@ -113,6 +115,15 @@ export const configSchema = z.strictObject({
     .describe(
       'Most mails a second that the mail server is given, by all senders together. Default: no limit.',
     ),
+  providers: z
+    .preprocess(parsedJson, providersSchema)
+    .exactOptional()
+    .describe('Providers of every channel, as the guide “Providers” shows; in the environment as JSON.'),
+  channelsDir: z
+    .string()
+    .min(1)
+    .exactOptional()
+    .describe('Folder whose files are kinds of providers too, each like one of `src/action/channels`.'),
   mailFrom: z
     .string()
     .min(3)
@@ -207,14 +218,13 @@ export function readConfig(environment: Record<string, string | undefined>, fold
   const parsed = configSchema.safeParse({ ...fromFile, ...fromEnvironment })
   if (parsed.success) {
     const faults = jointFaults(parsed.data)
-    return faults.length > 0
-      ? { kind: 'faults', faults }
-      : { kind: 'config', config: Object.freeze(parsed.data) }
+    const config = withEnvironment(parsed.data, environment, faults)
+    return faults.length > 0 ? { kind: 'faults', faults } : { kind: 'config', config: Object.freeze(config) }
   }
   const faults = parsed.error.issues.map((issue) => {
     const key = String(issue.path[0] ?? '')
     const from = key in fromEnvironment ? environmentName(key) : key === '' ? file : `${key} in ${file}`
-    return `${from}: ${issue.message}`
+    return `${[from, ...issue.path.slice(1)].join('.')}: ${issue.message}`
   })
   return { kind: 'faults', faults }
 }
@@ -229,10 +239,59 @@ function jointFaults(config: Config): string[] {
   if ((kafkaUsername === undefined) !== (kafkaPassword === undefined)) {
     faults.push('STARLING_KAFKA_USERNAME: goes with STARLING_KAFKA_PASSWORD, set both or none')
   }
+  if (config.smtpUrl !== undefined && config.providers?.some(({ id }) => id === 'smtp')) {
+    faults.push('STARLING_SMTP_URL: is the short form of the provider smtp, which is configured too')
+  }
   if (roles.includes('sender') && !roles.includes('api') && publicUrl === undefined) {
     faults.push('STARLING_PUBLIC_URL: a sender apart from the role api needs it for the links in messages')
   }
   return faults
+}
+
+/** All providers, `smtpUrl` as the one it stands for. */
+export function providersOf(config: Config): ProviderSettings[] {
+  const { smtpUrl, smtpSendsPerSecondMax: callsPerSecondMax, providers = [] } = config
+  if (smtpUrl === undefined) return providers
+  const rate = callsPerSecondMax === undefined ? {} : { callsPerSecondMax }
+  return [{ id: 'smtp', kind: 'smtp', weight: 1, ...rate, settings: { url: smtpUrl } }, ...providers]
+}
+
+/** Text from the environment; what is no JSON is left to the schema to refuse. */
+function parsedJson(value: unknown): unknown {
+  if (typeof value !== 'string') return value
+  try {
+    return JSON.parse(value)
+  } catch {
+    return value
+  }
+}
+
+/** `${NAME}` in the texts of providers' settings, so that keys need not stand in a file. */
+function withEnvironment(
+  config: Config,
+  environment: Record<string, string | undefined>,
+  faults: string[],
+): Config {
+  if (config.providers === undefined) return config
+  const fill = (value: JsonValue, path: string): JsonValue => {
+    if (typeof value === 'string') {
+      return value.replaceAll(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (_, name: string) => {
+        const found = environment[name]
+        if (found === undefined || found === '') faults.push(`${path}: ${name} is not set in the environment`)
+        return found ?? ''
+      })
+    }
+    if (typeof value !== 'object' || value === null) return value
+    if (Array.isArray(value)) return value.map((item, i) => fill(item, `${path}.${i}`))
+    return fillAll(value, path)
+  }
+  const fillAll = (values: JsonObject, path: string): JsonObject =>
+    Object.fromEntries(Object.entries(values).map(([key, item]) => [key, fill(item, `${path}.${key}`)]))
+  const providers = config.providers.map((provider) => ({
+    ...provider,
+    settings: fillAll(provider.settings, `providers: ${provider.id}: settings`),
+  }))
+  return { ...config, providers }
 }
 
 export function environmentName(key: string): string {

@@ -16,7 +16,8 @@ import { startThread, type Thread } from '#platform/threads/start-thread.ts'
 import { createWake, type Wake } from '#platform/threads/wake.ts'
 import { type ApiServer, assembleApi } from './api/assemble-api.ts'
 import { createHealthServer } from './api/health-server.ts'
-import { type Config, roleNames } from './config.ts'
+import { type Config, providersOf, roleNames } from './config.ts'
+import { checkProviders } from './pipeline/check-providers.ts'
 import type { EngineParts, EngineSettings } from './pipeline/engine-parts.ts'
 import { type FirstStartOptions, firstStart } from './pipeline/first-start.ts'
 import { createReadiness } from './pipeline/readiness.ts'
@@ -44,6 +45,11 @@ export const serverFileName = 'server.json'
 
 /** The parts of one process, from top to bottom. */
 export async function serve(config: Config): Promise<Started> {
+  const faults = await checkProviders(settingsOf(config))
+  if (faults.length > 0) {
+    const reason = `the settings do not fit:\n${faults.map((fault) => `  ${fault}`).join('\n')}`
+    return { kind: 'refused', reason, exitCode: 78 }
+  }
   const owner = ownFolder(config.dataDir)
   if (owner.kind === 'taken') return { kind: 'refused', reason: owner.message, exitCode: 73 }
   const closers: (() => unknown)[] = [() => owner.release()]
@@ -206,10 +212,8 @@ function settingsOf(config: Config): EngineSettings {
     batchMaxMs: config.batchMaxMs,
     sendsInFlightMax: config.sendsInFlightMax,
     eventsKeepDays: config.eventsKeepDays,
-    smtpUrl: config.smtpUrl ?? null,
-    ...(config.smtpSendsPerSecondMax === undefined
-      ? {}
-      : { smtpSendsPerSecondMax: config.smtpSendsPerSecondMax }),
+    providers: providersOf(config),
+    ...(config.channelsDir === undefined ? {} : { channelsDir: resolve(config.channelsDir) }),
     ...(config.redisUrl === undefined ? {} : { redisUrl: config.redisUrl }),
     mailFrom: config.mailFrom,
     publicUrl: config.publicUrl ?? `http://${config.host}:${config.port}`,

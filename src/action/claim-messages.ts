@@ -1,12 +1,11 @@
 import type { ChannelName } from '#contracts/campaign.ts'
 import type { Clock, InstantMs } from '#contracts/clock.ts'
 import type { ContactSlot, GuardrailFacts, GuardrailOutcome } from '#contracts/guardrail.ts'
-import type { Channel } from '#contracts/message.ts'
 import { selectDueForClaim } from '#platform/store/claim.ts'
 import type { StoreTransaction, WorkspaceDb } from '#platform/store/store.ts'
-import { channelFor } from './channel-for.ts'
-import type { ChannelSet } from './load-channels.ts'
+import { providersFor } from './channel-for.ts'
 import { type MessageRow, saveMessages } from './message-rows.ts'
+import type { ChannelSet, Provider } from './open-channels.ts'
 
 /**
  * What the claim asks about each message, read in the claim transaction after the customers were locked.
@@ -40,7 +39,7 @@ export interface ClaimParts<F extends GuardrailFacts> {
 export interface ClaimedMessage<F extends GuardrailFacts> {
   message: MessageRow
   facts: F
-  channel: Channel
+  provider: Provider
 }
 
 export interface ClaimResult<F extends GuardrailFacts> {
@@ -97,10 +96,14 @@ export async function claimMessages<F extends GuardrailFacts>(
       lease_owner: parts.owner,
       lease_until: parts.wallClock.now() + parts.leaseMs,
     }
-    const channel = channelFor(parts.channels, gate.facts.workspace, row.channel as ChannelName, row.address)
+    const [provider] = providersFor(parts.channels, gate.facts.workspace, {
+      channel: row.channel as ChannelName,
+      address: row.address,
+      messageId: row.message_id,
+    })
     batch.take(row)
     changed.push(row)
-    claimed.push({ message: row, facts: gate.facts, channel })
+    claimed.push({ message: row, facts: gate.facts, provider: provider! })
   }
   await saveMessages(db, changed, now, repeated)
   await insertAttempts(db, claimed, now)
@@ -198,10 +201,10 @@ async function insertAttempts<F extends GuardrailFacts>(
   now: InstantMs,
 ): Promise<void> {
   if (claimed.length === 0) return
-  const rows = claimed.map(({ message, channel }) => ({
+  const rows = claimed.map(({ message, provider }) => ({
     message_id: message.message_id,
     attempt: message.attempts,
-    provider: channel.provider,
+    provider: provider.id,
     started_at: now,
     ended_at: null,
     result: '',

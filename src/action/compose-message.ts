@@ -1,3 +1,4 @@
+import type { ChannelName } from '#contracts/campaign.ts'
 import type { OutgoingMessage, RenderedContent } from '#contracts/message.ts'
 import type { RowOf } from '#platform/store/store.ts'
 import type { Links } from './links.ts'
@@ -22,6 +23,7 @@ export function composeMessage({ message, content, from, unsubscribeUrl }: Compo
   }
   return {
     workspace: message.workspace,
+    channel: message.channel as ChannelName,
     messageId: message.message_id,
     idempotencyKey: message.message_id,
     customerId: message.customer_id,
@@ -30,6 +32,8 @@ export function composeMessage({ message, content, from, unsubscribeUrl }: Compo
     subject: content.subject,
     html: content.html,
     text: content.text,
+    url: content.url,
+    data: content.data,
     headers,
   }
 }
@@ -38,6 +42,11 @@ export function composeMessage({ message, content, from, unsubscribeUrl }: Compo
 export function trackClicks(links: Links, workspace: string, messageId: string, unsubscribeUrl: string) {
   return (html: string): string =>
     rewriteLinks(html, (url) => (url === unsubscribeUrl ? null : links.clickUrl(workspace, messageId, url)))
+}
+
+/** The same for the one address that a tap opens; an app's own (`myapp://cart`) stays as it is. */
+export function trackTap(links: Links, workspace: string, messageId: string) {
+  return (url: string): string => (/^https?:/i.test(url) ? links.clickUrl(workspace, messageId, url) : url)
 }
 
 function domainOf(from: string): string {

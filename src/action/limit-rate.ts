@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
-import type { Channel, OutgoingMessage, SendResult } from '#contracts/message.ts'
+import type { OutgoingMessage, SendResult } from '#contracts/message.ts'
 import type { Rate, TokenBucket } from '#contracts/rate-limit.ts'
-import type { ChannelSet } from './load-channels.ts'
+import type { ChannelSet, Provider } from './open-channels.ts'
 
 /**
  * How long a message that was claimed waits for its turn. While it waits it holds one of the few places in
@@ -12,29 +12,33 @@ const queuedAgainMs = 10_000
 
 export interface RateLimits {
   bucket: TokenBucket
-  /** By provider (`smtp`); a provider without one is called as fast as it answers. */
-  rates: ReadonlyMap<string, Rate>
   /** Default: the wall clock's time. */
   pause?: (ms: number) => Promise<unknown>
 }
 
-/** The channels that reach people, each call in its provider's turn. */
+/** The providers that reach people, each call in its provider's turn. */
 export function limitRate(channels: ChannelSet, limits: RateLimits): ChannelSet {
-  const real = [...channels.real].map(([name, channel]) => {
-    const rate = limits.rates.get(channel.provider)
-    return [name, rate === undefined ? channel : inTurn(channel, rate, limits)] as const
-  })
+  const real = [...channels.real].map(
+    ([name, providers]) => [name, providers.map((provider) => inTurn(provider, limits))] as const,
+  )
   return { ...channels, real: new Map(real) }
 }
 
-function inTurn(channel: Channel, rate: Rate, { bucket, pause = setTimeout }: RateLimits): Channel {
+/** One second's worth at once. */
+function rateOf({ id, callsPerSecondMax: perSecond }: Provider): Rate | null {
+  return perSecond === undefined ? null : { name: id, perSecond, burst: Math.max(1, perSecond) }
+}
+
+function inTurn(provider: Provider, { bucket, pause = setTimeout }: RateLimits): Provider {
+  const rate = rateOf(provider)
+  if (rate === null) return provider
   return {
-    ...channel,
+    ...provider,
     async send(message: OutgoingMessage): Promise<SendResult> {
       const waitMs = await takeTurn(rate, bucket, pause)
       if (waitMs === null) return { kind: 'throttled', retryAfterMs: queuedAgainMs }
       await pause(waitMs)
-      return await channel.send(message)
+      return await provider.send(message)
     },
   }
 }

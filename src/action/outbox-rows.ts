@@ -1,5 +1,4 @@
 import { sql } from 'kysely'
-import type { ChannelName } from '#contracts/campaign.ts'
 import type { InstantMs } from '#contracts/clock.ts'
 import type { MessageState, OutgoingMessage } from '#contracts/message.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
@@ -16,13 +15,13 @@ export type OutboxMessage = RowOf<'outbox'> & { state: MessageState; reason: str
 /** Writes messages; the same message once more leaves the first. */
 export async function insertOutbox(
   db: WorkspaceDb,
-  entries: { name: ChannelName; message: OutgoingMessage }[],
+  messages: OutgoingMessage[],
   now: InstantMs,
 ): Promise<void> {
-  const rows = entries.map(({ name, message }) => ({
+  const rows = messages.map((message) => ({
     message_id: message.messageId,
     customer_id: message.customerId,
-    channel: name,
+    channel: message.channel,
     address: message.address,
     sender: message.from,
     subject: message.subject,

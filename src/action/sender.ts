@@ -6,7 +6,7 @@ import type { Logger } from '#contracts/logger.ts'
 import type { ContentFault, OutgoingMessage, RenderedContent, SendResult } from '#contracts/message.ts'
 import type { Store } from '#platform/store/store.ts'
 import { type ClaimedMessage, type ClaimParts, claimMessages } from './claim-messages.ts'
-import { composeMessage, trackClicks } from './compose-message.ts'
+import { composeMessage, trackClicks, trackTap } from './compose-message.ts'
 import type { Links } from './links.ts'
 import type { MessageRow } from './message-rows.ts'
 import { markUnknown } from './recover.ts'
@@ -19,6 +19,8 @@ export interface RenderInput<F extends GuardrailFacts> {
   unsubscribeUrl: string
   /** To run over the finished html. */
   htmlTransform(html: string): string
+  /** The same over the address that a tap opens. */
+  urlTransform(url: string): string
 }
 
 /** Says what the message says, with the facts of the claim. `from` null: the default sender. */
@@ -68,12 +70,12 @@ export function createSender<F extends GuardrailFacts>(parts: SenderParts<F>): S
   let turn = 0
 
   const start = (claimed: ClaimedMessage<F>): void => {
-    const { message, channel } = claimed
+    const { message, provider } = claimed
     const key = keyOf(message.workspace, message.message_id)
     const run = async (): Promise<void> => {
       try {
         const result = await sendOne(claimed, parts)
-        await results.put({ message, provider: channel.provider, result })
+        await results.put({ message, provider: provider.id, result })
         if (givesBack(result)) tellGivenBack(parts, message)
       } catch (error) {
         // It stays `sending` and becomes `unknown` when its lease has run out.
@@ -133,13 +135,12 @@ async function sendOne<F extends GuardrailFacts>(
   claimed: ClaimedMessage<F>,
   parts: SenderParts<F>,
 ): Promise<SendResult> {
-  const { message, channel } = claimed
   const outgoing = renderOne(claimed, parts)
   if (outgoing.kind !== 'outgoing') return outgoing
   try {
-    return await channel.send(outgoing.message)
+    return await claimed.provider.send(outgoing.message)
   } catch (error) {
-    parts.logger.error('a channel threw', { messageId: message.message_id, error: String(error) })
+    parts.logger.error('a provider threw', { messageId: claimed.message.message_id, error: String(error) })
     return { kind: 'unknown', reason: `exception: ${String(error)}` }
   }
 }
@@ -154,7 +155,8 @@ function renderOne<F extends GuardrailFacts>(
   const unsubscribeUrl = links.unsubscribeUrl(workspace, messageId)
   try {
     const htmlTransform = trackClicks(links, workspace, messageId, unsubscribeUrl)
-    const rendered = render.render({ message, facts, unsubscribeUrl, htmlTransform })
+    const urlTransform = trackTap(links, workspace, messageId)
+    const rendered = render.render({ message, facts, unsubscribeUrl, htmlTransform, urlTransform })
     if (rendered.kind === 'fault') {
       const { code, detail } = rendered.fault
       return { kind: 'permanent', reason: `${code}: ${detail}`, suppress: false }

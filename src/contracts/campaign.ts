@@ -54,6 +54,10 @@ export const templateSchema = z.strictObject({
   subject: z.string().max(998).default(''),
   html: z.string().max(262_144).default(''),
   text: z.string().max(262_144).default(''),
+  /** Where a tap on a push or an in-app message leads. */
+  url: z.string().max(2048).exactOptional(),
+  /** What an app or another system reads of it; its strings are templates too. */
+  data: z.record(z.string(), z.json()).exactOptional(),
   from: z.string().exactOptional(),
   /** What it is made of (`short`, `question`, `playful`): what one variant teaches of these, others inherit. */
   tags: z.array(idSchema).max(8).exactOptional(),

@@ -31,6 +31,7 @@ export interface NewMessage {
 /** What a channel gets: rendered, addressed, with the links in place. */
 export interface OutgoingMessage {
   workspace: string
+  channel: ChannelName
   messageId: string
   /** The same for every attempt: providers that know it send once. */
   idempotencyKey: string
@@ -40,14 +41,21 @@ export interface OutgoingMessage {
   subject: string
   html: string
   text: string
+  /** Where a tap on it leads, through our click link where it is of the web; '' for nowhere. */
+  url: string
+  /** What an app or another system reads of it: a push's data, a webhook's body. */
+  data: JsonObject
   /** `List-Unsubscribe` and the like. */
   headers: Record<string, string>
 }
 
 export type SendResult =
   | { kind: 'sent'; providerMessageId: string }
-  /** Nothing was sent; try again. */
-  | { kind: 'transient'; reason: string; retryAfterMs?: number }
+  /**
+   * Nothing was sent; try again. `ofProvider`: the account is at fault (credentials, balance, blocked), so
+   * that any message would fare alike.
+   */
+  | { kind: 'transient'; reason: string; retryAfterMs?: number; ofProvider?: true }
   /** Nothing was sent and never will be; `suppress` when the address itself is bad. */
   | { kind: 'permanent'; reason: string; suppress: boolean }
   | { kind: 'throttled'; retryAfterMs: number }
@@ -56,11 +64,18 @@ export type SendResult =
 
 /** A way to reach people: one file each in `src/action/channels/`. */
 export interface Channel {
-  name: ChannelName
-  /** For attempts: `smtp`, `outbox`. */
-  provider: string
   send(message: OutgoingMessage): Promise<SendResult>
   close(): Promise<void>
+}
+
+/** What a provider's messages may be at most; what is absent has no limit. */
+export interface ContentLimits {
+  subjectCharactersMax?: number
+  textCharactersMax?: number
+  /** Of a text message, as its alphabet splits it. */
+  smsSegmentsMax?: number
+  /** Of all that is transmitted as content, in UTF-8. */
+  payloadBytesMax?: number
 }
 
 export interface ContentFault {
@@ -73,4 +88,7 @@ export interface RenderedContent {
   subject: string
   html: string
   text: string
+  /** Where a tap leads; '' for nowhere. */
+  url: string
+  data: JsonObject
 }

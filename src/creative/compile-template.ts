@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import Handlebars from 'handlebars'
 import type { ChannelName, Template } from '#contracts/campaign.ts'
+import type { JsonValue } from '#contracts/json.ts'
 import { formatHelpers } from './helpers.ts'
 import { eachOf } from './printed-values.ts'
 import {
@@ -16,7 +17,7 @@ export const templateBytesMax = 262_144
 /** Largest rendered part, in UTF-8 bytes. */
 export const renderedBytesMax = 524_288
 
-export const templateParts = ['subject', 'html', 'text'] as const
+export const templateParts = ['subject', 'html', 'text', 'url'] as const
 export type TemplatePart = (typeof templateParts)[number]
 
 export interface CompiledTemplate {
@@ -28,6 +29,7 @@ export interface CompiledTemplate {
   /** Path parts and fallback, for variables without value. */
   defaults: { parts: string[]; value: string | number }[]
   parts: Record<TemplatePart, CompiledPart>
+  data: CompiledData
   /** The shape of all parts without repetitions: which values are needed, however often they are printed. */
   needed: ShapeNode[]
   /** Two templates with the same key need the same values: variants often differ in words alone. */
@@ -44,19 +46,30 @@ export type CompileResult =
   /** Every fault found, each with its part and line. */
   | { kind: 'faults'; faults: string[] }
 
-/** Compiles the three parts of a template once, or says all that is wrong with them. */
+/** What the strings of `data` print, each where it stands; what is no string stays as it is. */
+export type CompiledData =
+  | { kind: 'text'; part: CompiledPart }
+  | { kind: 'list'; items: CompiledData[] }
+  | { kind: 'object'; entries: [string, CompiledData][] }
+  | { kind: 'value'; value: number | boolean | null }
+
+/** Compiles the parts of a template once, or says all that is wrong with them. */
 export function compileTemplate(template: Template): CompileResult {
   const faults: string[] = []
   const parts = Object.fromEntries(
-    templateParts.map((part) => [part, compilePart(part, template[part], faults)]),
+    templateParts.map((part) => [part, compilePart(part, template[part] ?? '', faults)]),
   ) as Record<TemplatePart, CompiledPart>
+  const data = compileData('data', template.data ?? {}, faults)
   checkWhole(template, faults)
   if (faults.length > 0) return { kind: 'faults', faults }
   const defaults = Object.entries(template.defaults).map(([path, value]) => ({
     parts: path.split('.'),
     value,
   }))
-  const needed = withoutRepetitions(templateParts.flatMap((part) => parts[part].shape))
+  const needed = withoutRepetitions([
+    ...templateParts.flatMap((part) => parts[part].shape),
+    ...textsOf(data).flatMap(({ shape }) => shape),
+  ])
   const compiled = {
     templateId: template.id,
     contentHash: templateHash(template),
@@ -64,6 +77,7 @@ export function compileTemplate(template: Template): CompileResult {
     from: template.from ?? null,
     defaults,
     parts,
+    data,
     needed,
     neededKey: JSON.stringify([needed, defaults]),
   }
@@ -71,11 +85,12 @@ export function compileTemplate(template: Template): CompileResult {
 }
 
 export function templateHash(template: Template): string {
-  const { id, channel, subject, html, text, from, defaults } = template
-  return hash('sha256', JSON.stringify([id, channel, subject, html, text, from ?? null, defaults]), 'hex')
+  const { id, channel, subject, html, text, url, data, from, defaults } = template
+  const all = [id, channel, subject, html, text, url ?? '', data ?? {}, from ?? null, defaults]
+  return hash('sha256', JSON.stringify(all), 'hex')
 }
 
-function compilePart(part: TemplatePart, source: string, faults: string[]): CompiledPart {
+function compilePart(part: string, source: string, faults: string[]): CompiledPart {
   if (source === '') return { shape: [], run: null }
   if (Buffer.byteLength(source) > templateBytesMax) {
     faults.push(`${part}: larger than ${templateBytesMax} bytes`)
@@ -99,6 +114,25 @@ function compilePart(part: TemplatePart, source: string, faults: string[]): Comp
     faults.push(`${part}: ${error instanceof Error ? error.message : String(error)}`)
     return { shape: [], run: null }
   }
+}
+
+function compileData(path: string, value: JsonValue, faults: string[]): CompiledData {
+  if (typeof value === 'string') return { kind: 'text', part: compilePart(path, value, faults) }
+  if (typeof value !== 'object' || value === null) return { kind: 'value', value }
+  if (Array.isArray(value)) {
+    return { kind: 'list', items: value.map((item, i) => compileData(`${path}.${i}`, item, faults)) }
+  }
+  const entries = Object.entries(value).map(
+    ([key, item]) => [key, compileData(`${path}.${key}`, item, faults)] satisfies [string, CompiledData],
+  )
+  return { kind: 'object', entries }
+}
+
+/** Every string of `data`. */
+export function textsOf(data: CompiledData): CompiledPart[] {
+  if (data.kind === 'text') return [data.part]
+  if (data.kind === 'list') return data.items.flatMap(textsOf)
+  return data.kind === 'object' ? data.entries.flatMap(([, item]) => textsOf(item)) : []
 }
 
 function checkWhole(template: Template, faults: string[]): void {

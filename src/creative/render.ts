@@ -1,10 +1,13 @@
+import type { JsonObject, JsonValue } from '#contracts/json.ts'
 import type { ContentFault, RenderedContent } from '#contracts/message.ts'
 import {
+  type CompiledData,
+  type CompiledPart,
   type CompiledTemplate,
   RenderTooLarge,
   renderedBytesMax,
-  type TemplatePart,
   templateParts,
+  textsOf,
 } from './compile-template.ts'
 import type { TemplateContext } from './context.ts'
 import { hasValue } from './helpers.ts'
@@ -18,6 +21,8 @@ export type RenderResult =
 export interface RenderOptions {
   /** Runs over the finished html: link tracking. */
   htmlTransform?: (html: string) => string
+  /** The same over the address that a tap opens. */
+  urlTransform?: (url: string) => string
 }
 
 /**
@@ -40,16 +45,20 @@ export function render(
   const filled = withDefaults(compiled, context)
   const refused = refuseBefore(compiled, filled)
   if (refused !== null) return { kind: 'fault', fault: refused }
-  const content: RenderedContent = { subject: '', html: '', text: '' }
+  const content: RenderedContent = { subject: '', html: '', text: '', url: '', data: {} }
   try {
-    for (const part of templateParts) content[part] = renderPart(compiled, part, filled)
+    for (const part of templateParts) content[part] = renderPart(compiled.parts[part], filled)
+    content.data = renderData(compiled.data, filled) as JsonObject
     content.subject = oneLine(content.subject)
+    content.url = content.url.trim()
+    if (!mayBeOpened(content.url)) return { kind: 'fault', fault: badUrl(content.url) }
     if (options.htmlTransform && content.html !== '') content.html = options.htmlTransform(content.html)
+    if (options.urlTransform && content.url !== '') content.url = options.urlTransform(content.url)
   } catch (error) {
     if (error instanceof RenderTooLarge) return { kind: 'fault', fault: tooLarge() }
     return { kind: 'fault', fault: { code: 'template_error', detail: messageOf(error), variables: [] } }
   }
-  if (templateParts.some((part) => isTooLarge(content[part]))) {
+  if (templateParts.some((part) => isTooLarge(content[part])) || isTooLarge(JSON.stringify(content.data))) {
     return { kind: 'fault', fault: tooLarge() }
   }
   return { kind: 'rendered', content }
@@ -58,8 +67,9 @@ export function render(
 /** What can be refused before anything is rendered. */
 function refuseBefore(compiled: CompiledTemplate, context: TemplateContext): ContentFault | null {
   const missing = new Set<string>()
-  for (const part of templateParts) {
-    const printed = printedValues(compiled.parts[part].shape, context)
+  const parts = [...templateParts.map((part) => compiled.parts[part]), ...textsOf(compiled.data)]
+  for (const { shape } of parts) {
+    const printed = printedValues(shape, context)
     if (printed.tooManyPasses || printed.charactersTotal > renderedBytesMax) return tooLarge()
     for (const path of printed.missing) missing.add(path)
   }
@@ -68,10 +78,36 @@ function refuseBefore(compiled: CompiledTemplate, context: TemplateContext): Con
   return { code: 'missing_variable', detail: `no value and no default: ${variables.join(', ')}`, variables }
 }
 
-function renderPart(compiled: CompiledTemplate, part: TemplatePart, context: TemplateContext): string {
-  const { run } = compiled.parts[part]
+function renderPart({ run }: CompiledPart, context: TemplateContext): string {
   if (run === null) return ''
   return run(context, { allowProtoPropertiesByDefault: false, allowProtoMethodsByDefault: false })
+}
+
+function renderData(data: CompiledData, context: TemplateContext): JsonValue {
+  switch (data.kind) {
+    case 'text':
+      return renderPart(data.part, context)
+    case 'list':
+      return data.items.map((item) => renderData(item, context))
+    case 'object':
+      return Object.fromEntries(data.entries.map(([key, item]) => [key, renderData(item, context)]))
+    case 'value':
+      return data.value
+  }
+}
+
+/** An address of the web or of an app; never one that a reader would run. */
+function mayBeOpened(url: string): boolean {
+  if (url === '') return true
+  return URL.canParse(url) && !/^(javascript|vbscript|data|file|blob):$/.test(new URL(url).protocol)
+}
+
+function badUrl(url: string): ContentFault {
+  return {
+    code: 'template_error',
+    detail: `url: not an address to open: ${url.slice(0, 100)}`,
+    variables: [],
+  }
 }
 
 /** The context with defaults where a variable has no value. What changes is copied, the rest is shared. */

@@ -2,6 +2,7 @@ import type { CapCache } from '#contracts/cap-cache.ts'
 import type { Clock } from '#contracts/clock.ts'
 import type { EventLog } from '#contracts/event-log.ts'
 import type { Logger } from '#contracts/logger.ts'
+import type { ProviderSettings } from '#contracts/provider.ts'
 import type { Random } from '#contracts/random.ts'
 import type { TokenBucket } from '#contracts/rate-limit.ts'
 import type { Store } from '#platform/store/store.ts'
@@ -34,9 +35,10 @@ export interface EngineSettings {
   batchMaxMs: number
   sendsInFlightMax: number
   eventsKeepDays: number
-  smtpUrl: string | null
-  /** Calls of the mail server by all senders together; absent: as fast as it answers. */
-  smtpSendsPerSecondMax?: number
+  /** Ways out of the house; without one for its channel a message stays in the outbox. */
+  providers: readonly ProviderSettings[]
+  /** A folder whose files are channels too. */
+  channelsDir?: string
   /** Several processes share through it; absent where there is one. */
   redisUrl?: string
   mailFrom: string

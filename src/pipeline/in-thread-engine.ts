@@ -90,7 +90,7 @@ export const defaultSettings: EngineSettings = {
   batchMaxMs: 5,
   sendsInFlightMax: 32,
   eventsKeepDays: 400,
-  smtpUrl: null,
+  providers: [],
   mailFrom: 'Starling <hello@starling.localhost>',
   publicUrl: 'http://127.0.0.1:8420',
   owner: 'in-thread',

@@ -7,7 +7,7 @@ import type { SendFacts } from './claim-facts.ts'
 /** Puts a claimed message into words, with the customer and the offer as they are at the claim. */
 export function createRenderPort(templates: TemplateCache): RenderPort<SendFacts> {
   return {
-    render({ message, facts, unsubscribeUrl, htmlTransform }) {
+    render({ message, facts, unsubscribeUrl, htmlTransform, urlTransform }) {
       const treatment = facts.decidedBy.spec.treatments.find(
         (own) => own.treatmentId === message.treatment_id,
       )
@@ -22,7 +22,7 @@ export function createRenderPort(templates: TemplateCache): RenderPort<SendFacts
         offer: facts.candidate.offer,
         unsubscribeUrl,
       })
-      const rendered = render(compiled.template, context, { htmlTransform })
+      const rendered = render(compiled.template, context, { htmlTransform, urlTransform })
       if (rendered.kind === 'fault') return rendered
       return { kind: 'rendered', content: rendered.content, from: compiled.template.from }
     },

@@ -1,46 +1,53 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { inspect } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Channel, OutgoingMessage } from '#contracts/message.ts'
 import { createSteppedClock } from '#platform/clock/stepped-clock.ts'
+import { createSeededRandom } from '#platform/random/seeded-random.ts'
 import type { Store } from '#platform/store/store.ts'
-import type { ChannelSettings } from '../../src/action/channel-file.ts'
-import { channelFiles, loadChannels } from '../../src/action/load-channels.ts'
+import type { ChannelParts } from '../../src/action/channel-file.ts'
+import { channelFiles } from '../../src/action/load-channels.ts'
+import { openChannels, providerFaults } from '../../src/action/open-channels.ts'
+import type { ChannelHarness, StartHarness } from '../support/channels/harness.ts'
 import { openTestStore } from '../support/test-store.ts'
-import { startSmtpServer } from '../unit/action/smtp-servers.ts'
 
-const files = await channelFiles()
+/** Ours, and one in a folder outside the package. */
+const outside = fileURLToPath(new URL('../support/outside-channels/', import.meta.url))
+const files = await channelFiles(outside)
+const logger = { error() {}, warn() {}, info() {}, debug() {} }
 let folder: string
 let store: Store
-let settings: ChannelSettings
-let smtp: Awaited<ReturnType<typeof startSmtpServer>>
-
-/** How a test looks at what a provider got; a new channel brings its own. */
-const receivedBy: Record<string, () => Promise<string[]>> = {
-  smtp: async () => smtp.received.map(({ raw }) => /message-id: <(.+)@/i.exec(raw.toString())![1]!),
-  outbox: async () => {
-    const rows = await store.read.workspace('acme').selectFrom('outbox').select('outbox.message_id').execute()
-    return rows.map((row) => row.message_id)
-  },
-}
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'starling-channels-'))
   store = await openTestStore(folder)
-  smtp = await startSmtpServer()
-  settings = { store, clock: createSteppedClock(0), smtp: smtp.settings }
 })
 
 afterAll(async () => {
-  await smtp.close()
   await store.close()
   await rm(folder, { recursive: true })
 })
 
-function outgoing(messageId: string, parts: Partial<OutgoingMessage> = {}): OutgoingMessage {
+function parts(): ChannelParts {
+  return {
+    id: 'one',
+    store,
+    clock: createSteppedClock(0),
+    wallClock: createSteppedClock(Date.UTC(2026, 0, 1)),
+    random: createSeededRandom(1),
+    logger,
+    inFlightMax: 8,
+    publicUrl: 'https://s.example',
+  }
+}
+
+function outgoing(messageId: string, over: Partial<OutgoingMessage> = {}): OutgoingMessage {
   return {
     workspace: 'acme',
+    channel: 'email',
     messageId,
     idempotencyKey: messageId,
     customerId: 'ann',
@@ -49,87 +56,146 @@ function outgoing(messageId: string, parts: Partial<OutgoingMessage> = {}): Outg
     subject: 'Grüße 🐦',
     html: '<p>ü</p>',
     text: 'ü',
+    url: '',
+    data: {},
     headers: { 'Message-ID': `<${messageId}@acme.example>` },
-    ...parts,
+    ...over,
   }
 }
 
-async function withChannels(
-  file: (typeof files)[number],
-  work: (channels: Channel[], received: () => Promise<string[]>) => Promise<void>,
-): Promise<void> {
-  const channels = file.channel.open(settings)
-  const received = receivedBy[file.channel.provider]
-  if (received === undefined) throw new Error(`tell this suite how to see what ${file.file} sent`)
-  try {
-    await work(channels, received)
-  } finally {
-    await Promise.all(channels.map((channel) => channel.close()))
-  }
-}
+describe.each(files)('$file', ({ channel: file }) => {
+  let harness: ChannelHarness
+  let channel: Channel
+  const fitting = (id: string): OutgoingMessage => outgoing(`${file.kind}-${id}`, harness.message)
 
-describe.each(files)('$file', (file) => {
-  test('names its provider, and each of its channels once', async () => {
-    await withChannels(file, async (channels) => {
-      expect(channels.length).toBeGreaterThan(0)
-      expect(new Set(channels.map((channel) => channel.name)).size).toBe(channels.length)
-      for (const channel of channels) expect(channel.provider).toBe(file.channel.provider)
-    })
+  beforeAll(async () => {
+    const module = (await import(`../support/channels/${file.kind}.ts`)) as { startHarness: StartHarness }
+    harness = await module.startHarness({ store })
+    channel = file.open(file.settings.parse(harness.settings), parts())
+  })
+  afterAll(async () => {
+    await channel.close()
+    await harness.close()
   })
 
-  test('opens where nothing is configured, with channels that keep or none', () => {
-    const channels = file.channel.open({ ...settings, smtp: null })
-    if (file.channel.reaches === 'people') expect(channels).toEqual([])
+  test('reads its settings strictly', () => {
+    expect(file.settings.safeParse(harness.settings).success).toBe(true)
+    expect(file.settings.safeParse({ ...harness.settings, surplus: 1 }).success).toBe(false)
+  })
+
+  test('what is a key, a password or a token in its settings is never printed', () => {
+    const read = file.settings.parse(harness.settings)
+    const shown = `${inspect(read, { depth: 9 })} ${JSON.stringify(read)}`
+    for (const [name, value] of Object.entries(harness.settings)) {
+      if (/key|token|secret|password/i.test(name)) expect(shown).not.toContain(String(value))
+    }
   })
 
   test('sends, says so, and the provider has it once', async () => {
-    await withChannels(file, async (channels, received) => {
-      for (const channel of channels) {
-        const id = `${file.channel.provider}-${channel.name}-one`
-        const result = await channel.send(outgoing(id))
-        expect(result).toMatchObject({ kind: 'sent', providerMessageId: expect.stringMatching(/./) })
-        expect((await received()).filter((got) => got === id)).toHaveLength(1)
-      }
-    })
+    const message = fitting('one')
+    const result = await channel.send(message)
+    expect(result).toMatchObject({ kind: 'sent', providerMessageId: expect.stringMatching(/./) })
+    expect((await harness.received()).filter((got) => got === message.idempotencyKey)).toHaveLength(1)
+  })
+
+  test('the same message once more is no second one, where it says so', async () => {
+    if (!file.resends) return
+    const message = fitting('twice')
+    expect((await channel.send(message)).kind).toBe('sent')
+    expect((await channel.send(message)).kind).toBe('sent')
+    expect((await harness.received()).filter((got) => got === message.idempotencyKey)).toHaveLength(1)
   })
 
   test('many at once, none lost', async () => {
-    await withChannels(file, async ([channel], received) => {
-      const ids = Array.from({ length: 40 }, (_, i) => `${file.channel.provider}-many-${i}`)
-      const results = await Promise.all(ids.map((id) => channel!.send(outgoing(id))))
-      expect(results.map((result) => result.kind)).toEqual(ids.map(() => 'sent'))
-      const got = new Set(await received())
-      expect(ids.filter((id) => !got.has(id))).toEqual([])
-    })
+    const messages = Array.from({ length: 40 }, (_, i) => fitting(`many-${i}`))
+    const results = await Promise.all(messages.map((message) => channel.send(message)))
+    expect(results.map((result) => result.kind)).toEqual(messages.map(() => 'sent'))
+    const got = new Set(await harness.received())
+    expect(messages.filter(({ idempotencyKey }) => !got.has(idempotencyKey))).toEqual([])
   })
 
   test('answers with a result, never a throw, whatever it is given', async () => {
-    await withChannels(file, async ([channel]) => {
-      const odd = [
-        outgoing('odd-1', { address: '' }),
-        outgoing('odd-2', { address: 'a@b.example\r\nBcc: c@d.example' }),
-        outgoing('odd-3', { from: '' }),
-        outgoing('odd-4', { subject: 'x\r\nBcc: c@d.example', html: '', text: '' }),
-      ]
-      for (const message of odd) {
-        expect(['sent', 'permanent', 'transient']).toContain((await channel!.send(message)).kind)
-      }
-      expect(smtp.received.every(({ to }) => to === 'ann@example.com')).toBe(true)
-      expect(smtp.received.some(({ raw }) => /^bcc:/im.test(raw.toString()))).toBe(false)
-    })
+    const odd = [
+      { ...fitting('odd-1'), address: '' },
+      { ...fitting('odd-2'), address: 'a@b.example\r\nBcc: c@d.example' },
+      { ...fitting('odd-3'), from: '' },
+      { ...fitting('odd-4'), subject: 'x\r\nBcc: c@d.example', html: '', text: '' },
+    ]
+    for (const message of odd) {
+      expect(['sent', 'permanent', 'transient']).toContain((await channel.send(message)).kind)
+    }
   })
 
   test('closes twice without complaint, and sends nothing real afterwards', async () => {
-    const channels = file.channel.open(settings)
-    for (const channel of channels) await channel.close()
-    for (const channel of channels) await channel.close()
-    if (file.channel.reaches === 'nobody') return
-    for (const channel of channels) expect((await channel.send(outgoing('late'))).kind).toBe('transient')
+    const own = file.open(file.settings.parse(harness.settings), parts())
+    await own.close()
+    await own.close()
+    if (file.reaches === 'people') expect((await own.send(fitting('late'))).kind).toBe('transient')
   })
 })
 
-test('the set has an outbox for every channel that reaches people', async () => {
-  const channels = await loadChannels(settings)
-  for (const name of channels.real.keys()) expect(channels.outbox.has(name)).toBe(true)
-  await channels.close()
+describe('what is configured', () => {
+  const provider = (kind: string, settings = {}) => ({ id: `my-${kind}`, kind, weight: 1, settings })
+
+  test('is opened by kind; the outbox is always there', async () => {
+    const url = 'smtp://127.0.0.1:1'
+    const channels = openChannels(files, [provider('smtp', { url })], parts())
+    expect(channels.real.get('email')).toMatchObject([{ id: 'my-smtp', weight: 1, resends: false }])
+    expect(channels.outbox.id).toBe('outbox')
+    await channels.close()
+  })
+
+  test('is refused with every fault and the field it is in', () => {
+    const faults = providerFaults(files, [
+      provider('pigeon'),
+      provider('outbox'),
+      provider('smtp', { url: 'http://mail.example' }),
+      provider('plain-http', { url: 'x', apiKey: 'k', colour: 'red' }),
+    ])
+    expect(faults).toEqual([
+      expect.stringMatching(/^providers: my-pigeon: kind: pigeon is not known; there are .*smtp/),
+      expect.stringMatching(/^providers: my-outbox: kind: /),
+      'providers: my-smtp: settings.url: must be smtp://user:password@host:port or smtps://…',
+      expect.stringMatching(/^providers: my-plain-http: settings.url: /),
+      expect.stringMatching(/^providers: my-plain-http: settings: .*colour/),
+    ])
+  })
+
+  test('says nothing of its secrets in what a provider’s answer came to', async () => {
+    const url = 'smtp://me:hush-hush@127.0.0.1:1'
+    const throwing = files.map(({ file, channel }) => ({
+      file,
+      channel: {
+        ...channel,
+        open: () => ({
+          send: async () => {
+            throw new Error(`no luck with ${url}, password hush-hush`)
+          },
+          close: async () => {},
+        }),
+      },
+    }))
+    const channels = openChannels(throwing, [provider('smtp', { url })], parts())
+    expect(await channels.real.get('email')![0]!.send(outgoing('m'))).toEqual({
+      kind: 'unknown',
+      reason: 'exception: Error: no luck with [secret], password [secret]',
+    })
+  })
+
+  test.each([
+    ['its own name', "export const channel = () => ({ kind: 'other' })", 'must be the file’s name'],
+    ['a channel', 'export const nothing = 1', 'exports no channel'],
+  ])('a file outside must export %s', async (_, text) => {
+    const other = await mkdtemp(join(folder, 'outside-'))
+    await writeFile(join(other, 'mine.mjs'), text)
+    await expect(channelFiles(other)).rejects.toThrow(/mine\.mjs: (its kind is other|exports no channel)/)
+  })
+
+  test('a file outside cannot take the place of one of ours', async () => {
+    const other = await mkdtemp(join(folder, 'outside-'))
+    const text = `export const channel = ({ z }) => ({ kind: 'smtp', channel: 'email', reaches: 'people',
+      limits: {}, settings: z.strictObject({}), resends: false, open() {} })`
+    await writeFile(join(other, 'smtp.mjs'), text)
+    await expect(channelFiles(other)).rejects.toThrow('the kind smtp is that of channels/smtp.ts already')
+  })
 })

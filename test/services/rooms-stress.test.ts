@@ -138,8 +138,9 @@ async function openSender(store: Store, calls: Call[]) {
   const world = calmWorld()
   world.settings = { ...world.settings, frequencyCaps: [{ sendsMax, window: { hours: 24 } }] }
   const answer = {
-    name: 'email' as const,
-    provider: 'counting',
+    id: 'counting',
+    weight: 1,
+    resends: false,
     async send({ messageId }: { messageId: string }) {
       calls.push({ messageId, at: process.hrtime.bigint() })
       await setImmediate()

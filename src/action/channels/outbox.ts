@@ -1,52 +1,48 @@
 import { setImmediate } from 'node:timers/promises'
-import type { ChannelName } from '#contracts/campaign.ts'
-import type { Channel, OutgoingMessage, SendResult } from '#contracts/message.ts'
-import type { ChannelFile, ChannelSettings } from '../channel-file.ts'
+import { z } from 'zod'
+import type { OutgoingMessage, SendResult } from '#contracts/message.ts'
+import type { ChannelFile, ChannelParts } from '../channel-file.ts'
 import { insertOutbox } from '../outbox-rows.ts'
 
 /** Keeps every channel's messages here, as the customer would see them. */
-export const channel: ChannelFile = {
-  provider: 'outbox',
+export const channel: ChannelFile<Record<string, never>> = {
+  kind: 'outbox',
+  channel: 'every',
   reaches: 'nobody',
-  open(settings) {
-    const write = createWriter(settings)
-    return names.map((name) => openOutbox(name, write))
+  limits: {},
+  settings: z.strictObject({}),
+  // The same message once more leaves the first.
+  resends: true,
+  open(_, parts) {
+    const write = createWriter(parts)
+    return {
+      async send(message): Promise<SendResult> {
+        try {
+          await write(message)
+        } catch (error) {
+          // The transaction was rolled back: nothing is in the outbox.
+          return {
+            kind: 'transient',
+            reason: `outbox: ${error instanceof Error ? error.message : String(error)}`,
+          }
+        }
+        return { kind: 'sent', providerMessageId: message.messageId }
+      },
+      close: async () => {},
+    }
   },
 }
 
-const names: ChannelName[] = ['email', 'sms', 'push', 'in-app', 'webhook']
-
-type Write = (name: ChannelName, message: OutgoingMessage) => Promise<void>
-
-function openOutbox(name: ChannelName, write: Write): Channel {
-  return {
-    name,
-    provider: 'outbox',
-    async send(message): Promise<SendResult> {
-      try {
-        await write(name, message)
-      } catch (error) {
-        // The transaction was rolled back: nothing is in the outbox.
-        return {
-          kind: 'transient',
-          reason: `outbox: ${error instanceof Error ? error.message : String(error)}`,
-        }
-      }
-      return { kind: 'sent', providerMessageId: message.messageId }
-    },
-    close: async () => {},
-  }
-}
+type Write = (message: OutgoingMessage) => Promise<void>
 
 interface Waiting {
-  name: ChannelName
   message: OutgoingMessage
   resolve(): void
   reject(error: unknown): void
 }
 
 /** One transaction for all that arrived while the last one was written: a commit costs a disk flush. */
-function createWriter({ store, clock }: ChannelSettings): Write {
+function createWriter({ store, clock }: ChannelParts): Write {
   const waiting: Waiting[] = []
   let writing = false
   const drain = async (): Promise<void> => {
@@ -59,7 +55,11 @@ function createWriter({ store, clock }: ChannelSettings): Write {
         await store.transaction(async (tx) => {
           const now = clock.now()
           for (const [workspace, entries] of Map.groupBy(batch, ({ message }) => message.workspace)) {
-            await insertOutbox(tx.workspace(workspace), entries, now)
+            await insertOutbox(
+              tx.workspace(workspace),
+              entries.map(({ message }) => message),
+              now,
+            )
           }
         })
         for (const { resolve } of batch) resolve()
@@ -69,9 +69,9 @@ function createWriter({ store, clock }: ChannelSettings): Write {
     }
     writing = false
   }
-  return (name, message) =>
+  return (message) =>
     new Promise((resolve, reject) => {
-      waiting.push({ name, message, resolve, reject })
+      waiting.push({ message, resolve, reject })
       if (!writing) void drain()
     })
 }

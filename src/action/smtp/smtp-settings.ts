@@ -15,6 +15,16 @@ export interface SmtpSettings {
 
 const smtpDefaults = { connectionsMax: 10, connectTimeoutMs: 15_000, answerTimeoutMs: 60_000 } as const
 
+/** Why this is not the address of a mail server; null where it is one. */
+export function smtpFault(url: string): string | null {
+  try {
+    smtpSettingsOf(url)
+    return null
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}
+
 /** Reads `smtp://user:password@host:587` (or `smtps://` for TLS from the start). Throws when it is not one. */
 export function smtpSettingsOf(url: string): SmtpSettings {
   const parsed = new URL(url)

@@ -1,9 +1,9 @@
 import { createInProcessTokenBucket } from '#platform/cache/in-process-token-bucket.ts'
-import { limitRate, type RateLimits } from '../../action/limit-rate.ts'
+import { limitRate } from '../../action/limit-rate.ts'
 import { createLinks } from '../../action/links.ts'
-import { loadChannels } from '../../action/load-channels.ts'
+import { channelFiles } from '../../action/load-channels.ts'
+import { openChannels } from '../../action/open-channels.ts'
 import { createSender, type Sender } from '../../action/sender.ts'
-import { smtpSettingsOf } from '../../action/smtp/smtp-settings.ts'
 import { listWorkspaces } from '../../campaign/workspaces.ts'
 import { createTemplateCache } from '../../creative/template-cache.ts'
 import { createGuardrailRunner } from '../../guardrails/run/evaluate.ts'
@@ -29,16 +29,13 @@ const templatesKept = 1000
 export async function assembleSender(parts: RoleParts): Promise<SenderRole> {
   const { store, clock, wallClock, settings } = parts
   const contexts = createWorkspaceContexts()
-  const opened = await loadChannels({
-    store,
-    clock,
-    // A connection for each message in flight: one that waited for a connection would be `unknown` after a crash.
-    smtp:
-      settings.smtpUrl === null
-        ? null
-        : { ...smtpSettingsOf(settings.smtpUrl), connectionsMax: settings.sendsInFlightMax },
+  const opened = openChannels(await channelFiles(settings.channelsDir), settings.providers, {
+    ...parts,
+    inFlightMax: settings.sendsInFlightMax,
+    publicUrl: settings.publicUrl,
   })
-  const channels = limitRate(opened, rateLimitsOf(parts))
+  const bucket = parts.tokenBucket ?? createInProcessTokenBucket({ wallClock })
+  const channels = limitRate(opened, { bucket })
   const sender = createSender({
     store,
     clock,
@@ -67,15 +64,6 @@ export async function assembleSender(parts: RoleParts): Promise<SenderRole> {
       await channels.close()
     },
   }
-}
-
-/** One second's worth at once. Without Redis this is the only sender there is. */
-function rateLimitsOf({ settings, tokenBucket, wallClock }: RoleParts): RateLimits {
-  const { smtpUrl, smtpSendsPerSecondMax: perSecond } = settings
-  const bucket = tokenBucket ?? createInProcessTokenBucket({ wallClock })
-  if (smtpUrl === null || perSecond === undefined) return { bucket, rates: new Map() }
-  const name = `smtp:${new URL(smtpUrl).host}`
-  return { bucket, rates: new Map([['smtp', { name, perSecond, burst: Math.max(1, perSecond) }]]) }
 }
 
 /** Messages become due by time too: how long to wait without being woken. */

@@ -1,7 +1,8 @@
 import { JSDOM } from 'jsdom'
 import { describe, expect, test } from 'vitest'
-import { channelFor } from '../../../src/action/channel-for.ts'
-import { loadChannels } from '../../../src/action/load-channels.ts'
+import { providersFor } from '../../../src/action/channel-for.ts'
+import { channelFiles } from '../../../src/action/load-channels.ts'
+import { openChannels } from '../../../src/action/open-channels.ts'
 import { outboxListPage, outboxMessagePage } from '../../../src/action/outbox-page.ts'
 import { listOutbox, loadOutboxMessage } from '../../../src/action/outbox-rows.ts'
 import {
@@ -18,13 +19,14 @@ import {
   withStore,
 } from './support.ts'
 
+const silent = { error() {}, warn() {}, info() {}, debug() {} }
 const workspace = { workspace: 'acme', name: 'Acme & <Sons>', sendMode: 'outbox' as const }
 
 describe('send mode', () => {
   const { channel } = scriptedChannel(() => sent)
   const channels = channelSet(channel)
   const pick = (sendMode: 'outbox' | 'allowlist' | 'live', address: string, allowlist: string[] = []) =>
-    channelFor(channels, { sendMode, allowlist }, 'email', address).provider
+    providersFor(channels, { sendMode, allowlist }, { channel: 'email', address, messageId: 'm' })[0]!.id
 
   test.each([
     ['outbox', 'ann@example.com', ['ann@example.com'], 'outbox'],
@@ -41,9 +43,8 @@ describe('send mode', () => {
 
   test('live without a real channel stays in the outbox', () => {
     const none = { ...channels, real: new Map() }
-    expect(channelFor(none, { sendMode: 'live', allowlist: [] }, 'email', 'a@b.example').provider).toBe(
-      'outbox',
-    )
+    const message = { channel: 'email', address: 'a@b.example', messageId: 'm' } as const
+    expect(providersFor(none, { sendMode: 'live', allowlist: [] }, message)).toEqual([channels.outbox])
   })
 })
 
@@ -54,7 +55,8 @@ describe('outbox', () => {
       world.workspace.sendMode = 'outbox'
       const { channel } = scriptedChannel(() => sent)
       const bench = await createBench(store, channel, world)
-      const channels = await loadChannels({ store, clock: bench.clock, smtp: null })
+      const parts = { ...bench.parts, publicUrl: 'https://s.example' }
+      const channels = openChannels(await channelFiles(), [], { ...parts, logger: silent })
       const { sender } = await createBench(store, channel, world, {
         channels,
         clock: bench.clock,
@@ -65,6 +67,8 @@ describe('outbox', () => {
               subject: `<b>${message.message_id}</b>`,
               html: `<p>Hi "Ann" &amp; co</p><script>alert(1)</script>`,
               text: '<plain>',
+              url: '',
+              data: {},
             },
             from: null,
           }),

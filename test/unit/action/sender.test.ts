@@ -148,7 +148,7 @@ describe('results', () => {
       await queue(store, [newMessage({ messageId: 'm1' })])
       await settle(sender)
       expect((await loadMessage(acme(store), 'm1'))!.message.state).toBe('unknown')
-      expect(errors).toEqual(['a channel threw'])
+      expect(errors).toEqual(['a provider threw'])
     })
   })
 

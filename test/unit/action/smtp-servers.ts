@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server'
-import { type SmtpSettings, smtpSettingsOf } from '../../../src/action/smtp/smtp-settings.ts'
 
 export interface Received {
   to: string
@@ -98,6 +97,7 @@ export async function startScriptedServer(script: Script) {
   return { commands, settings: settingsFor((server.address() as AddressInfo).port), close, sockets }
 }
 
-function settingsFor(port: number): SmtpSettings {
-  return { ...smtpSettingsOf(`smtp://127.0.0.1:${port}`), connectTimeoutMs: 1000, answerTimeoutMs: 1000 }
+/** As an operator writes them. */
+function settingsFor(port: number) {
+  return { url: `smtp://127.0.0.1:${port}`, connectTimeoutMs: 1000, answerTimeoutMs: 1000 }
 }

@@ -4,15 +4,15 @@ import { join } from 'node:path'
 import type { CampaignSpec } from '#contracts/campaign.ts'
 import type { GuardrailFacts } from '#contracts/guardrail.ts'
 import type { JsonObject } from '#contracts/json.ts'
-import type { Channel, NewMessage, OutgoingMessage, SendResult } from '#contracts/message.ts'
+import type { NewMessage, OutgoingMessage, SendResult } from '#contracts/message.ts'
 import type { WorkspaceSettings } from '#contracts/workspace.ts'
 import { createSteppedClock } from '#platform/clock/stepped-clock.ts'
 import { createSeededRandom } from '#platform/random/seeded-random.ts'
 import type { Store, WorkspaceDb } from '#platform/store/store.ts'
 import type { ClaimFacts } from '../../../src/action/claim-messages.ts'
 import { createLinks } from '../../../src/action/links.ts'
-import type { ChannelSet } from '../../../src/action/load-channels.ts'
 import { insertMessages, loadContacts, type MessageRow } from '../../../src/action/message-rows.ts'
+import type { ChannelSet, Provider } from '../../../src/action/open-channels.ts'
 import { createSender, type Sender, type SenderParts } from '../../../src/action/sender.ts'
 import { createGuardrailRunner } from '../../../src/guardrails/run/evaluate.ts'
 import { loadGuardrails } from '../../../src/guardrails/run/load-guardrails.ts'
@@ -174,9 +174,10 @@ export function scriptedChannel(
   answer: (message: OutgoingMessage, call: number) => Promise<SendResult> | SendResult,
 ) {
   const calls: OutgoingMessage[] = []
-  const channel: Channel = {
-    name: 'email',
-    provider: 'scripted',
+  const channel: Provider = {
+    id: 'scripted',
+    weight: 1,
+    resends: false,
     async send(message) {
       calls.push(message)
       return await answer(message, calls.length)
@@ -186,16 +187,15 @@ export function scriptedChannel(
   return { calls, channel }
 }
 
-export function channelSet(real: Channel): ChannelSet {
-  const outbox: Channel = { ...real, provider: 'outbox' }
-  return { real: new Map([['email', real]]), outbox: new Map([['email', outbox]]), close: async () => {} }
+export function channelSet(...real: Provider[]): ChannelSet {
+  return { real: new Map([['email', real]]), outbox: { ...real[0]!, id: 'outbox' }, close: async () => {} }
 }
 
 export const sent: SendResult = { kind: 'sent', providerMessageId: 'p-1' }
 
 export async function createBench(
   store: Store,
-  channel: Channel,
+  channel: Provider,
   world: World,
   over: Partial<SenderParts<Facts>> = {},
 ) {
@@ -215,6 +215,8 @@ export async function createBench(
           subject: `for ${message.message_id}`,
           html: htmlTransform(`<a href="https://shop.example/x">x</a><a href="${unsubscribeUrl}">no</a>`),
           text: 'text',
+          url: '',
+          data: {},
         },
         from: null,
       }),

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { compileTemplate } from '../../../src/creative/compile-template.ts'
 import { templateContext } from '../../../src/creative/context.ts'
 import { preview } from '../../../src/creative/preview.ts'
 import { missingVariables, render } from '../../../src/creative/render.ts'
@@ -18,6 +19,51 @@ function faultOf(source: string, customer: object, properties: object = {}) {
     : result.content.html
 }
 
+describe('where a tap leads, and what an app reads', () => {
+  const values = context({ name: 'Zoë "Z"' }, { cart: 'c-1', count: 2 })
+
+  test('are templates, in all strings however deep', () => {
+    const one = compiled({
+      url: 'https://shop.example/cart/{{event.properties.cart}}',
+      data: { screen: 'cart', count: 2, list: [{ who: '{{customer.name}}' }, null, true] },
+    })
+    const result = render(one, values, { urlTransform: (url) => `https://s.example/c/${url.length}` })
+    expect(result).toMatchObject({
+      content: {
+        url: 'https://s.example/c/29',
+        data: { screen: 'cart', count: 2, list: [{ who: 'Zoë "Z"' }, null, true] },
+      },
+    })
+  })
+
+  test('miss a variable as every part does', () => {
+    const one = compiled({
+      url: 'https://shop.example/{{event.properties.no}}',
+      data: { a: ['{{customer.no}}'] },
+    })
+    expect(missingVariables(one, values)).toEqual(['event.properties.no', 'customer.no'])
+    expect(render(one, values)).toMatchObject({ kind: 'fault', fault: { code: 'missing_variable' } })
+  })
+
+  test('a fault says where in the data it is', () => {
+    const result = compileTemplate(template({ data: { a: [{ b: '{{#if' }] } }))
+    expect(result).toMatchObject({ kind: 'faults', faults: [expect.stringMatching(/^data\.a\.0\.b: /)] })
+  })
+
+  test.each(['javascript:alert(1)', 'data:text/html,x', 'no address'])('%s is not opened', (url) => {
+    expect(render(compiled({ url: '{{customer.to}}' }), context({ to: url }))).toMatchObject({
+      kind: 'fault',
+      fault: { detail: expect.stringContaining('not an address to open') },
+    })
+  })
+
+  test('an app’s own address is', () => {
+    expect(render(compiled({ url: 'myapp://cart' }), values)).toMatchObject({
+      content: { url: 'myapp://cart' },
+    })
+  })
+})
+
 describe('escaping', () => {
   test('a value is escaped in html and plain in subject and text', () => {
     const one = compiled({
@@ -32,6 +78,8 @@ describe('escaping', () => {
         subject: 'Hi <b>Tom & "Ann"</b>',
         html: '<p>&lt;b&gt;Tom &amp; &quot;Ann&quot;&lt;/b&gt;</p>',
         text: '<b>Tom & "Ann"</b>',
+        url: '',
+        data: {},
       },
     })
   })

@@ -1,22 +1,45 @@
 import MailComposer from 'nodemailer/lib/mail-composer'
+import { z } from 'zod'
 import type { Channel, OutgoingMessage, SendResult } from '#contracts/message.ts'
 import type { ChannelFile } from '../channel-file.ts'
+import { type Secret, secret } from '../secret.ts'
 import { createSmtpPool } from '../smtp/smtp-pool.ts'
 import { smtpResult } from '../smtp/smtp-result.ts'
-import type { SmtpSettings } from '../smtp/smtp-settings.ts'
+import { type SmtpSettings, smtpFault, smtpSettingsOf } from '../smtp/smtp-settings.ts'
+
+const settingsSchema = z.strictObject({
+  /** `smtp://user:password@host:587`, or `smtps://` for TLS from the first byte. */
+  url: secret().refine((url) => smtpFault(url.reveal()) === null, {
+    error: 'must be smtp://user:password@host:port or smtps://…',
+  }),
+  /** Time to connect, greet and log in. */
+  connectTimeoutMs: z.number().int().min(100).max(60_000).exactOptional(),
+  /** Longest silence of the server in a session. */
+  answerTimeoutMs: z.number().int().min(100).max(90_000).exactOptional(),
+})
+type Settings = z.infer<typeof settingsSchema>
 
 /** E-mail over SMTP. */
-export const channel: ChannelFile = {
-  provider: 'smtp',
+export const channel: ChannelFile<Settings> = {
+  kind: 'smtp',
+  channel: 'email',
   reaches: 'people',
-  open: ({ smtp }) => (smtp === null ? [] : [openEmail(smtp)]),
+  // RFC 5322 section 2.1.1: the longest line; servers announce how large a message may be.
+  limits: { subjectCharactersMax: 998 },
+  settings: settingsSchema,
+  resends: false,
+  open: ({ url, ...timeouts }, { inFlightMax }) =>
+    openSmtp({ ...connectionOf(url, inFlightMax), ...timeouts }),
 }
 
-function openEmail(settings: SmtpSettings): Channel {
+/** A connection for each message in flight: one that waited for a connection would be `unknown` after a crash. */
+function connectionOf(url: Secret, inFlightMax: number): SmtpSettings {
+  return { ...smtpSettingsOf(url.reveal()), connectionsMax: inFlightMax }
+}
+
+function openSmtp(settings: SmtpSettings): Channel {
   const pool = createSmtpPool(settings)
   return {
-    name: 'email',
-    provider: 'smtp',
     async send(message): Promise<SendResult> {
       if (!isAddress(message.address)) return { kind: 'permanent', reason: 'bad_address', suppress: true }
       const mail = new MailComposer({

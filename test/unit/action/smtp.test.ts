@@ -1,19 +1,19 @@
 import PostalMime from 'postal-mime'
 import { describe, expect, test } from 'vitest'
 import type { OutgoingMessage, SendResult } from '#contracts/message.ts'
-import type { ChannelSettings } from '../../../src/action/channel-file.ts'
-import { channel as email } from '../../../src/action/channels/email.ts'
-import { type SmtpSettings, smtpSettingsOf } from '../../../src/action/smtp/smtp-settings.ts'
+import type { ChannelParts } from '../../../src/action/channel-file.ts'
+import { channel as smtp } from '../../../src/action/channels/smtp.ts'
+import { smtpSettingsOf } from '../../../src/action/smtp/smtp-settings.ts'
 import { type Script, startScriptedServer, startSmtpServer } from './smtp-servers.ts'
 
-function open(smtp: SmtpSettings) {
-  const [channel] = email.open({ smtp } as ChannelSettings)
-  return channel!
+function open(settings: { url: string }, inFlightMax = 10) {
+  return smtp.open(smtp.settings.parse(settings), { inFlightMax } as ChannelParts)
 }
 
 function outgoing(parts: Partial<OutgoingMessage> = {}): OutgoingMessage {
   return {
     workspace: 'acme',
+    channel: 'email',
     messageId: 'm1',
     idempotencyKey: 'm1',
     customerId: 'ann',
@@ -22,6 +22,8 @@ function outgoing(parts: Partial<OutgoingMessage> = {}): OutgoingMessage {
     subject: 'Grüße, Ann',
     html: '<p>Hallo <b>Ann</b> — schön</p>',
     text: 'Hallo Ann — schön\n.\n..dots',
+    url: '',
+    data: {},
     headers: {
       'Message-ID': '<m1@acme.example>',
       'List-Unsubscribe': '<https://s.example/u/x>',
@@ -82,7 +84,7 @@ describe('over a real SMTP server', () => {
         open_--
       },
     })
-    const channel = open({ ...server.settings, connectionsMax: 3 })
+    const channel = open(server.settings, 3)
     const results = await Promise.all(
       Array.from({ length: 60 }, (_, i) => channel.send(outgoing({ address: `a${i}@example.com` }))),
     )
@@ -102,8 +104,8 @@ describe('over a real SMTP server', () => {
           ? callback(null, { user: 'me' })
           : callback(new Error('no')),
     })
-    const right = open({ ...server.settings, auth: { user: 'me', pass: 'right' } })
-    const wrong = open({ ...server.settings, auth: { user: 'me', pass: 'wrong' } })
+    const right = open({ ...server.settings, url: server.settings.url.replace('//', '//me:right@') })
+    const wrong = open({ ...server.settings, url: server.settings.url.replace('//', '//me:wrong@') })
     expect((await right.send(outgoing())).kind).toBe('sent')
     expect(await wrong.send(outgoing())).toMatchObject({
       kind: 'transient',
@@ -121,7 +123,7 @@ describe('over a real SMTP server', () => {
         callback(Object.assign(new Error('5.1.1 User unknown'), { responseCode: 550 }))
       },
     })
-    const channel = open({ ...server.settings, connectionsMax: 1 })
+    const channel = open(server.settings, 1)
     const results = [
       await channel.send(outgoing({ address: 'bad@example.com' })),
       await channel.send(outgoing()),
