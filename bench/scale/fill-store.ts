@@ -248,6 +248,7 @@ function addMessage(rows: Rows, { now, campaignId }: FillOptions, index: number,
     decision_day_utc: day,
     exposed_at: at,
     window_ends_at: at + 4 * dayMs,
+    settles_at: at + dayMs,
     state: at + 4 * dayMs < now ? 'closed' : 'open',
   })
 }

@@ -1,9 +1,9 @@
 import type { RowOf } from '#platform/store/store.ts'
 
-/** What a conversion credits: `reward` teaches a 1, `correction` turns a 0 that was taught into a 1. */
+/** What a conversion credits: `converted` is told when it settles; `corrected` turns a 0 that was taught into a 1. */
 export interface Attribution {
   exposure: RowOf<'exposures'>
-  kind: 'reward' | 'correction'
+  state: 'converted' | 'corrected'
 }
 
 /**
@@ -28,8 +28,8 @@ export function attribute(
     if (last === null || isLater(exposure, last)) last = exposure
   }
   if (last === null) return null
-  if (last.state === 'open') return { exposure: last, kind: 'reward' }
-  return last.state === 'closed' ? { exposure: last, kind: 'correction' } : null
+  if (last.state === 'open') return { exposure: last, state: 'converted' }
+  return last.state === 'closed' ? { exposure: last, state: 'corrected' } : null
 }
 
 function isLater(a: RowOf<'exposures'>, b: RowOf<'exposures'>): boolean {

@@ -5,8 +5,8 @@ export interface CloseWindows {
   /** Injected clock. */
   now: number
   /**
-   * A window stays open that much longer, for events that are late in the log: crediting them then is a
-   * plain reward, after the close it is a correction.
+   * Exposures settle that much later, for events that are late in the log: crediting them then is a plain
+   * reward, afterwards it is a correction.
    */
   closeGraceMs: number
   /** Decisions looked at, at most. */
@@ -14,54 +14,62 @@ export interface CloseWindows {
 }
 
 /**
- * Closes windows that ended without a conversion and tells the learner y = 0, the earliest end first.
- * Call it in a write transaction, again until it resolves to 0: the number of exposures closed.
+ * Tells the learner what became of exposures that have settled, y = 0 or 1, the earliest first. Call it in a
+ * write transaction, again until it resolves to 0: the number of exposures told.
  */
-export async function closeWindows(
-  db: WorkspaceDb,
-  { now, closeGraceMs, limit }: CloseWindows,
-): Promise<number> {
+export async function closeWindows(db: WorkspaceDb, close: CloseWindows): Promise<number> {
   // Another process is at it: two would close the same ones.
   if (!(await db.tryLock('windows'))) return 0
-  const endedBefore = now - closeGraceMs
-  const ended = await db
+  const told = [
+    ...(await settle(db, 'open', 'closed', close)),
+    ...(await settle(db, 'converted', 'credited', close)),
+  ]
+  told.sort((a, b) => a.settles_at - b.settles_at || compare(keyOf(a), keyOf(b)))
+  await insertRewards(
+    db,
+    told.map((exposure) => rewardOf(exposure, close.now)),
+  )
+  return told.length
+}
+
+async function settle(
+  db: WorkspaceDb,
+  from: 'open' | 'converted',
+  to: 'closed' | 'credited',
+  { now, closeGraceMs, limit }: CloseWindows,
+): Promise<RowOf<'exposures'>[]> {
+  const settled = await db
     .selectFrom('exposures')
-    .select(['exposures.decision_id', 'exposures.window_ends_at'])
-    .where('exposures.state', '=', 'open')
-    .where('exposures.window_ends_at', '<', endedBefore)
-    .orderBy('exposures.window_ends_at')
+    .select(['exposures.decision_id', 'exposures.settles_at'])
+    .where('exposures.state', '=', from)
+    .where('exposures.settles_at', '<', now - closeGraceMs)
+    .orderBy('exposures.settles_at')
     .orderBy('exposures.decision_id')
     .limit(limit)
     .execute()
-  const last = ended.at(-1)
-  if (last === undefined) return 0
-  // The update asks for 'open' again and says what it changed: a conversion or another closer that came
-  // between the two statements (PostgreSQL) keeps its row. The bound on the window's end keeps it from
-  // looking through all that is left of a backlog.
-  const closed = await db
+  const last = settled.at(-1)
+  if (last === undefined) return []
+  // The update asks for the state again and says what it changed: a conversion or another closer that came
+  // between the two statements (PostgreSQL) keeps its row. The bound on the time keeps it from looking through
+  // all that is left of a backlog.
+  return db
     .updateTable('exposures')
-    .set({ state: 'closed' })
-    .where('exposures.state', '=', 'open')
-    .where('exposures.window_ends_at', '<=', last.window_ends_at)
-    .where('exposures.decision_id', 'in', [...new Set(ended.map((row) => row.decision_id))])
+    .set({ state: to })
+    .where('exposures.state', '=', from)
+    .where('exposures.settles_at', '<=', last.settles_at)
+    .where('exposures.decision_id', 'in', [...new Set(settled.map((row) => row.decision_id))])
     .returningAll()
     .execute()
-  closed.sort((a, b) => a.window_ends_at - b.window_ends_at || compare(keyOf(a), keyOf(b)))
-  await insertRewards(
-    db,
-    closed.map((exposure) => noReward(exposure, now)),
-  )
-  return closed.length
 }
 
-function noReward(exposure: RowOf<'exposures'>, now: number): WorkspaceRowOf<'rewards'> {
+function rewardOf(exposure: RowOf<'exposures'>, now: number): WorkspaceRowOf<'rewards'> {
   return {
     decision_id: exposure.decision_id,
     campaign_id: exposure.campaign_id,
     decision_day_utc: exposure.decision_day_utc,
     head: exposure.head,
     kind: 'reward',
-    y: 0,
+    y: exposure.state === 'credited' ? 1 : 0,
     created_at: now,
   }
 }

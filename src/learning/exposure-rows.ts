@@ -38,12 +38,12 @@ const openOfCustomers: RecurringQuery<
 
 /**
  * Writes the states of exposures that were loaded in the same transaction and have earned a reward: an open
- * one was credited, a closed one corrected. The transaction fails, and is run again, where a window was closed
+ * one has converted, a closed one corrected. The transaction fails, and is run again, where a window was closed
  * or credited since it was read.
  */
 export async function updateExposureStates(db: WorkspaceDb, rows: RowOf<'exposures'>[]): Promise<void> {
   for (const [state, was] of [
-    ['credited', 'open'],
+    ['converted', 'open'],
     ['corrected', 'closed'],
   ] as const) {
     const own = rows.filter((row) => row.state === state).map(({ workspace: _, ...row }) => row)

@@ -4,7 +4,7 @@ import type { CustomerEvent } from '#contracts/event.ts'
 import { microsOf } from '#contracts/money.ts'
 import { dayUtcOf, stableId } from '#platform/ids/ids.ts'
 import type { ReportingCurrency } from '#platform/money/reporting-currency.ts'
-import type { RowOf } from '#platform/store/store.ts'
+import type { RowOf, WorkspaceRowOf } from '#platform/store/store.ts'
 import { attribute } from '../learning/attribution.ts'
 import { eventName } from './process-batch.ts'
 import { assignmentKey, type WorkspaceBatch } from './workspace-batch.ts'
@@ -63,17 +63,22 @@ export function creditLearner(
   const credit = attribute(exposures, { goalId, occurredAt })
   if (credit === null) return
   for (const exposure of sameDecision(exposures, credit.exposure)) {
-    exposure.state = credit.kind === 'reward' ? 'credited' : 'corrected'
+    exposure.state = credit.state
     rows.written.exposureStates.push(exposure)
-    rows.written.rewards.push({
-      decision_id: exposure.decision_id,
-      campaign_id: exposure.campaign_id,
-      decision_day_utc: exposure.decision_day_utc,
-      head: exposure.head,
-      kind: credit.kind,
-      y: 1,
-      created_at: occurredAt,
-    })
+    if (credit.state === 'corrected') rows.written.rewards.push(correctionOf(exposure, occurredAt))
+  }
+}
+
+function correctionOf(exposure: RowOf<'exposures'>, occurredAt: number): WorkspaceRowOf<'rewards'> {
+  const { decision_id, campaign_id, decision_day_utc, head } = exposure
+  return {
+    decision_id,
+    campaign_id,
+    decision_day_utc,
+    head,
+    kind: 'correction',
+    y: 1,
+    created_at: occurredAt,
   }
 }
 

@@ -7,6 +7,7 @@ import {
 } from '#contracts/decision.ts'
 import { dayUtcOf, messageIdOf } from '#platform/ids/ids.ts'
 import { isHeldOut, isUsable } from '../decision/eligibility.ts'
+import { settlesAt } from '../learning/settling.ts'
 import { addressFor } from './customer-facts.ts'
 import type { TriggeredDecision } from './decision-input.ts'
 import type { WorkspaceBatch } from './workspace-batch.ts'
@@ -96,7 +97,7 @@ export function unpromptedCampaigns(input: DecisionInput, { kind }: Decision['ch
   )
 }
 
-export function goalWindowMs({ goal }: DecisionCampaign['spec']): number {
+export function goalWindowMs({ goal }: Pick<DecisionCampaign['spec'], 'goal'>): number {
   return goal.windowHours * 3_600_000
 }
 
@@ -130,6 +131,7 @@ export function openWindow(
     decision_day_utc: seen.decisionDayUtc,
     exposed_at: seen.at,
     window_ends_at: seen.at + seen.windowMs,
+    settles_at: settlesAt(seen.at, seen.windowMs),
     state: 'open' as const,
   }
   rows.written.exposures.push(row)

@@ -164,7 +164,7 @@ async function readDecision(
   // Also where it has converted already: of the young ones only those would count.
   const isYoung = exposures.some((own) => own.state === 'open' || own.window_ends_at > selection.now)
   if (isYoung) return 'not-matured'
-  const hasConverted = exposures.some(({ state }) => state === 'credited' || state === 'corrected')
+  const hasConverted = exposures.some(({ state }) => state !== 'open' && state !== 'closed')
   const actions = actionsOf({ record, decoded, campaigns }, selection)
   const chosen = actions.find(({ candidateIndex }) =>
     choice.kind === 'nothing' ? candidateIndex < 0 : candidateIndex === choice.candidateIndex,

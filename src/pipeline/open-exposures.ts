@@ -1,6 +1,8 @@
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 import { loadCampaignVersion } from '../campaign/campaign-rows.ts'
 import { insertExposures } from '../learning/exposure-rows.ts'
+import { settlesAt } from '../learning/settling.ts'
+import { goalWindowMs } from './follow-decision.ts'
 
 /**
  * A message counts as seen when it is `sent`: in the transaction that says so, the learner's window opens
@@ -26,7 +28,8 @@ export async function openExposures(
           head: message.treatment_id,
           decision_day_utc: message.decision_day_utc,
           exposed_at: now,
-          window_ends_at: now + goal.windowHours * 3_600_000,
+          window_ends_at: now + goalWindowMs({ goal }),
+          settles_at: settlesAt(now, goalWindowMs({ goal })),
           state: 'open' as const,
         })
       }

@@ -3,7 +3,6 @@ import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 import { lockMessageRows, type MessageRow, saveMessages } from '../action/message-rows.ts'
 import { attribute } from '../learning/attribution.ts'
 import { loadExposures, updateExposureStates } from '../learning/exposure-rows.ts'
-import { insertRewards } from '../learning/reward-rows.ts'
 import { audit, type Change, type ChangeParts } from './change-workspace.ts'
 import { openExposures } from './open-exposures.ts'
 
@@ -46,12 +45,7 @@ async function openLate(db: WorkspaceDb, message: MessageRow, now: number): Prom
   for (const occurredAt of await conversionsSince(db, own)) {
     const credit = attribute(exposures, { goalId: own.goal_id, occurredAt })
     if (credit === null || credit.exposure !== own) continue
-    own.state = 'credited'
-    await updateExposureStates(db, [own])
-    const { decision_id, campaign_id, decision_day_utc, head } = own
-    await insertRewards(db, [
-      { decision_id, campaign_id, decision_day_utc, head, kind: 'reward', y: 1, created_at: occurredAt },
-    ])
+    await updateExposureStates(db, [{ ...own, state: credit.state }])
     return
   }
 }

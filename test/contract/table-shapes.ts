@@ -310,6 +310,7 @@ export const tableShapes: {
       decision_day_utc: 'int',
       exposed_at: 'int',
       window_ends_at: 'int',
+      settles_at: 'int',
       state: 'text',
     },
   },

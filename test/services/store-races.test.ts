@@ -222,18 +222,16 @@ describe('rewards', () => {
     expect(seen.map((row) => row.decision_id)).toEqual(['slow', 'quick'])
   })
 
-  it('are told once of a window that closes while it is credited', async () => {
+  it('are told once of an exposure that settles while it is credited', async () => {
     await inW(one, (db) => db.bulkInsert('exposures', [exposure('d')], 'fail'))
     let runs = 0
     const credit = stopped(one, async (db, _tx, stop) => {
       runs += 1
       const [own] = await loadExposures(db, ['c'])
       if (runs === 1) await stop()
-      const state = own!.state === 'open' ? ('credited' as const) : ('corrected' as const)
+      const state = own!.state === 'open' ? ('converted' as const) : ('corrected' as const)
       await updateExposureStates(db, [{ ...own!, state }])
-      await insertRewards(db, [
-        { ...reward('d'), y: 1, kind: state === 'credited' ? 'reward' : 'correction' },
-      ])
+      if (state === 'corrected') await insertRewards(db, [{ ...reward('d'), y: 1, kind: 'correction' }])
     })
     await credit.there
     expect(await inW(two, (db) => closeWindows(db, { now: 1000, closeGraceMs: 0, limit: 10 }))).toBe(1)
@@ -358,6 +356,7 @@ function exposure(decisionId: string): Omit<RowOf<'exposures'>, 'workspace'> {
     decision_day_utc: 0,
     exposed_at: 0,
     window_ends_at: 100,
+    settles_at: 100,
     state: 'open',
   }
 }

@@ -5,6 +5,7 @@ import { type CheckResult, difference } from './difference.ts'
 /** What each state of a window means the learner was told: [y = 0, y = 1, corrections]. */
 const toldBy: Record<RowOf<'exposures'>['state'], readonly [number, number, number]> = {
   open: [0, 0, 0],
+  converted: [0, 0, 0],
   credited: [0, 1, 0],
   closed: [1, 0, 0],
   corrected: [1, 0, 1],

@@ -382,7 +382,10 @@ export interface ExposureRow {
   decision_day_utc: number
   exposed_at: number
   window_ends_at: number
-  state: 'open' | 'credited' | 'closed' | 'corrected'
+  /** When the learner is told: all exposures of one goal at one age. */
+  settles_at: number
+  /** `converted`: before it settled; `credited`: and told so. `closed`: told that nothing came. */
+  state: 'open' | 'converted' | 'credited' | 'closed' | 'corrected'
 }
 
 /** The learner's input, in order. */

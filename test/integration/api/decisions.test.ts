@@ -150,9 +150,11 @@ test('resolved to sent, its window opens from the send on and takes the conversi
   await world.call('POST', `/messages/${id}/resolve`, { state: 'sent', reason: 'in the provider’s log' })
   const db = store.read.workspace('main')
   const message = await db.selectFrom('messages').select('messages.sending_at').executeTakeFirstOrThrow()
-  expect(await db.selectFrom('exposures').selectAll('exposures').execute()).toMatchObject([
-    { state: 'credited', exposed_at: message.sending_at },
-  ])
+  const exposures = () => db.selectFrom('exposures').selectAll('exposures').execute()
+  expect(await exposures()).toMatchObject([{ state: 'converted', exposed_at: message.sending_at }])
+  world.clock.stepTo(world.clock.now() + 25 * 3_600_000)
+  await world.engine.drain()
+  expect(await exposures()).toMatchObject([{ state: 'credited' }])
   expect(await db.selectFrom('rewards').select(['rewards.y', 'rewards.kind']).execute()).toEqual([
     { y: 1, kind: 'reward' },
   ])

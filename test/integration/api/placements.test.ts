@@ -284,6 +284,8 @@ describe('outcomes', () => {
       await world.tell(id, { outcome: 'reward', value: 30, outcomeId: 'order-1' })
     }
     await world.engine.drain()
+    world.clock.stepTo(world.clock.now() + 25 * 3_600_000)
+    await world.engine.drain()
     const head = answer.treatments[0]?.treatmentId
     expect(await world.rows('exposures')).toMatchObject(
       expect.arrayContaining([expect.objectContaining({ decision_id: id, head, state: 'credited' })]),
@@ -325,6 +327,8 @@ describe('outcomes', () => {
     const answer = await untilTreatment({ userId: 'u1' })
     await world.tell(answer.decisionId as string, { outcome: 'exposure' })
     await world.track('u1', 'Order Completed', { revenue: 12, currency: 'EUR' })
+    world.clock.stepTo(world.clock.now() + 25 * 3_600_000)
+    await world.engine.drain()
     expect(await world.rows('rewards')).toMatchObject(
       expect.arrayContaining([expect.objectContaining({ decision_id: answer.decisionId, y: 1 })]),
     )

@@ -26,6 +26,8 @@ const stages = [
 ] as const
 
 const allowed = [
+  // A migration, once.
+  /update exposures set settles_at = window_ends_at/,
   // The shop's own look at what it was sent, in place of a mailbox.
   /"messages"."state" = \? and "messages"."state_at" >= \?/,
   // Before a launch or a pause: what is sending now, at most as many as are in flight.

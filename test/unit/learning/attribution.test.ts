@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { RowOf } from '#platform/store/store.ts'
 import { attribute } from '../../../src/learning/attribution.ts'
 import { exposureRow } from './learning-store.ts'
 
@@ -9,8 +10,8 @@ describe('the last touch', () => {
   test('both ends of the window belong to it', () => {
     const exposures = [exposureRow({ exposed_at: 1000, window_ends_at: 2000 })]
     expect(attribute(exposures, purchase(999))).toBeNull()
-    expect(attribute(exposures, purchase(1000))?.kind).toBe('reward')
-    expect(attribute(exposures, purchase(2000))?.kind).toBe('reward')
+    expect(attribute(exposures, purchase(1000))?.state).toBe('converted')
+    expect(attribute(exposures, purchase(2000))?.state).toBe('converted')
     expect(attribute(exposures, purchase(2001))).toBeNull()
   })
 
@@ -30,12 +31,13 @@ describe('the last touch', () => {
     expect(attribute([own, other], purchase(1500))?.exposure).toBe(own)
   })
 
-  test('closed: a correction; credited or corrected: nothing, and no older exposure instead', () => {
+  test('closed: a correction; converted, credited or corrected: nothing, and no older exposure instead', () => {
     const older = exposureRow({ decision_id: 'd0', exposed_at: 900 })
     const closed = exposureRow({ state: 'closed' })
-    expect(attribute([older, closed], purchase(1500))).toEqual({ exposure: closed, kind: 'correction' })
-    expect(attribute([older, exposureRow({ state: 'credited' })], purchase(1500))).toBeNull()
-    expect(attribute([older, exposureRow({ state: 'corrected' })], purchase(1500))).toBeNull()
+    expect(attribute([older, closed], purchase(1500))).toEqual({ exposure: closed, state: 'corrected' })
+    for (const state of ['converted', 'credited', 'corrected'] as const) {
+      expect(attribute([older, exposureRow({ state })], purchase(1500))).toBeNull()
+    }
   })
 })
 
@@ -46,7 +48,13 @@ const exposure = fc
     goal_id: fc.constantFrom('purchase', 'visit'),
     exposed_at: fc.integer({ min: 0, max: 10 }),
     length: fc.integer({ min: 1, max: 8 }),
-    state: fc.constantFrom('open' as const, 'closed' as const, 'credited' as const, 'corrected' as const),
+    state: fc.constantFrom<RowOf<'exposures'>['state']>(
+      'open',
+      'converted',
+      'closed',
+      'credited',
+      'corrected',
+    ),
   })
   .map(({ length, ...row }) => exposureRow({ ...row, window_ends_at: row.exposed_at + length }))
 const exposuresOfOne = fc.uniqueArray(exposure, {
@@ -62,9 +70,9 @@ test('property: it is the newest candidate, whatever the order of the rows', () 
         .sort((a, b) => sortKey(a).localeCompare(sortKey(b), 'en'))
       const newest = inWindow.at(-1)
       const expected =
-        newest?.state === 'open' ? 'reward' : newest?.state === 'closed' ? 'correction' : undefined
+        newest?.state === 'open' ? 'converted' : newest?.state === 'closed' ? 'corrected' : undefined
       const found = attribute(exposures, purchase(occurredAt))
-      expect(found?.kind).toBe(expected)
+      expect(found?.state).toBe(expected)
       if (found !== null) expect(found.exposure).toBe(newest)
       expect(attribute(exposures.toReversed(), purchase(occurredAt))?.exposure).toBe(found?.exposure)
     }),
@@ -82,7 +90,7 @@ test('property: however many conversions come, each exposure is credited at most
           const found = attribute(exposures, purchase(occurredAt))
           if (found === null) continue
           credited.push(`${found.exposure.decision_id}/${found.exposure.campaign_id}`)
-          found.exposure.state = found.kind === 'reward' ? 'credited' : 'corrected'
+          found.exposure.state = found.state
         }
         expect(new Set(credited).size).toBe(credited.length)
       },

@@ -9,6 +9,7 @@ import {
   updateExposureStates,
 } from '../../../src/learning/exposure-rows.ts'
 import { loadRewardsAfter } from '../../../src/learning/reward-rows.ts'
+import { settlesAt } from '../../../src/learning/settling.ts'
 import { exposureRow, openTestStore, workspace, write } from './learning-store.ts'
 
 function rewardsOf(store: Store) {
@@ -16,9 +17,9 @@ function rewardsOf(store: Store) {
 }
 
 describe('closing', () => {
-  test('a window closes once, teaches one 0, and not before its end and the grace', async () => {
+  test('an exposure settles once, teaches one 0, and not before its time and the grace', async () => {
     const store = await openTestStore()
-    await write(store, (db) => insertExposures(db, [exposureRow({ window_ends_at: 2000 })]))
+    await write(store, (db) => insertExposures(db, [exposureRow({ settles_at: 2000, window_ends_at: 9000 })]))
     const close = (now: number) =>
       write(store, (db) => closeWindows(db, { now, closeGraceMs: 100, limit: 10 }))
     expect(await close(2100)).toBe(0)
@@ -38,23 +39,21 @@ describe('closing', () => {
     ])
   })
 
-  test('many windows close in bounded calls, in the order of their ends, each exactly once', async () => {
+  test('many exposures settle in bounded calls, in the order of their times, each exactly once', async () => {
     const store = await openTestStore()
     const rows = Array.from({ length: 95 }, (_, i) =>
-      exposureRow({ decision_id: `d${String(i).padStart(3, '0')}`, window_ends_at: 2000 + ((i * 37) % 95) }),
+      exposureRow({ decision_id: `d${String(i).padStart(3, '0')}`, settles_at: 2000 + ((i * 37) % 95) }),
     )
     await write(store, (db) => insertExposures(db, rows))
     const counts: number[] = []
     do counts.push(await write(store, (db) => closeWindows(db, { now: 5000, closeGraceMs: 0, limit: 30 })))
     while (counts.at(-1) !== 0)
     expect(counts).toEqual([30, 30, 30, 5, 0])
-    const expected = rows
-      .toSorted((a, b) => a.window_ends_at - b.window_ends_at)
-      .map((row) => row.decision_id)
+    const expected = rows.toSorted((a, b) => a.settles_at - b.settles_at).map((row) => row.decision_id)
     expect((await rewardsOf(store)).map((row) => row.decision_id)).toEqual(expected)
   })
 
-  test('what a conversion has credited is left alone, and so are other tenants', async () => {
+  test('what was told of is left alone, and so are other tenants', async () => {
     const store = await openTestStore()
     await write(store, (db) =>
       insertExposures(db, [
@@ -71,11 +70,31 @@ describe('closing', () => {
     expect(theirs.map((row) => row.state)).toEqual(['open'])
   })
 
-  test('of one decision, the campaign whose window has not ended stays open', async () => {
+  test('a conversion and its absence are told of at the same age', async () => {
+    const store = await openTestStore()
+    const rows = ['a', 'b'].map((decision_id) => exposureRow({ decision_id }))
+    await write(store, (db) => insertExposures(db, rows))
+    await write(store, (db) => updateExposureStates(db, [{ ...rows[0]!, state: 'converted' }]))
+    const close = (now: number) => write(store, (db) => closeWindows(db, { now, closeGraceMs: 0, limit: 10 }))
+    expect(await close(2000)).toBe(0)
+    expect(await rewardsOf(store)).toEqual([])
+    expect(await close(2001)).toBe(2)
+    const told = (await rewardsOf(store)).map(({ decision_id, kind, y }) => [decision_id, kind, y])
+    expect(told).toEqual([
+      ['a', 'reward', 1],
+      ['b', 'reward', 0],
+    ])
+    const states = await loadExposures(store.read.workspace(workspace), ['c1'])
+    expect(states.map(({ state }) => state)).toEqual(['credited', 'closed'])
+    expect(settlesAt(1000, 500)).toBe(1500)
+    expect(settlesAt(1000, 30 * 86_400_000)).toBe(1000 + 86_400_000)
+  })
+
+  test('of one decision, the campaign that has not settled stays open', async () => {
     const store = await openTestStore()
     const [short, long] = [
       exposureRow({ campaign_id: 'short', head: 'nothing' }),
-      exposureRow({ campaign_id: 'long', head: 'nothing', window_ends_at: 9000 }),
+      exposureRow({ campaign_id: 'long', head: 'nothing', settles_at: 9000 }),
     ]
     await write(store, (db) => insertExposures(db, [short, long]))
     expect(await write(store, (db) => closeWindows(db, { now: 5000, closeGraceMs: 0, limit: 10 }))).toBe(1)
@@ -105,15 +124,15 @@ test('a conversion after the close corrects, and only once', async () => {
   await write(store, (db) => insertExposures(db, [exposureRow({})]))
   await write(store, (db) => closeWindows(db, { now: 5000, closeGraceMs: 0, limit: 10 }))
   const late = { goalId: 'purchase', occurredAt: 1500 }
-  const kinds: (string | undefined)[] = []
+  const states: (string | undefined)[] = []
   for (let i = 0; i < 2; i += 1) {
     await write(store, async (db) => {
       const credit = attribute(await loadExposures(db, ['c1']), late)
-      kinds.push(credit?.kind)
-      if (credit !== null) await updateExposureStates(db, [{ ...credit.exposure, state: 'corrected' }])
+      states.push(credit?.state)
+      if (credit !== null) await updateExposureStates(db, [{ ...credit.exposure, state: credit.state }])
     })
   }
-  expect(kinds).toEqual(['correction', undefined])
+  expect(states).toEqual(['corrected', undefined])
 })
 
 test('exposures are loaded by customer, oldest first, and move with a merge; a second insert changes nothing', async () => {

@@ -120,6 +120,7 @@ export function exposureRow(row: Partial<RowOf<'exposures'>>): RowOf<'exposures'
     decision_day_utc: 20_000,
     exposed_at: 1000,
     window_ends_at: 2000,
+    settles_at: 2000,
     state: 'open',
     ...row,
   }
