@@ -3,7 +3,6 @@ import { headKey, nothingHead } from '#contracts/decision.ts'
 import type { FeatureSchemaId } from '#contracts/feature-schema.ts'
 import type { RowOf, Store, StoreTransaction, WorkspaceDb } from '#platform/store/store.ts'
 import { type BayesianHeads, createBayesianHeads } from './bayesian-head.ts'
-import { addToMoments } from './feature-moments.ts'
 import {
   emptyState,
   encodeState,
@@ -13,9 +12,9 @@ import {
   loadState,
   moveState,
 } from './learner-state.ts'
-import { predictiveWeights } from './predictive-scale.ts'
+import { publishedHeads } from './published-heads.ts'
 import { loadRewardsAfter } from './reward-rows.ts'
-import { byHeadKey, type ManifestHead } from './snapshot-manifest.ts'
+import { byHeadKey } from './snapshot-manifest.ts'
 import {
   boundMicrosDefault,
   carriedOver,
@@ -27,6 +26,7 @@ import {
   snapshotRow,
 } from './snapshot-rows.ts'
 import { type RecordedStages, teachStages } from './stage-tallies.ts'
+import { teachReward } from './teach-reward.ts'
 import { widenedCovariance } from './widened-covariance.ts'
 
 export interface LearnerOptions {
@@ -179,16 +179,7 @@ export function createLearner(options: LearnerOptions): Learner {
       const { features } = decoded
       if (row.head !== nothingHead) teachStages(state.stages, row, decoded)
       const head = headOf(held, row)
-      if (row.kind === 'reward') {
-        models.teach(head.model, features, row.y)
-        addToMoments(state.moments, features)
-        state.rewards += 1
-        head.rewards += 1
-      } else {
-        models.correct(head.model, features)
-        state.corrections += 1
-      }
-      head.positives += row.y
+      teachReward(models, state, head, row, features)
     }
   }
 
@@ -232,19 +223,16 @@ export function createLearner(options: LearnerOptions): Learner {
   function nextSnapshot({ state, published }: Held, cursor: number): ReturnType<typeof snapshotRow> {
     const { heads, covariances, manifest } = carriedOver(published, state.featureSchema)
     const { policy } = manifest
-    // Thompson sampling allows for what a head does not know itself: it gets the mean weights.
-    const isThompson = policy?.kind === 'thompson'
-    for (const [key, head] of state.heads) {
-      heads.set(key, isThompson ? head.model.weights : predictiveWeights(head.model, state.moments))
-      if (isThompson) covariances.set(key, head.model.covariance)
-    }
+    const own = publishedHeads(state, policy)
+    for (const [key, weights] of own.heads) heads.set(key, weights)
+    for (const [key, covariance] of own.covariances) covariances.set(key, covariance)
     const unlearned = manifest.heads.filter((head) => !state.heads.has(headKey(head.campaignId, head.head)))
     return snapshotRow({
       parentSequence: published?.sequence ?? 0,
       t: 1 + state.rewards,
       boundMicros: published?.boundMicros ?? boundMicrosDefault,
       heads,
-      covariances: isThompson ? covariances : new Map(),
+      covariances: policy?.kind === 'thompson' ? covariances : new Map(),
       ...state.stages,
       manifest: {
         ...schemaFieldsOf(published?.manifest ?? options.firstFeatureSchema),
@@ -256,7 +244,7 @@ export function createLearner(options: LearnerOptions): Learner {
         rewards: state.rewards,
         corrections: state.corrections,
         campaigns: manifest.campaigns,
-        heads: [...unlearned, ...[...state.heads.values()].map(manifestHead)].sort(byHeadKey),
+        heads: [...unlearned, ...own.listed].sort(byHeadKey),
       },
       publishedAt: wallClock.now(),
     })
@@ -292,8 +280,4 @@ function meanRewardOf({ heads }: LearnerState): number | null {
     positives += head.positives
   }
   return rewards === 0 ? null : positives / rewards
-}
-
-function manifestHead({ campaignId, head, rewards, positives, inheritedFrom }: LearnerHead): ManifestHead {
-  return { campaignId, head, rewards, meanReward: rewards === 0 ? null : positives / rewards, inheritedFrom }
 }

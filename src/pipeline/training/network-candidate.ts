@@ -3,7 +3,6 @@ import type { RowOf, Store, StoreTransaction, WorkspaceDb } from '#platform/stor
 import { loadDecisionsById } from '../../decision/decision-rows.ts'
 import { decodeDecision } from '../../decision/record.ts'
 import { createBayesianHeads } from '../../learning/bayesian-head.ts'
-import { addToMoments } from '../../learning/feature-moments.ts'
 import {
   emptyState,
   encodeState,
@@ -13,9 +12,9 @@ import {
 } from '../../learning/learner-state.ts'
 import { networkSchemaName } from '../../learning/networks/network-features.ts'
 import { loadNetwork } from '../../learning/networks/network-rows.ts'
-import { predictiveWeights } from '../../learning/predictive-scale.ts'
+import { publishedHeads } from '../../learning/published-heads.ts'
 import { loadRewardsAfter } from '../../learning/reward-rows.ts'
-import { byHeadKey, type ManifestHead } from '../../learning/snapshot-manifest.ts'
+import { byHeadKey } from '../../learning/snapshot-manifest.ts'
 import {
   boundMicrosDefault,
   insertSnapshot,
@@ -23,6 +22,7 @@ import {
   type StoredSnapshot,
   snapshotRow,
 } from '../../learning/snapshot-rows.ts'
+import { teachReward } from '../../learning/teach-reward.ts'
 import type { Known } from '../../profile/profile-as-of.ts'
 import { featureInputAsOf, loadCustomerHistories } from '../customer-history.ts'
 import { featureSchemaFor } from '../feature-schema-for.ts'
@@ -106,16 +106,7 @@ export async function buildNetworkCandidate(
       head = { campaignId, head: name, rewards: 0, positives: 0, inheritedFrom: '', model: models.create() }
       into.heads.set(key, head)
     }
-    if (row.kind === 'reward') {
-      models.teach(head.model, x, row.y)
-      addToMoments(into.moments, x)
-      into.rewards += 1
-      head.rewards += 1
-    } else {
-      models.correct(head.model, x)
-      into.corrections += 1
-    }
-    head.positives += row.y
+    teachReward(models, into, head, row, x)
   }
 }
 
@@ -127,32 +118,15 @@ async function contentOf(
 ): Promise<StoredSnapshot> {
   const latest = await latestSnapshot(db)
   const policy = latest?.policy
-  const heads = [...state.heads.values()].map(
-    ({ campaignId, head, rewards, positives, inheritedFrom }): ManifestHead => ({
-      campaignId,
-      head,
-      rewards,
-      meanReward: rewards === 0 ? null : positives / rewards,
-      inheritedFrom,
-    }),
-  )
+  const { heads, covariances, listed } = publishedHeads(state, policy)
   return {
     snapshotId: '',
     sequence: 0,
     t: 1 + state.rewards,
     boundMicros: latest?.boundMicros ?? boundMicrosDefault,
     featureSchema: schema.name,
-    heads: new Map(
-      [...state.heads].map(([key, { model }]) => [
-        key,
-        policy?.kind === 'thompson' ? model.weights : predictiveWeights(model, state.moments),
-      ]),
-    ),
-    covariances: new Map(
-      policy?.kind === 'thompson'
-        ? [...state.heads].map(([key, { model }]) => [key, model.covariance] as const)
-        : [],
-    ),
+    heads,
+    covariances,
     ...state.stages,
     ...(policy === undefined ? {} : { policy }),
     publishedAt: now,
@@ -167,7 +141,7 @@ async function contentOf(
       rewards: state.rewards,
       corrections: state.corrections,
       campaigns: latest?.manifest.campaigns ?? [],
-      heads: heads.sort(byHeadKey),
+      heads: listed.sort(byHeadKey),
     },
   }
 }

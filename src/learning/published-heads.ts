@@ -1,0 +1,27 @@
+import type { Policy } from '#contracts/policy.ts'
+import type { LearnerHead, LearnerState } from './learner-state.ts'
+import { predictiveWeights } from './predictive-scale.ts'
+import type { ManifestHead } from './snapshot-manifest.ts'
+
+/**
+ * What a snapshot says of the learner's heads, by head key. Thompson sampling allows for what a head does not
+ * know itself: it gets the mean weights and their covariances, every other policy predictive weights.
+ */
+export function publishedHeads(
+  { heads, moments }: LearnerState,
+  policy: Policy | undefined,
+): { heads: Map<string, Float64Array>; covariances: Map<string, Float64Array>; listed: ManifestHead[] } {
+  const isThompson = policy?.kind === 'thompson'
+  const all = [...heads]
+  return {
+    heads: new Map(
+      all.map(([key, { model }]) => [key, isThompson ? model.weights : predictiveWeights(model, moments)]),
+    ),
+    covariances: new Map(isThompson ? all.map(([key, { model }]) => [key, model.covariance] as const) : []),
+    listed: all.map(([, head]) => listedHead(head)),
+  }
+}
+
+function listedHead({ campaignId, head, rewards, positives, inheritedFrom }: LearnerHead): ManifestHead {
+  return { campaignId, head, rewards, meanReward: rewards === 0 ? null : positives / rewards, inheritedFrom }
+}
