@@ -42,6 +42,7 @@ export function resolveCampaign(
   )
   const policy = resolvePolicy(campaign, definitions, fault)
   checkPlacement(campaign, fault)
+  checkFairness(campaign, fault)
   faults.push(...checkConditions(campaign, field, definitions))
   faults.push(...checkQuietHours(campaign.quietHours, `${field}.quietHours`))
   if (campaign.sendTime !== undefined && campaign.sendTime.withinHours > campaign.expiresAfterHours) {
@@ -65,6 +66,7 @@ export function resolveCampaign(
       expiresAfterMs: Math.round(campaign.expiresAfterHours * 3_600_000),
       ...(campaign.sendTime === undefined ? {} : { sendTime: campaign.sendTime }),
       features: campaign.features,
+      ...(campaign.fairness === undefined ? {} : { fairness: campaign.fairness }),
     },
   }
 }
@@ -83,6 +85,17 @@ function checkPlacement({ trigger, treatments, budget, sendTime }: Campaign, fau
   if (budget !== undefined)
     fault('budget', 'a placement sends nothing that could be paid for: leave the budget out')
   if (sendTime !== undefined) fault('sendTime', 'a placement is asked for now: leave the hour out')
+}
+
+/** What is watched over must not be what is chosen by. */
+function checkFairness({ fairness, features, sendTime }: Campaign, fault: NoteFault): void {
+  fairness?.attributes.forEach((attribute, i) => {
+    const at = `fairness.attributes[${i}]`
+    if (features.includes(attribute))
+      fault(at, `${attribute} is among the features: the policy chooses by it`)
+    if (sendTime?.cohort === attribute)
+      fault(at, `${attribute} is the cohort of sendTime: the hour is chosen by it`)
+  })
 }
 
 /** Notes a fault of the campaign and stands for what is missing. */

@@ -180,6 +180,19 @@ export const sendTimeSchema = z.strictObject({
 })
 export type SendTime = z.infer<typeof sendTimeSchema>
 
+/** Attributes by which nobody may be treated worse: looked at in the report, never by the policy. */
+export const fairnessSchema = z.strictObject({
+  /** Traits; none of them may be among `features` or be the cohort of `sendTime`. */
+  attributes: z.array(z.string().min(1)).min(1).max(8),
+  /** Least share of the highest group's treatment rate that a group may have; default four fifths. */
+  ratioMin: share.default(0.8),
+  /** Groups of fewer customers are shown and not judged. */
+  customersMin: z.number().int().min(20).max(1_000_000).default(100),
+  /** While a group is below the ratio no proposed policy is promoted but by a named person. */
+  blocksPromotion: z.boolean().default(false),
+})
+export type Fairness = z.infer<typeof fairnessSchema>
+
 export const treatmentSchema = z.strictObject({
   offer: idSchema,
   channel: channelSchema,
@@ -229,6 +242,7 @@ export const campaignSchema = z.strictObject({
   sendTime: sendTimeSchema.exactOptional(),
   /** Traits that enter the feature vector, as categories. */
   features: z.array(z.string().min(1)).max(16).default([]),
+  fairness: fairnessSchema.exactOptional(),
 })
 export type Campaign = z.infer<typeof campaignSchema>
 
@@ -285,6 +299,7 @@ export interface CampaignSpec {
   expiresAfterMs: number
   sendTime?: SendTime
   features: string[]
+  fairness?: Fairness
 }
 
 export type CampaignState = 'draft' | 'in-review' | 'approved' | 'live' | 'paused' | 'ended'

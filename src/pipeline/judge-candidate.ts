@@ -9,6 +9,7 @@ import {
   promotionGate,
 } from '../learning/promotion-gate.ts'
 import { comparedRows } from '../report/off-policy/evaluate-log.ts'
+import { checkFairness } from '../report/uplift-report.ts'
 import { loadDecisionLog } from './load-decision-log.ts'
 
 export interface CandidateVerdict {
@@ -35,6 +36,7 @@ export async function judgeCandidate(
   now: number,
 ): Promise<CandidateVerdict> {
   const campaigns: CandidateVerdict['campaigns'] = []
+  const unfair: string[] = []
   for (const { campaignId, spec, state } of await loadRunningCampaigns(db)) {
     if (state !== 'live' || spec.policy.kind === 'fixed-split') continue
     const goalId = spec.goal.id
@@ -55,6 +57,7 @@ export async function judgeCandidate(
         ? { kind: 'refused', refusals: candidate.refusals, figures: null }
         : promotionGate(candidate.rows, constants, settings)
     campaigns.push({ campaignId, goalId, decisions: log.n, ...verdict })
+    if (spec.fairness?.blocksPromotion) unfair.push(...(await checkFairness(db, spec)).notes)
   }
   const reasons = campaigns.flatMap((campaign) =>
     campaign.kind === 'passed'
@@ -62,6 +65,7 @@ export async function judgeCandidate(
       : campaign.refusals.map((refusal) => `${campaign.campaignId}: ${describeGateRefusal(refusal)}`),
   )
   if (campaigns.length === 0) reasons.push('no live campaign chooses by score: there is nothing to judge by')
+  reasons.push(...unfair)
   const { effectiveRowsMin, lossMaxShare } = settings
   return { passed: reasons.length === 0, settings: { effectiveRowsMin, lossMaxShare }, campaigns, reasons }
 }

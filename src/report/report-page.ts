@@ -47,7 +47,7 @@ ${report.goals.map((goal) => goalSection(report, goal)).join('\n')}
 ${list([...report.sampleRatios.map(sampleRatioLine), ...report.notes])}
 ${groupsTable(report)}
 </section>
-<section aria-labelledby="funnel">
+${fairnessSection(report)}<section aria-labelledby="funnel">
 <h2 id="funnel">From decision to click</h2>
 <table><caption>Decisions for the campaign's customers from their entry on, and the campaign's messages</caption>
 <tbody>${funnelLines(report)
@@ -166,6 +166,31 @@ function groupsTable({ comparisons, currency }: UpliftReport): string {
   return `<div class="scroll"><table><caption>Each group by itself</caption>
 <thead><tr><td></td>${['customers', 'conversions', 'rate', '95 % Wilson', 'value', 'value per customer'].map((head) => `<th scope="col">${head}</th>`).join('')}</tr></thead>
 <tbody>${rows.join('\n')}</tbody></table></div>`
+}
+
+/** Bars of treatment rates by group; what is below the ratio says so in words too. */
+function fairnessSection({ fairness }: UpliftReport): string {
+  if (fairness.length === 0) return ''
+  const rows = fairness.flatMap(({ attribute, treatmentId, groups }) =>
+    groups.map(({ value, customers, treated, rate, ratio, warning }) => {
+      const what = `${attribute}: ${value === '' ? '(unknown)' : value}`
+      const cells = [
+        treatmentId === '' ? 'any' : treatmentId,
+        count(customers),
+        count(treated),
+        percent(rate),
+      ]
+      const of = ratio === null ? 'not judged' : percent(ratio)
+      return `<tr><th scope="row">${escapeHtml(what)}</th>${cells.map((cell) => `<td>${escapeHtml(cell)}</td>`).join('')}<td><meter min="0" max="1" value="${(ratio ?? 0).toFixed(3)}">${of}</meter> ${of}${warning ? ' <strong>below the least</strong>' : ''}</td></tr>`
+    }),
+  )
+  return `<section aria-labelledby="fairness">
+<h2 id="fairness">Fairness</h2>
+<div class="scroll"><table><caption>Who got a treatment, by attributes that the policy does not see</caption>
+<thead><tr><td></td>${['treatment', 'customers', 'reached', 'rate', 'of the highest rate'].map((head) => `<th scope="col">${head}</th>`).join('')}</tr></thead>
+<tbody>${rows.join('\n')}</tbody></table></div>
+</section>
+`
 }
 
 function list(items: string[]): string {

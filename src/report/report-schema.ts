@@ -154,6 +154,31 @@ const stoppingSchema = z.strictObject({
 })
 export type Stopping = z.infer<typeof stoppingSchema>
 
+const fairnessCheckSchema = z.strictObject({
+  /** A trait. */
+  attribute: z.string(),
+  /** '': any treatment of the campaign. */
+  treatmentId: z.string(),
+  /** The highest rate first. */
+  groups: z.array(
+    z.strictObject({
+      /** '': customers whose value is unknown; they are not judged. */
+      value: z.string(),
+      /** Who may be treated: the held out are not among them. */
+      customers: z.number().int(),
+      /** Of these, whom it was sent or shown to. */
+      treated: z.number().int(),
+      rate: z.number(),
+      /** Over the highest group's rate; null where it is not judged. */
+      ratio: z.number().nullable(),
+      /** Of the difference from the highest group, Holm-adjusted; null where none was tested. */
+      holmP: z.number().nullable(),
+      warning: z.boolean(),
+    }),
+  ),
+})
+export type FairnessCheck = z.infer<typeof fairnessCheckSchema>
+
 const funnelSchema = z.strictObject({
   /**
    * Decisions for the campaign's customers from their entry on, by outcome. `treatment-elsewhere`: another
@@ -212,6 +237,8 @@ export const upliftReportSchema = z.strictObject({
   comparisons: z.array(comparisonSchema),
   /** Null without an experiment that has a stopping rule, and when it is over. */
   stopping: stoppingSchema.nullable(),
+  /** Treatment rates by the attributes that the campaign watches over; empty where it names none. */
+  fairness: z.array(fairnessCheckSchema),
   funnel: funnelSchema,
   /** What a reader should know before believing the rest. */
   notes: z.array(z.string()),

@@ -6,6 +6,8 @@ import { ALPHA_DEFAULT } from '#statistics/difference.ts'
 import { holm } from '#statistics/many-comparisons.ts'
 import { type ComparedGoal, compareGroups, type GroupTally, type Unjudged } from './compare-groups.ts'
 import { customerPages } from './customer-pages.ts'
+import { fairnessChecks, fairnessNotes } from './fairness.ts'
+import { countTreated } from './fairness-rows.ts'
 import { addToFunnel, emptyFunnel, inOrder } from './funnel-rows.ts'
 import {
   addConverter,
@@ -15,7 +17,7 @@ import {
   loadPopulation,
   type PopulationCell,
 } from './population-rows.ts'
-import type { Comparison, Funnel, Measure, UpliftReport } from './report-schema.ts'
+import type { Comparison, FairnessCheck, Funnel, Measure, UpliftReport } from './report-schema.ts'
 import { type SampleRatios, sampleRatios } from './sample-ratios.ts'
 import { stoppingVerdict } from './stopping-verdict.ts'
 import { headline, measureVerdict } from './verdict.ts'
@@ -46,6 +48,7 @@ export async function buildUpliftReport(db: WorkspaceDb, input: UpliftReportInpu
     ...judge(compareWithHoldout(counted, goals, ratios), ratios, shown, currency),
     ...judge(compareArms(counted, goals, spec), ratios, shown, currency),
   ]
+  const fairness = await checkFairness(db, spec)
   const facts = {
     campaignId: spec.campaignId,
     name: spec.name,
@@ -65,10 +68,23 @@ export async function buildUpliftReport(db: WorkspaceDb, input: UpliftReportInpu
     sampleRatios: [ratios.holdout, ratios.arms].filter((ratio) => ratio !== null),
     comparisons,
     stopping: stoppingVerdict({ spec, state, comparisons, ratios, cells: counted.cells, now }),
+    fairness: fairness.checks,
     funnel: inOrder(counted.funnel),
-    notes: [...(ratios.sharesChanged ? [SHARES_CHANGED] : []), ...shippedNotes(spec)],
+    notes: [...(ratios.sharesChanged ? [SHARES_CHANGED] : []), ...shippedNotes(spec), ...fairness.notes],
   } satisfies Omit<UpliftReport, 'headline'>
   return { ...facts, headline: headline(facts) }
+}
+
+/** Counted apart: a campaign that watches over nothing pays nothing for it. */
+export async function checkFairness(
+  db: WorkspaceDb,
+  { campaignId, fairness, treatments }: CampaignSpec,
+): Promise<{ checks: FairnessCheck[]; notes: string[] }> {
+  if (fairness === undefined) return { checks: [], notes: [] }
+  const tallies = await countTreated(db, campaignId, fairness.attributes)
+  const treatmentIds = treatments.map(({ treatmentId }) => treatmentId)
+  const checks = fairnessChecks(tallies, treatmentIds, fairness)
+  return { checks, notes: fairnessNotes(checks, fairness) }
 }
 
 function shippedNotes({ policy }: CampaignSpec): string[] {
