@@ -4,8 +4,10 @@ import type { ContactSlot, GuardrailFacts, GuardrailOutcome } from '#contracts/g
 import { selectDueForClaim } from '#platform/store/claim.ts'
 import type { StoreTransaction, WorkspaceDb } from '#platform/store/store.ts'
 import { providersFor } from './channel-for.ts'
+import type { Dispatcher, Turn } from './dispatch/dispatcher.ts'
+import { loadTries } from './dispatch/tries.ts'
 import { type MessageRow, saveMessages } from './message-rows.ts'
-import type { ChannelSet, Provider } from './open-channels.ts'
+import type { ChannelSet } from './open-channels.ts'
 
 /**
  * What the claim asks about each message, read in the claim transaction after the customers were locked.
@@ -29,6 +31,7 @@ export interface ClaimParts<F extends GuardrailFacts> {
   facts: ClaimFacts<F>
   guardrails: GuardrailPort
   channels: ChannelSet
+  dispatcher: Dispatcher
   clock: Clock
   wallClock: Clock
   owner: string
@@ -39,7 +42,7 @@ export interface ClaimParts<F extends GuardrailFacts> {
 export interface ClaimedMessage<F extends GuardrailFacts> {
   message: MessageRow
   facts: F
-  provider: Provider
+  turn: Turn
 }
 
 export interface ClaimResult<F extends GuardrailFacts> {
@@ -56,14 +59,20 @@ const patienceMs = 5
  * configuration, asks every guardrail again about what is true now, and for those allowed sets `sending` and writes the attempt. The
  * commit of this transaction is the moment a send begins; nothing else may start one.
  *
- * Messages are judged one after the other, each seeing the slots and the money that those before it took.
+ * Messages are judged one after the other, each seeing the slots and the money that those before it took. A message
+ * whose provider cannot be called now waits, with the time at which it can: no more are claimed than are sent.
+ *
+ * `turns` takes the places that providers gave; whoever gets an error from the transaction gives them back.
  */
 export async function claimMessages<F extends GuardrailFacts>(
   tx: StoreTransaction,
   workspace: string,
   limit: number,
   parts: ClaimParts<F>,
+  turns: Turn[],
 ): Promise<ClaimResult<F>> {
+  // The transaction begins anew: what it took before it does not keep.
+  for (const turn of turns.splice(0)) turn.giveBack()
   const startedAt = parts.wallClock.now()
   const now = parts.clock.now()
   const db = tx.workspace(workspace)
@@ -71,6 +80,7 @@ export async function claimMessages<F extends GuardrailFacts>(
   const due = await lockDue(db, now, limit)
   if (due.length === 0) return { claimed: [], taken: 0 }
   const facts = await parts.facts.load(tx, workspace, due, now)
+  const tries = await loadTries(db, due, parts.channels)
 
   const changed: MessageRow[] = []
   const repeated = new Set<MessageRow>()
@@ -86,6 +96,19 @@ export async function claimMessages<F extends GuardrailFacts>(
       if (row.state === message.state && row.reason === message.reason) repeated.add(row)
       continue
     }
+    const candidates = providersFor(parts.channels, gate.facts.workspace, {
+      channel: message.channel as ChannelName,
+      address: message.address,
+      messageId: message.message_id,
+    })
+    const choice = parts.dispatcher.choose(candidates, message, tries.get(message.message_id) ?? noTries)
+    if (choice.kind === 'wait') {
+      const waiting = { ...message, ...waitOf(message, choice.waitMs, choice.reason, now), state_at: now }
+      changed.push(waiting)
+      if (waiting.reason === message.reason) repeated.add(waiting)
+      continue
+    }
+    turns.push(choice.turn)
     const row: MessageRow = {
       ...message,
       state: 'sending',
@@ -96,14 +119,9 @@ export async function claimMessages<F extends GuardrailFacts>(
       lease_owner: parts.owner,
       lease_until: parts.wallClock.now() + parts.leaseMs,
     }
-    const [provider] = providersFor(parts.channels, gate.facts.workspace, {
-      channel: row.channel as ChannelName,
-      address: row.address,
-      messageId: row.message_id,
-    })
     batch.take(row)
     changed.push(row)
-    claimed.push({ message: row, facts: gate.facts, provider: provider! })
+    claimed.push({ message: row, facts: gate.facts, turn: choice.turn })
   }
   await saveMessages(db, changed, now, repeated)
   await insertAttempts(db, claimed, now)
@@ -124,6 +142,8 @@ async function lockDue(db: WorkspaceDb, now: InstantMs, limit: number): Promise<
 type Gate<F> =
   | { kind: 'claim'; facts: F }
   | { kind: 'stay' | 'lapse'; change: Pick<MessageRow, 'state' | 'reason' | 'due_at'> }
+
+const noTries: ReadonlyMap<string, number> = new Map()
 
 /** A deferral that ends now or earlier would be claimed and deferred again without end. */
 const deferralLeastMs = 1000
@@ -148,6 +168,12 @@ function judge<F extends GuardrailFacts>(
   if (verdict.kind === 'suppress' || verdict.untilMs > message.expires_at) return lapse(reason)
   const dueAt = Math.max(verdict.untilMs, now + deferralLeastMs)
   return { kind: 'stay', change: { state: 'queued', reason, due_at: dueAt } }
+}
+
+/** A wait past the message's life ends there: it lapses then. */
+function waitOf(message: MessageRow, waitMs: number, reason: string, now: InstantMs) {
+  const dueAt = Math.min(now + Math.max(1, Math.ceil(waitMs)), message.expires_at + 1)
+  return { state: 'queued', reason, due_at: dueAt } as const
 }
 
 interface BatchView {
@@ -201,10 +227,10 @@ async function insertAttempts<F extends GuardrailFacts>(
   now: InstantMs,
 ): Promise<void> {
   if (claimed.length === 0) return
-  const rows = claimed.map(({ message, provider }) => ({
+  const rows = claimed.map(({ message, turn }) => ({
     message_id: message.message_id,
     attempt: message.attempts,
-    provider: provider.id,
+    provider: turn.provider.id,
     started_at: now,
     ended_at: null,
     result: '',

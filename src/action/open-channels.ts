@@ -88,10 +88,7 @@ function openProvider(
         const result = await channel.send(message)
         return 'reason' in result ? { ...result, reason: redact(result.reason) } : result
       } catch (error) {
-        // A channel that throws says nothing of how far it came.
-        const reason = redact(`exception: ${String(error)}`)
-        parts.logger.error('a channel threw', { provider: id, messageId: message.messageId, error: reason })
-        return { kind: 'unknown', reason }
+        throw new Error(redact(String(error)))
       }
     },
     close: () => channel.close(),

@@ -2,7 +2,7 @@ import type { InstantMs } from '#contracts/clock.ts'
 import type { MessageState, SendResult } from '#contracts/message.ts'
 import type { Random } from '#contracts/random.ts'
 
-/** After so many transient results a message has failed. Being throttled does not count: that is waiting. */
+/** After so many transient results of one provider a message has failed. Being throttled does not count: that is waiting. */
 const transientTriesMax = 8
 const backoffFirstMs = 30_000
 const backoffMostMs = 30 * 60_000
@@ -18,8 +18,8 @@ export interface SendOutcome {
 }
 
 /**
- * What a provider's answer makes of a message; `transientTries` is the number of its transient results,
- * this one included. Transient results wait
+ * What a provider's answer makes of a message; `transientTries` is the number of its transient
+ * results from this provider, this one included. Where another provider can take it now (`elsewhere`) it is due at once; otherwise it waits
  * with exponential back-off and full jitter (Brooker, "Exponential Backoff And Jitter", AWS 2015): uniform
  * in 0 … min(30 min, 30 s · 2^(n−1)), at least what the provider asked for. A wait past `expiresAt` ends
  * there: the message then lapses instead of holding its place.
@@ -30,6 +30,7 @@ export function outcomeOf(
   transientTries: number,
   now: InstantMs,
   random: Random,
+  elsewhere = false,
 ): SendOutcome {
   const wait = (delayMs: number) => Math.min(now + Math.max(delayMs, backoffLeastMs), message.expires_at + 1)
   switch (result.kind) {
@@ -40,14 +41,16 @@ export function outcomeOf(
     case 'unknown':
       return { state: 'unknown', reason: cut(result.reason) }
     case 'throttled':
-      return { state: 'queued', reason: 'throttled', dueAt: wait(result.retryAfterMs) }
+      return { state: 'queued', reason: 'throttled', dueAt: elsewhere ? now : wait(result.retryAfterMs) }
     case 'transient': {
       if (transientTries >= transientTriesMax) {
         return { state: 'failed', reason: cut(`retries_exhausted: ${result.reason}`) }
       }
+      const reason = cut(`transient: ${result.reason}`)
+      if (elsewhere) return { state: 'queued', reason, dueAt: now }
       const ceiling = Math.min(backoffMostMs, backoffFirstMs * 2 ** (transientTries - 1))
       const delayMs = Math.max(Math.round(random.next() * ceiling), result.retryAfterMs ?? 0)
-      return { state: 'queued', reason: cut(`transient: ${result.reason}`), dueAt: wait(delayMs) }
+      return { state: 'queued', reason, dueAt: wait(delayMs) }
     }
   }
 }

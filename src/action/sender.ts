@@ -5,8 +5,9 @@ import type { GuardrailFacts } from '#contracts/guardrail.ts'
 import type { Logger } from '#contracts/logger.ts'
 import type { ContentFault, OutgoingMessage, RenderedContent, SendResult } from '#contracts/message.ts'
 import type { Store } from '#platform/store/store.ts'
-import { type ClaimedMessage, type ClaimParts, claimMessages } from './claim-messages.ts'
+import { type ClaimedMessage, type ClaimParts, type ClaimResult, claimMessages } from './claim-messages.ts'
 import { composeMessage, trackClicks, trackTap } from './compose-message.ts'
+import type { Turn } from './dispatch/dispatcher.ts'
 import type { Links } from './links.ts'
 import type { MessageRow } from './message-rows.ts'
 import { markUnknown } from './recover.ts'
@@ -70,12 +71,12 @@ export function createSender<F extends GuardrailFacts>(parts: SenderParts<F>): S
   let turn = 0
 
   const start = (claimed: ClaimedMessage<F>): void => {
-    const { message, provider } = claimed
+    const { message, turn } = claimed
     const key = keyOf(message.workspace, message.message_id)
     const run = async (): Promise<void> => {
       try {
         const result = await sendOne(claimed, parts)
-        await results.put({ message, provider: provider.id, result })
+        await results.put({ message, provider: turn.provider.id, result, elsewhere: turn.elsewhere() })
         if (givesBack(result)) tellGivenBack(parts, message)
       } catch (error) {
         // It stays `sending` and becomes `unknown` when its lease has run out.
@@ -94,10 +95,21 @@ export function createSender<F extends GuardrailFacts>(parts: SenderParts<F>): S
     if (!(await hasDue(store, workspace, parts.clock.now()))) return 0
     const free = inFlightMax - inFlight.size
     if (free <= 0) return 0
-    const result = await store.transaction((tx) => claimMessages(tx, workspace, free, parts))
+    await parts.dispatcher.prepare()
+    const result = await claim(workspace, free)
     tellTaken(parts, workspace, result.claimed)
     for (const claimed of result.claimed) start(claimed)
     return result.taken
+  }
+
+  const claim = async (workspace: string, limit: number): Promise<ClaimResult<F>> => {
+    const turns: Turn[] = []
+    try {
+      return await store.transaction((tx) => claimMessages(tx, workspace, limit, parts, turns))
+    } catch (error) {
+      for (const turn of turns) turn.giveBack()
+      throw error
+    }
   }
 
   return {
@@ -130,19 +142,15 @@ export function createSender<F extends GuardrailFacts>(parts: SenderParts<F>): S
   }
 }
 
-/** Renders and hands over one claimed message. Never throws: an unexpected end is an unknown result. */
+/** Renders and hands over one claimed message. Never throws. */
 async function sendOne<F extends GuardrailFacts>(
   claimed: ClaimedMessage<F>,
   parts: SenderParts<F>,
 ): Promise<SendResult> {
   const outgoing = renderOne(claimed, parts)
-  if (outgoing.kind !== 'outgoing') return outgoing
-  try {
-    return await claimed.provider.send(outgoing.message)
-  } catch (error) {
-    parts.logger.error('a provider threw', { messageId: claimed.message.message_id, error: String(error) })
-    return { kind: 'unknown', reason: `exception: ${String(error)}` }
-  }
+  if (outgoing.kind === 'outgoing') return await claimed.turn.send(outgoing.message)
+  claimed.turn.giveBack()
+  return outgoing
 }
 
 type Rendered = { kind: 'outgoing'; message: OutgoingMessage } | SendResult

@@ -12,6 +12,8 @@ export interface FinishedAttempt {
   message: MessageRow
   provider: string
   result: SendResult
+  /** Another provider could take it now. */
+  elsewhere?: boolean
 }
 
 export interface SuppressionPort {
@@ -64,11 +66,11 @@ async function writeWorkspace(
   )
   const transientBefore = await countTransient(db, finished)
   const changed: MessageRow[] = []
-  for (const { message, result } of finished) {
+  for (const { message, provider, result, elsewhere } of finished) {
     const row = current.get(message.message_id)
     if (row !== undefined && row.attempts === message.attempts) {
-      const tries = (transientBefore.get(message.message_id) ?? 0) + 1
-      const next = nextRow(row, outcomeOf(row, result, tries, now, parts.random), now)
+      const tries = (transientBefore.get(`${message.message_id} ${provider}`) ?? 0) + 1
+      const next = nextRow(row, outcomeOf(row, result, tries, now, parts.random, elsewhere), now)
       if (next !== null) changed.push(next)
     }
     if (result.kind === 'permanent' && result.suppress) {
@@ -100,6 +102,7 @@ function nextRow(row: MessageRow, outcome: SendOutcome, now: InstantMs): Message
   return { ...done, state: 'queued', reason: outcome.reason, due_at: outcome.dueAt!, sending_at: null }
 }
 
+/** By message and provider. */
 async function countTransient(db: WorkspaceDb, finished: FinishedAttempt[]): Promise<Map<string, number>> {
   const ids = finished
     .filter(({ result }) => result.kind === 'transient')
@@ -108,10 +111,10 @@ async function countTransient(db: WorkspaceDb, finished: FinishedAttempt[]): Pro
   const rows = await db
     .selectByKeys('attempts', 'message_id', ids)
     .where('attempts.result', '=', 'transient')
-    .select((eb) => ['attempts.message_id', eb.fn.countAll<number>().as('tries')])
-    .groupBy('attempts.message_id')
+    .select((eb) => ['attempts.message_id', 'attempts.provider', eb.fn.countAll<number>().as('tries')])
+    .groupBy(['attempts.message_id', 'attempts.provider'])
     .execute()
-  return new Map(rows.map((row) => [row.message_id, Number(row.tries)]))
+  return new Map(rows.map((row) => [`${row.message_id} ${row.provider}`, Number(row.tries)]))
 }
 
 async function endAttempts(db: WorkspaceDb, finished: FinishedAttempt[], now: InstantMs): Promise<void> {

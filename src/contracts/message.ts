@@ -58,7 +58,8 @@ export type SendResult =
   | { kind: 'transient'; reason: string; retryAfterMs?: number; ofProvider?: true }
   /** Nothing was sent and never will be; `suppress` when the address itself is bad. */
   | { kind: 'permanent'; reason: string; suppress: boolean }
-  | { kind: 'throttled'; retryAfterMs: number }
+  /** Nothing was sent: too many calls. `ofDomain`: only for addresses of this one's domain. */
+  | { kind: 'throttled'; retryAfterMs: number; ofDomain?: true }
   /** It may or may not have been sent: never tried again elsewhere, keeps its cap slot. */
   | { kind: 'unknown'; reason: string }
 

@@ -19,7 +19,12 @@ export function smtpResult(outcome: SmtpOutcome): SendResult {
     if (bodyBegan) return { kind: 'unknown', reason: `smtp_no_answer: ${shortOf(error)}` }
     return withoutReply(error)
   }
-  if (isAboutUs(error, code)) return { kind: 'transient', reason: `smtp_${code}: ${shortOf(error)}` }
+  if (isAboutUs(error, code)) {
+    const reason = `smtp_${code}: ${shortOf(error)}`
+    return isAccount(error, code)
+      ? { kind: 'transient', reason, ofProvider: true }
+      : { kind: 'transient', reason }
+  }
   if (code >= 500) {
     return {
       kind: 'permanent',
@@ -28,7 +33,12 @@ export function smtpResult(outcome: SmtpOutcome): SendResult {
     }
   }
   if (code >= 400) {
-    if (code === 421 || isRateLimit(error)) return { kind: 'throttled', retryAfterMs: throttledRetryAfterMs }
+    if (code === 421) return { kind: 'throttled', retryAfterMs: throttledRetryAfterMs }
+    // An answer to the recipient speaks for his domain: a relay passes on what the other side told it.
+    if (isRateLimit(error)) {
+      const ofDomain = error.command === 'RCPT TO' ? ({ ofDomain: true } as const) : {}
+      return { kind: 'throttled', retryAfterMs: throttledRetryAfterMs, ...ofDomain }
+    }
     return { kind: 'transient', reason: `smtp_${code}: ${shortOf(error)}` }
   }
   // A 2xx or 3xx where the client expected another: a broken server. Uncertain once the text had begun.
@@ -46,6 +56,11 @@ function replyCode(error: SmtpError): number | null {
   if (code === undefined || !Number.isInteger(code)) return null
   const cutOff = ['ECONNECTION', 'ESOCKET', 'ETIMEDOUT'].includes(error.code ?? '')
   return cutOff && code !== 421 ? null : code
+}
+
+/** Log-in required or refused (RFC 4954): every message fares alike until a person mends it. */
+function isAccount(error: SmtpError, code: number): boolean {
+  return error.code === 'EAUTH' || (code >= 530 && code <= 538)
 }
 
 /** Greeting, EHLO, STARTTLS, log-in: it says nothing about the message or its recipient. */

@@ -1,5 +1,4 @@
-import { createInProcessTokenBucket } from '#platform/cache/in-process-token-bucket.ts'
-import { limitRate } from '../../action/limit-rate.ts'
+import { createDispatcher } from '../../action/dispatch/dispatcher.ts'
 import { createLinks } from '../../action/links.ts'
 import { channelFiles } from '../../action/load-channels.ts'
 import { openChannels } from '../../action/open-channels.ts'
@@ -29,13 +28,17 @@ const templatesKept = 1000
 export async function assembleSender(parts: RoleParts): Promise<SenderRole> {
   const { store, clock, wallClock, settings } = parts
   const contexts = createWorkspaceContexts()
-  const opened = openChannels(await channelFiles(settings.channelsDir), settings.providers, {
+  const channels = openChannels(await channelFiles(settings.channelsDir), settings.providers, {
     ...parts,
     inFlightMax: settings.sendsInFlightMax,
     publicUrl: settings.publicUrl,
   })
-  const bucket = parts.tokenBucket ?? createInProcessTokenBucket({ wallClock })
-  const channels = limitRate(opened, { bucket })
+  const dispatcher = createDispatcher({
+    wallClock,
+    random: parts.random,
+    logger: parts.logger,
+    ...(parts.tokenBucket === undefined ? {} : { bucket: parts.tokenBucket }),
+  })
   const sender = createSender({
     store,
     clock,
@@ -44,6 +47,7 @@ export async function assembleSender(parts: RoleParts): Promise<SenderRole> {
     logger: parts.logger,
     ...(parts.capCache === undefined ? {} : { capCache: parts.capCache }),
     channels,
+    dispatcher,
     owner: settings.owner,
     leaseMs,
     inFlightMax: settings.sendsInFlightMax,

@@ -105,13 +105,14 @@ describe('results', () => {
       const { calls, channel } = scriptedChannel((_, call) =>
         call % 2 === 0 ? { kind: 'throttled', retryAfterMs: 5000 } : { kind: 'transient', reason: 'busy' },
       )
-      const { sender, clock } = await createBench(store, channel, calmWorld())
+      const { sender, clock, wallClock } = await createBench(store, channel, calmWorld())
       await queue(store, [newMessage({ messageId: 'm1', expiresAt: start + 1e10 })])
-      for (let i = 0; i < 20; i++) {
+      for (let i = 0; i < 40; i++) {
         await settle(sender)
         const { message } = (await loadMessage(acme(store), 'm1'))!
         if (message.state !== 'queued') break
         if (message.reason === 'throttled') expect(message.due_at).toBe(clock.now() + 5000)
+        wallClock.stepTo(wallClock.now() + message.due_at - clock.now())
         clock.stepTo(message.due_at)
       }
       expect(calls).toHaveLength(15)

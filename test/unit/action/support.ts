@@ -10,6 +10,7 @@ import { createSteppedClock } from '#platform/clock/stepped-clock.ts'
 import { createSeededRandom } from '#platform/random/seeded-random.ts'
 import type { Store, WorkspaceDb } from '#platform/store/store.ts'
 import type { ClaimFacts } from '../../../src/action/claim-messages.ts'
+import { createDispatcher } from '../../../src/action/dispatch/dispatcher.ts'
 import { createLinks } from '../../../src/action/links.ts'
 import { insertMessages, loadContacts, type MessageRow } from '../../../src/action/message-rows.ts'
 import type { ChannelSet, Provider } from '../../../src/action/open-channels.ts'
@@ -203,6 +204,7 @@ export async function createBench(
   const wallClock = createSteppedClock(Date.UTC(2030, 0, 1))
   const recorded: string[] = []
   const errors: string[] = []
+  const logger = { error: (message: string) => void errors.push(message) }
   const parts: SenderParts<Facts> = {
     store,
     workspaces: { list: async () => ['acme'] },
@@ -223,6 +225,12 @@ export async function createBench(
     },
     links: createLinks({ secret: 'a secret of thirty-two characters', baseUrl: 'https://s.example' }),
     channels: channelSet(channel),
+    dispatcher: createDispatcher({
+      wallClock,
+      random: createSeededRandom(8),
+      logger,
+      pause: async (ms) => wallClock.stepTo(wallClock.now() + ms),
+    }),
     suppressions: {
       async suppress(db, { channel: name, address, reason, detail, now }) {
         await db.bulkInsert(
@@ -244,7 +252,7 @@ export async function createBench(
     leaseMs: 120_000,
     defaultFrom: 'Acme <hello@acme.example>',
     inFlightMax: 32,
-    logger: { error: (message) => errors.push(message) },
+    logger,
     ...over,
   }
   const sender = createSender(parts)
