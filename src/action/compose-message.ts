@@ -38,10 +38,10 @@ export function composeMessage({ message, content, from, unsubscribeUrl }: Compo
   }
 }
 
-/** Sends every web link of the html through our click link, except the one that unsubscribes. */
-export function trackClicks(links: Links, workspace: string, messageId: string, unsubscribeUrl: string) {
+/** Sends every web link of the html through our click link, except those that lead to our own pages. */
+export function trackClicks(links: Links, workspace: string, messageId: string) {
   return (html: string): string =>
-    rewriteLinks(html, (url) => (url === unsubscribeUrl ? null : links.clickUrl(workspace, messageId, url)))
+    rewriteLinks(html, (url) => (links.isOwnPage(url) ? null : links.clickUrl(workspace, messageId, url)))
 }
 
 /** The same for the one address that a tap opens; an app's own (`myapp://cart`) stays as it is. */

@@ -1,22 +1,44 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
+import type { ChannelName } from '#contracts/campaign.ts'
 
 export interface LinkTarget {
   workspace: string
   messageId: string
 }
 
+export interface ConfirmTarget {
+  workspace: string
+  customerId: string
+  channel: ChannelName
+  topic: string
+}
+
 export interface Links {
   unsubscribeUrl(workspace: string, messageId: string): string
+  preferencesUrl(workspace: string, messageId: string): string
+  /** Where a customer says yes to a topic a second time (double opt-in). */
+  confirmUrl(target: ConfirmTarget): string
   clickUrl(workspace: string, messageId: string, url: string): string
   openUrl(workspace: string, messageId: string): string
   /** What a token from a link names, or null when it is damaged or not ours. */
   verifyUnsubscribe(token: string): LinkTarget | null
+  verifyPreferences(token: string): LinkTarget | null
+  verifyConfirm(token: string): ConfirmTarget | null
   verifyClick(token: string): (LinkTarget & { url: string }) | null
   verifyOpen(token: string): LinkTarget | null
+  /** Whether this leads to a page of ours on which the customer says something. */
+  isOwnPage(url: string): boolean
 }
 
 /** Where the doors serve them; the token follows. */
-export const linkPaths = { unsubscribe: '/u/', click: '/c/', open: '/o/' } as const
+export const linkPaths = {
+  unsubscribe: '/u/',
+  preferences: '/p/',
+  confirm: '/s/',
+  click: '/c/',
+  open: '/o/',
+} as const
+const ownPages = [linkPaths.unsubscribe, linkPaths.preferences, linkPaths.confirm]
 type LinkKind = keyof typeof linkPaths
 
 const secretBytesMin = 16
@@ -51,14 +73,25 @@ export function createLinks({ secret, baseUrl }: { secret: string; baseUrl: stri
 
   return {
     unsubscribeUrl: (workspace, messageId) => url('unsubscribe', [workspace, messageId]),
+    preferencesUrl: (workspace, messageId) => url('preferences', [workspace, messageId]),
+    confirmUrl: ({ workspace, customerId, channel, topic }) =>
+      url('confirm', [workspace, customerId, channel, topic]),
     clickUrl: (workspace, messageId, to) => url('click', [workspace, messageId, to]),
     openUrl: (workspace, messageId) => url('open', [workspace, messageId]),
     verifyUnsubscribe: (token) => target(verify('unsubscribe', token, 2)),
+    verifyPreferences: (token) => target(verify('preferences', token, 2)),
+    verifyConfirm(token) {
+      const parts = verify('confirm', token, 4)
+      if (parts === null) return null
+      const [workspace, customerId, channel, topic] = parts as [string, string, ChannelName, string]
+      return { workspace, customerId, channel, topic }
+    },
     verifyOpen: (token) => target(verify('open', token, 2)),
     verifyClick(token) {
       const parts = verify('click', token, 3)
       return parts === null ? null : { workspace: parts[0]!, messageId: parts[1]!, url: parts[2]! }
     },
+    isOwnPage: (url) => ownPages.some((path) => url.startsWith(`${base}${path}`)),
   }
 }
 

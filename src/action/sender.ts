@@ -18,6 +18,7 @@ export interface RenderInput<F extends GuardrailFacts> {
   message: MessageRow
   facts: F
   unsubscribeUrl: string
+  preferencesUrl: string
   /** To run over the finished html. */
   htmlTransform(html: string): string
   /** The same over the address that a tap opens. */
@@ -162,9 +163,11 @@ function renderOne<F extends GuardrailFacts>(
   const { workspace, message_id: messageId } = message
   const unsubscribeUrl = links.unsubscribeUrl(workspace, messageId)
   try {
-    const htmlTransform = trackClicks(links, workspace, messageId, unsubscribeUrl)
+    const preferencesUrl = links.preferencesUrl(workspace, messageId)
+    const htmlTransform = trackClicks(links, workspace, messageId)
     const urlTransform = trackTap(links, workspace, messageId)
-    const rendered = render.render({ message, facts, unsubscribeUrl, htmlTransform, urlTransform })
+    const own = { unsubscribeUrl, preferencesUrl, htmlTransform, urlTransform }
+    const rendered = render.render({ message, facts, ...own })
     if (rendered.kind === 'fault') {
       const { code, detail } = rendered.fault
       return { kind: 'permanent', reason: `${code}: ${detail}`, suppress: false }

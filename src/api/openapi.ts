@@ -9,6 +9,7 @@ const apiTags = [
   { name: 'campaigns', description: 'Campaigns and their versions, lifecycle and reports.' },
   { name: 'customers', description: 'Profiles, consent and suppressions.' },
   { name: 'decisions', description: 'Decisions and the messages they made, explained.' },
+  { name: 'messages', description: 'Transactional messages: receipts, codes, alerts.' },
   { name: 'policy', description: 'Versions of the policy: evaluated, proposed, promoted, rolled back.' },
   { name: 'links', description: 'Where the links of messages lead.' },
   { name: 'operations', description: 'Events that were refused, health and settings.' },

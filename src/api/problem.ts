@@ -4,7 +4,7 @@ import { type ApiErrorCode, type ApiFault, apiErrors } from '#contracts/errors.t
 import { isStoreFault } from '#platform/store/store-faults.ts'
 
 /** RFC 9457, with `code` and `message` beside its members: some event clients retry whatever lacks them. */
-const problemSchema = z
+export const problemSchema = z
   .object({
     type: z.string().describe('The heading of this fault in docs/errors.md.'),
     title: z.string(),

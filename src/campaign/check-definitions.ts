@@ -1,4 +1,13 @@
-import type { Experiment, Goal, Offer, QuietHours, Segment, WorkspaceFile } from '#contracts/campaign.ts'
+import type {
+  ChannelName,
+  Experiment,
+  Goal,
+  Offer,
+  QuietHours,
+  Segment,
+  SubscriptionGroup,
+  WorkspaceFile,
+} from '#contracts/campaign.ts'
 import type { Condition } from '#contracts/condition.ts'
 import type { DefinitionFault } from './definition-fault.ts'
 import { type Definitions, documentLists, type ListedKind } from './definitions.ts'
@@ -24,6 +33,9 @@ export function checkDefinitions(
       ...checkExperiment(experiment, `experiments[${i}]`),
       ...checkGroup(experiment, `experiments[${i}].group`, definitions),
     ]),
+    ...file.subscriptionGroups.flatMap((group, i) =>
+      checkSubscriptionGroup(group, `subscriptionGroups[${i}]`, definitions),
+    ),
     ...checkQuietHours(file.guardrails?.quietHours, 'guardrails.quietHours'),
   ]
 }
@@ -46,6 +58,31 @@ export function checkCondition(
       detail: 'properties belong to an event: only `where` of a trigger or a goal may look at them',
     })),
   ]
+}
+
+function checkSubscriptionGroup(
+  { channels, kind, doubleOptIn = {} }: SubscriptionGroup,
+  field: string,
+  definitions: Definitions,
+): DefinitionFault[] {
+  if (kind === 'opt-out' && Object.keys(doubleOptIn).length > 0) {
+    const detail = 'an opt-out group asks for no yes that could be confirmed'
+    return [{ field: `${field}.doubleOptIn`, detail }]
+  }
+  const templates = Object.entries(doubleOptIn) as [ChannelName, string][]
+  return templates.flatMap(([channel, id]) => {
+    const at = `${field}.doubleOptIn.${channel}`
+    if (!channels.includes(channel)) return [{ field: at, detail: `the group has no channel ${channel}` }]
+    const template = definitions.template.get(id)
+    if (template === undefined) return [{ field: at, detail: `there is no template ${id}` }]
+    if (template.channel !== channel)
+      return [{ field: at, detail: `${id} is for ${template.channel}, not ${channel}` }]
+    if (template.kind !== 'transactional')
+      return [{ field: at, detail: `${id} is no transactional template: say \`kind: transactional\`` }]
+    if (!/links\.confirm/.test(template.html + template.text))
+      return [{ field: at, detail: `${id} does not hold the link to confirm: {{links.confirm}}` }]
+    return []
+  })
 }
 
 export function checkQuietHours(quiet: QuietHours | undefined, field: string): DefinitionFault[] {

@@ -6,6 +6,7 @@ import type {
   GuardrailSettings,
   Offer,
   Segment,
+  SubscriptionGroup,
   Template,
   WorkspaceFile,
 } from '#contracts/campaign.ts'
@@ -17,6 +18,7 @@ export const documentLists = {
   template: 'templates',
   segment: 'segments',
   experiment: 'experiments',
+  'subscription-group': 'subscriptionGroups',
   campaign: 'campaigns',
 } as const
 export type ListedKind = keyof typeof documentLists
@@ -32,6 +34,7 @@ export interface Definitions {
   template: Map<string, Template>
   segment: Map<string, Segment>
   experiment: Map<string, Experiment>
+  'subscription-group': Map<string, SubscriptionGroup>
   campaign: Map<string, Campaign>
   guardrails: GuardrailSettings | null
   currencyRates: CurrencyRate[]
@@ -60,6 +63,7 @@ export function definitionsAfter(stored: readonly StoredDocument[], file: Worksp
     template: list('template'),
     segment: list('segment'),
     experiment: list('experiment'),
+    'subscription-group': list('subscription-group'),
     campaign: list('campaign'),
     guardrails: file.guardrails ?? single<GuardrailSettings>('guardrails') ?? null,
     currencyRates: file.currencyRates ?? single<CurrencyRate[]>('currency-rates') ?? [],

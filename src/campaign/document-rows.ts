@@ -3,6 +3,10 @@ import {
   type GuardrailSettings,
   guardrailSettingsSchema,
   type Segment,
+  type SubscriptionGroup,
+  subscriptionGroupSchema,
+  type Template,
+  templateSchema,
 } from '#contracts/campaign.ts'
 import type { InstantMs } from '#contracts/clock.ts'
 import type { WorkspaceDb } from '#platform/store/store.ts'
@@ -16,6 +20,33 @@ export async function loadGuardrailSettings(db: WorkspaceDb): Promise<GuardrailS
 
 export async function loadSegments(db: WorkspaceDb): Promise<Segment[]> {
   return (await loadDocuments(db, 'segment')).map(({ body }) => body as Segment)
+}
+
+/** A group with the version in which it stands: the text that customers are shown. */
+export interface VersionedGroup extends SubscriptionGroup {
+  version: number
+}
+
+export async function loadSubscriptionGroups(db: WorkspaceDb): Promise<VersionedGroup[]> {
+  const documents = await loadDocuments(db, 'subscription-group')
+  return documents.map(({ body, version }) => ({ ...subscriptionGroupSchema.parse(body), version }))
+}
+
+/** A template as it was in that version, or its newest; null where there is none. */
+export async function loadTemplate(
+  db: WorkspaceDb,
+  id: string,
+  version?: number,
+): Promise<{ template: Template; version: number } | null> {
+  let query = db
+    .selectFrom('documents')
+    .select(['documents.version', 'documents.body_json'])
+    .where('documents.kind', '=', 'template')
+    .where('documents.document_id', '=', id)
+  if (version !== undefined) query = query.where('documents.version', '=', version)
+  const row = await query.orderBy('documents.version', 'desc').limit(1).executeTakeFirst()
+  if (row === undefined) return null
+  return { template: templateSchema.parse(JSON.parse(row.body_json)), version: row.version }
 }
 
 export async function loadCurrencyRates(db: WorkspaceDb): Promise<CurrencyRate[]> {

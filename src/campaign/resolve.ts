@@ -43,6 +43,7 @@ export function resolveCampaign(
   const policy = resolvePolicy(campaign, definitions, fault)
   checkPlacement(campaign, fault)
   checkFairness(campaign, fault)
+  checkTopic(campaign, definitions, fault)
   faults.push(...checkConditions(campaign, field, definitions))
   faults.push(...checkQuietHours(campaign.quietHours, `${field}.quietHours`))
   if (campaign.sendTime !== undefined && campaign.sendTime.withinHours > campaign.expiresAfterHours) {
@@ -55,6 +56,7 @@ export function resolveCampaign(
       name: campaign.name,
       goal,
       alsoMeasure: alsoMeasure.filter((each) => each !== undefined),
+      ...(campaign.topic === undefined ? {} : { topic: campaign.topic }),
       trigger: campaign.trigger,
       ...(campaign.audience === undefined ? {} : { audience: campaign.audience }),
       treatments: treatments.filter((each) => each !== undefined),
@@ -96,6 +98,19 @@ function checkFairness({ fairness, features, sendTime }: Campaign, fault: NoteFa
     if (sendTime?.cohort === attribute)
       fault(at, `${attribute} is the cohort of sendTime: the hour is chosen by it`)
   })
+}
+
+function checkTopic({ topic, treatments }: Campaign, definitions: Definitions, fault: NoteFault): void {
+  if (topic === undefined) return
+  const group = definitions['subscription-group'].get(topic)
+  if (group === undefined) {
+    fault('topic', `there is no subscription group ${topic}`)
+    return
+  }
+  for (const channel of new Set(treatments.map((treatment) => treatment.channel))) {
+    if (!group.channels.includes(channel))
+      fault('topic', `nobody can subscribe to ${topic} in ${channel}: add it to the group's channels`)
+  }
 }
 
 /** Notes a fault of the campaign and stands for what is missing. */

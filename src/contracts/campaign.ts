@@ -51,6 +51,8 @@ export type Offer = z.infer<typeof offerSchema>
 export const templateSchema = z.strictObject({
   id: idSchema,
   channel: channelSchema,
+  /** `transactional`: may be sent by the API, past the rules that bind marketing. Default `marketing`. */
+  kind: z.enum(['marketing', 'transactional']).exactOptional(),
   subject: z.string().max(998).default(''),
   html: z.string().max(262_144).default(''),
   text: z.string().max(262_144).default(''),
@@ -113,6 +115,26 @@ export const guardrailSettingsSchema = z.strictObject({
   consentRequired: z.array(channelSchema).default([]),
 })
 export type GuardrailSettings = z.infer<typeof guardrailSettingsSchema>
+
+/** What customers subscribe to: a topic, in each of its channels by itself. */
+export const subscriptionGroupSchema = z.strictObject({
+  id: idSchema,
+  /** As customers read it. */
+  name: z.string().min(1).max(200),
+  description: z.string().max(1000).default(''),
+  channels: z.array(channelSchema).min(1),
+  /** `opt-in`: nobody gets it who has not asked for it. `opt-out`: everybody, until they say no. */
+  kind: z.enum(['opt-in', 'opt-out']),
+  /** By channel the transactional template that asks to confirm (`links.confirm`): only then a yes counts. */
+  doubleOptIn: z.partialRecord(channelSchema, idSchema).exactOptional(),
+})
+export type SubscriptionGroup = z.infer<typeof subscriptionGroupSchema>
+
+/** What guardrails go by: the settings as applied, and the kind of each topic. */
+export interface GuardrailRules extends GuardrailSettings {
+  /** A topic that is not among them is taken for `opt-in`. */
+  topicKinds?: ReadonlyMap<string, SubscriptionGroup['kind']>
+}
 
 /** A fixed-split comparison with sticky assignment. Shares must add up to 1. */
 export const experimentSchema = z.strictObject({
@@ -211,6 +233,8 @@ export const campaignSchema = z.strictObject({
   id: idSchema,
   name: z.string().min(1),
   goal: idSchema,
+  /** A subscription group: only its subscribers get it, in its channels. */
+  topic: idSchema.exactOptional(),
   /** Further goals that the report shows; the policy learns from `goal` alone. */
   alsoMeasure: z.array(idSchema).max(10).default([]),
   trigger: triggerSchema,
@@ -261,6 +285,7 @@ export const workspaceFileSchema = z.strictObject({
   templates: z.array(templateSchema).default([]),
   segments: z.array(segmentSchema).default([]),
   experiments: z.array(experimentSchema).default([]),
+  subscriptionGroups: z.array(subscriptionGroupSchema).default([]),
   guardrails: guardrailSettingsSchema.exactOptional(),
   currencyRates: z.array(currencyRateSchema).exactOptional(),
   campaigns: z.array(campaignSchema).default([]),
@@ -287,6 +312,7 @@ export interface CampaignSpec {
   name: string
   goal: Goal
   alsoMeasure: Goal[]
+  topic?: string
   trigger: Trigger
   audience?: z.infer<typeof conditionSchema>
   treatments: TreatmentSpec[]

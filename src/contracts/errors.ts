@@ -12,6 +12,7 @@ export const apiErrors = {
   not_found: { status: 404, title: 'There is nothing here by that id' },
   method_not_allowed: { status: 405, title: 'This path does not take that method' },
   conflict: { status: 409, title: 'The state of the thing does not allow it' },
+  idempotency_key_reused: { status: 409, title: 'The key stands for another message already' },
   campaign_not_approved: { status: 409, title: 'The campaign must be approved before it goes live' },
   experiment_not_decided: {
     status: 409,

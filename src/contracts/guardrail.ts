@@ -1,6 +1,6 @@
-import type { CampaignSpec, CampaignState, ChannelName, GuardrailSettings, Offer } from './campaign.ts'
+import type { CampaignSpec, CampaignState, ChannelName, GuardrailRules, Offer } from './campaign.ts'
 import type { InstantMs } from './clock.ts'
-import type { ConsentState } from './profile.ts'
+import type { Consents } from './profile.ts'
 import type { WorkspaceSettings } from './workspace.ts'
 
 /** What a guardrail says. `inputs` are the numbers and words it judged by, for the record. */
@@ -29,7 +29,7 @@ export interface GuardrailFacts {
   stage: 'decision' | 'claim'
   now: InstantMs
   workspace: WorkspaceSettings
-  settings: GuardrailSettings
+  settings: GuardrailRules
   customer: CustomerFacts
   campaign: CampaignFacts
   candidate: { channel: ChannelName; costMicros: number; address: string | null; offer: Offer }
@@ -43,8 +43,8 @@ export interface CustomerFacts {
   customerId: string
   /** IANA zone, the workspace's where the customer has none. */
   zone: string
-  /** By channel; a missing key means never asked. */
-  consents: Partial<Record<ChannelName, ConsentState>>
+  /** By channel and topic; a missing key means never asked. */
+  consents: Consents
   /** Reason of the suppression of the customer's address, by channel. */
   suppressions: Partial<Record<ChannelName, string>>
   contacts: ContactSlot[]

@@ -1,3 +1,4 @@
+import type { ChannelName } from './campaign.ts'
 import type { InstantMs } from './clock.ts'
 import type { JsonObject } from './json.ts'
 
@@ -52,4 +53,25 @@ export interface Customer {
   profile: Profile
 }
 
-export type ConsentState = 'granted' | 'denied'
+/** `pending`: asked for, to be confirmed by the customer (double opt-in). */
+export type ConsentState = 'granted' | 'pending' | 'denied'
+
+/** A channel as a whole (`email`), or a topic in it (`email/news`). `email/*`: what has no topic. */
+export type ConsentScope = ChannelName | `${ChannelName}/${string}`
+
+/** What a customer has said; a missing scope was never asked about. */
+export type Consents = Partial<Record<ConsentScope, ConsentState>>
+
+/** The topic of what has none: what a customer may refuse without refusing the channel. */
+export const noTopic = '*'
+
+/** `topic` left out: the channel as a whole. */
+export function consentScope(channel: ChannelName, topic?: string): ConsentScope {
+  return topic === undefined ? channel : `${channel}/${topic}`
+}
+
+export function channelAndTopic(scope: ConsentScope): { channel: ChannelName; topic?: string } {
+  const slash = scope.indexOf('/')
+  if (slash < 0) return { channel: scope as ChannelName }
+  return { channel: scope.slice(0, slash) as ChannelName, topic: scope.slice(slash + 1) }
+}

@@ -1,5 +1,5 @@
 import type { Offer } from '#contracts/campaign.ts'
-import type { JsonObject } from '#contracts/json.ts'
+import type { JsonObject, JsonValue } from '#contracts/json.ts'
 
 /** What a template may name. Plain JSON: a value without own JSON type never gets in. */
 export interface TemplateContext {
@@ -10,34 +10,44 @@ export interface TemplateContext {
   event: JsonObject
   /** `id`, `name` and the offer's facts. */
   offer: JsonObject
-  /** `unsubscribe`. */
+  /** `unsubscribe`, `preferences`; what the message brings of its own (`confirm`). */
   links: JsonObject
+  /** What a transactional message was asked for with. */
+  data: JsonObject
 }
 
 export interface ContextInput {
   customerId: string
   traits: JsonObject
-  /** As the message keeps it: `{ event: { name, properties } }`. */
+  /** As the message keeps it: `{ event: { name, properties } }`, or `{ data, links }` of a transactional one. */
   trigger: JsonObject
   offer: Offer
   unsubscribeUrl: string
+  /** Default '': there is none. */
+  preferencesUrl?: string
 }
 
 /** Puts a template's context together. Our own fields win over traits and facts of the same name. */
 export function templateContext(input: ContextInput): TemplateContext {
-  const event = input.trigger.event
+  const { event, data, links } = input.trigger
   return {
     customer: { ...input.traits, id: input.customerId },
-    event: typeof event === 'object' && event !== null && !Array.isArray(event) ? event : {},
+    event: objectOf(event),
     offer: offerWords(input.offer),
-    links: { unsubscribe: input.unsubscribeUrl },
+    links: { ...objectOf(links), unsubscribe: input.unsubscribeUrl, preferences: input.preferencesUrl ?? '' },
+    data: objectOf(data),
   }
+}
+
+const nothing: JsonObject = Object.freeze({})
+
+function objectOf(value: JsonValue | undefined): JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : nothing
 }
 
 /** The same context over another offer; the rest is shared. */
 export function withOffer(context: TemplateContext, offer: Offer): TemplateContext {
-  const { customer, event, links } = context
-  return { customer, event, offer: offerWords(offer), links }
+  return { ...context, offer: offerWords(offer) }
 }
 
 /** Offers are immutable: put together once. */

@@ -1,30 +1,7 @@
 import type { ChannelName } from '#contracts/campaign.ts'
-import type { ConsentState } from '#contracts/profile.ts'
 import type { WorkspaceDb } from '#platform/store/store.ts'
-import { canonicalCustomerId } from '../profile/canonical-customer.ts'
-import { setConsent } from '../profile/consent-rows.ts'
 import { suppress, unsuppress } from '../profile/suppression-rows.ts'
 import { audit, type Change, type ChangeParts } from './change-workspace.ts'
-import { findCustomer } from './find-customer.ts'
-import { listSending } from './list-sending.ts'
-
-/** Consent given or withdrawn, in force when this resolves: it serialises with claims on the customer's row. */
-export async function changeConsent(
-  { store, clock }: ChangeParts,
-  change: Change & { customer: string; channel: ChannelName; state: ConsentState; source: string },
-): Promise<{ customerId: string; alreadySending: string[] }> {
-  return store.transaction(async (tx) => {
-    const { channel, state, source } = change
-    const now = clock.now()
-    const db = tx.workspace(change.workspace)
-    const found = await findCustomer(db, change.customer)
-    await setConsent(db, { customerId: found, channel, state, source, now })
-    // Locked by now: who it stands for does not change any more.
-    const customerId = await canonicalCustomerId(db, found)
-    await audit(tx, change, now, `consent.${state}`, customerId, `${channel}, ${source}`)
-    return { customerId, alreadySending: await listSending(db, { customerId, channel }) }
-  })
-}
 
 export interface AddressFact {
   channel: ChannelName

@@ -9,8 +9,10 @@ import { loadCampaignVersion } from '../campaign/campaign-rows.ts'
 import { convertedSince } from '../learning/outcome-rows.ts'
 import { loadConsents } from '../profile/consent-rows.ts'
 import { loadCustomers } from '../profile/customer-rows.ts'
+import { newProfile } from '../profile/profile.ts'
 import { loadSuppressions } from '../profile/suppression-rows.ts'
 import { customerFactsOf, globalHoldoutId } from './customer-facts.ts'
+import { directCampaign, isDirect, loadDirectVersion } from './direct-message.ts'
 import { loadSlots } from './load-slots.ts'
 import { assignmentKey } from './workspace-batch.ts'
 import type { WorkspaceContext, WorkspaceContexts } from './workspace-context.ts'
@@ -66,6 +68,7 @@ async function factsOf(
   message: Message,
   now: number,
 ): Promise<SendFacts | { gone: string }> {
+  if (isDirect(message)) return directFactsOf(db, context, rows, message, now)
   const profile = rows.customers.get(message.customer_id)
   const running = context.campaigns.get(message.campaign_id)?.version
   const decidedBy =
@@ -115,6 +118,52 @@ async function factsOf(
       offer: treatment.offer,
     },
     transactional: message.transactional === 1,
+    messageId: message.message_id,
+  }
+}
+
+/** Of a message that no campaign decided: its template is all there is, and nobody need be known. */
+async function directFactsOf(
+  db: WorkspaceDb,
+  context: WorkspaceContext,
+  rows: Awaited<ReturnType<typeof loadRows>>,
+  message: Message,
+  now: number,
+): Promise<SendFacts | { gone: string }> {
+  const decidedBy = await loadDirectVersion(db, message)
+  if (decidedBy === null) return { gone: 'template_gone' }
+  const customer = rows.customers.get(message.customer_id) ?? {
+    workspace: db.workspace,
+    customerId: message.customer_id,
+    version: 0,
+    mergedInto: null,
+    profile: newProfile(now),
+  }
+  const treatment = decidedBy.spec.treatments[0]!
+  return {
+    profile: customer,
+    decidedBy,
+    stage: 'claim',
+    now,
+    workspace: context.settings,
+    settings: context.guardrails,
+    customer: customerFactsOf({
+      context,
+      customer,
+      consents: rows.consents,
+      suppressions: rows.suppressions,
+      contacts: rows.contacts,
+      addresses: { [message.channel]: message.address },
+      globalAssignment: undefined,
+    }),
+    campaign: directCampaign(decidedBy),
+    candidate: {
+      channel: treatment.channel,
+      costMicros: 0,
+      address: message.address,
+      offer: treatment.offer,
+    },
+    transactional: true,
     messageId: message.message_id,
   }
 }

@@ -1,6 +1,6 @@
 import type { ChannelName } from '#contracts/campaign.ts'
 import type { ContactSlot, CustomerFacts } from '#contracts/guardrail.ts'
-import type { ConsentState, Customer, Profile } from '#contracts/profile.ts'
+import type { Consents, Customer, Profile } from '#contracts/profile.ts'
 import { isGloballyHeldOut } from '../campaign/assignment.ts'
 import type { WorkspaceContext } from './workspace-context.ts'
 
@@ -40,7 +40,7 @@ export function addressesOf(profile: Profile): Partial<Record<ChannelName, strin
 export interface CustomerFactSources {
   context: WorkspaceContext
   customer: Customer
-  consents: Map<string, Partial<Record<ChannelName, ConsentState>>>
+  consents: Map<string, Consents>
   /** By channel, NUL and address. */
   suppressions: Map<string, string>
   contacts: Map<string, ContactSlot[]>

@@ -145,8 +145,9 @@ export function templateContextOf(
     traits: triggered.customer.profile.traits,
     trigger: { event: { ...triggered.event } },
     offer,
-    // Any address will do: the real one is made with the message.
+    // Any address will do: the real ones are made with the message.
     unsubscribeUrl: isPlacement(triggered) ? '' : 'https://unsubscribe.invalid/',
+    preferencesUrl: isPlacement(triggered) ? '' : 'https://preferences.invalid/',
   })
 }
 

@@ -7,7 +7,7 @@ import type { SendFacts } from './claim-facts.ts'
 /** Puts a claimed message into words, with the customer and the offer as they are at the claim. */
 export function createRenderPort(templates: TemplateCache): RenderPort<SendFacts> {
   return {
-    render({ message, facts, unsubscribeUrl, htmlTransform, urlTransform }) {
+    render({ message, facts, unsubscribeUrl, preferencesUrl, htmlTransform, urlTransform }) {
       const treatment = facts.decidedBy.spec.treatments.find(
         (own) => own.treatmentId === message.treatment_id,
       )
@@ -21,6 +21,7 @@ export function createRenderPort(templates: TemplateCache): RenderPort<SendFacts
         trigger: JSON.parse(message.context_json),
         offer: facts.candidate.offer,
         unsubscribeUrl,
+        preferencesUrl,
       })
       const rendered = render(compiled.template, context, { htmlTransform, urlTransform })
       if (rendered.kind === 'fault') return rendered

@@ -27,7 +27,13 @@ export function templateNeeds(
   const shared = new Map<string, { name: string; parts: readonly string[]; treatments: Set<number> }>()
   const walked: { treatment: number; template: CompiledTemplate }[] = []
   for (const [treatment, { offer }] of treatments.entries()) {
-    const ofOffer = templateContext({ customerId: '', traits: {}, trigger: {}, offer, unsubscribeUrl: '' })
+    const ofOffer = templateContext({
+      customerId: '',
+      traits: {},
+      trigger: {},
+      offer,
+      unsubscribeUrl: '',
+    })
     let asked = ''
     for (const template of templates[treatment] ?? []) {
       if (template.neededKey === asked) continue

@@ -1,9 +1,8 @@
-import type { ChannelName } from '#contracts/campaign.ts'
 import type { CapCache } from '#contracts/cap-cache.ts'
 import type { CustomerEvent, EngagementPayload, LogRecord, OutcomePayload } from '#contracts/event.ts'
 import type { ContactSlot } from '#contracts/guardrail.ts'
 import type { NewMessage } from '#contracts/message.ts'
-import type { ConsentState, Customer } from '#contracts/profile.ts'
+import type { Consents, Customer } from '#contracts/profile.ts'
 import type { RowOf, WorkspaceDb, WorkspaceRowOf } from '#platform/store/store.ts'
 import { together } from '#platform/store/together.ts'
 import { campaignSpend } from '../action/campaign-spend.ts'
@@ -38,7 +37,7 @@ export interface WorkspaceBatch {
   assignments: Map<string, AssignmentRow>
   exposures: Map<string, RowOf<'exposures'>[]>
   contacts: Map<string, ContactSlot[]>
-  consents: Map<string, Partial<Record<ChannelName, ConsentState>>>
+  consents: Map<string, Consents>
   suppressions: Map<string, string>
   spend: Map<string, number>
   /** What placements were given, by decision: of those that outcomes name, and of this batch. */

@@ -1,10 +1,4 @@
-import type {
-  CampaignState,
-  CampaignVersion,
-  Goal,
-  GuardrailSettings,
-  Template,
-} from '#contracts/campaign.ts'
+import type { CampaignState, CampaignVersion, Goal, GuardrailRules, Template } from '#contracts/campaign.ts'
 import type { PolicySnapshot } from '#contracts/decision.ts'
 import type { FeatureSchema } from '#contracts/feature-schema.ts'
 import type { WorkspaceSettings } from '#contracts/workspace.ts'
@@ -12,7 +6,12 @@ import { createReportingCurrency, type ReportingCurrency } from '#platform/money
 import type { SystemQuery } from '#platform/store/recurring-query.ts'
 import type { StoreScope, StoreTransaction } from '#platform/store/store.ts'
 import { listCampaigns } from '../campaign/campaign-rows.ts'
-import { loadCurrencyRates, loadGuardrailSettings, loadSegments } from '../campaign/document-rows.ts'
+import {
+  loadCurrencyRates,
+  loadGuardrailSettings,
+  loadSegments,
+  loadSubscriptionGroups,
+} from '../campaign/document-rows.ts'
 import { loadWorkspace } from '../campaign/workspaces.ts'
 import { type CompiledTemplate, compileTemplate } from '../creative/compile-template.ts'
 import { latestSnapshot } from '../learning/snapshot-rows.ts'
@@ -38,7 +37,7 @@ export interface RunningCampaign {
 /** Everything of a workspace that a decision needs and that changes only when people change it. */
 export interface WorkspaceContext {
   settings: WorkspaceSettings
-  guardrails: GuardrailSettings
+  guardrails: GuardrailRules
   currency: ReportingCurrency
   segments: CompiledSegments
   /** Running campaigns, live or not, by id: conversions count on after a campaign's end. */
@@ -125,8 +124,9 @@ async function readContext(scope: StoreScope, workspace: string): Promise<Worksp
   const settings = await loadWorkspace(scope, workspace)
   if (settings === null) return null
   const db = scope.workspace(workspace)
-  const [guardrails, segments, rates, versions, snapshot] = [
+  const [guardrails, groups, segments, rates, versions, snapshot] = [
     await loadGuardrailSettings(db),
+    await loadSubscriptionGroups(db),
     await loadSegments(db),
     await loadCurrencyRates(db),
     // Once launched, also paused and ended: their queued messages and their conversions are still theirs.
@@ -140,7 +140,7 @@ async function readContext(scope: StoreScope, workspace: string): Promise<Worksp
   const live = all.filter((campaign) => campaign.live)
   return {
     settings,
-    guardrails,
+    guardrails: { ...guardrails, topicKinds: new Map(groups.map(({ id, kind }) => [id, kind])) },
     currency: createReportingCurrency(settings.reportingCurrency, rates),
     segments: compiled.segments,
     campaigns,

@@ -65,6 +65,24 @@ export const tableShapes: {
       changed_at: 'int',
     },
   },
+  consent_records: {
+    key: ['workspace', 'record_id'],
+    columns: {
+      workspace: 'text',
+      record_id: 'text',
+      customer_id: 'text',
+      channel: 'text',
+      topic: 'text',
+      state: 'text',
+      source: 'text',
+      actor: 'text',
+      message_id: 'text',
+      ip: 'text',
+      user_agent: 'text',
+      text_version: 'text',
+      recorded_at: 'int',
+    },
+  },
   suppressions: {
     key: ['workspace', 'channel', 'address'],
     columns: {

@@ -5,6 +5,7 @@ export const bigTables: ReadonlySet<string> = new Set([
   'identities',
   'customers',
   'consents',
+  'consent_records',
   'suppressions',
   'events',
   'event_dedupe',

@@ -8,6 +8,7 @@ import type { Sender } from '../../src/action/sender.ts'
 import { unsubscribe } from '../../src/action/unsubscribe.ts'
 import { suppressAddresses } from '../../src/pipeline/change-contact.ts'
 import { mergeCustomer } from '../../src/pipeline/merge-customer.ts'
+import { topicOf } from '../../src/pipeline/topic-of.ts'
 import { setConsent } from '../../src/profile/consent-rows.ts'
 import { saveCustomers } from '../../src/profile/customer-rows.ts'
 import { newProfile } from '../../src/profile/profile.ts'
@@ -92,7 +93,7 @@ it.each([1, 2, 3])(
       const customerId = `${side}${i}`
       tasks.push(async () => {
         const message = { workspace: 'acme', messageId: `${customerId}-0` }
-        const result = await unsubscribe(stores[4]!, message, { setConsent }, start + 2)
+        const result = await unsubscribe(stores[4]!, message, { setConsent, topicOf }, start + 2)
         if (result.kind !== 'unsubscribed') throw new Error(result.kind)
         const at = process.hrtime.bigint()
         nos.push({ at, alreadySending: result.alreadySending, forbids: (id) => owner.get(id) === customerId })

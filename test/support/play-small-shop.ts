@@ -10,6 +10,7 @@ import { createIngest } from '../../src/ingest/ingest.ts'
 import { parseRequest } from '../../src/ingest/parse-request.ts'
 import type { EngineParts } from '../../src/pipeline/engine-parts.ts'
 import { openInThreadEngine } from '../../src/pipeline/in-thread-engine.ts'
+import { topicOf } from '../../src/pipeline/topic-of.ts'
 import { setConsent } from '../../src/profile/consent-rows.ts'
 import { createIdentities } from '../../src/profile/identities.ts'
 import { playShop } from '../../src/simulate/play-shop.ts'
@@ -73,7 +74,7 @@ export async function playSmallShop<T>(
           const first = sent[0]
           if (optedOut.length === 0 && first !== undefined) {
             const target = { workspace: shopWorkspace, messageId: first.messageId }
-            const result = await unsubscribe(parts.store, target, { setConsent }, clock.now())
+            const result = await unsubscribe(parts.store, target, { setConsent, topicOf }, clock.now())
             if (result.kind === 'unsubscribed') optedOut.push(result.customerId)
           }
           return sent

@@ -15,7 +15,9 @@ import { outboxRoutes } from './outbox-routes.ts'
 import { pageRoutes } from './page-routes.ts'
 import { placementRoutes } from './placement-routes.ts'
 import { policyRoutes } from './policy-routes.ts'
+import { preferenceRoutes } from './preference-routes.ts'
 import { rejectedEventRoutes } from './rejected-event-routes.ts'
+import { sendRoutes } from './send-routes.ts'
 import { statusRoutes } from './status-routes.ts'
 import { suppressionRoutes } from './suppression-routes.ts'
 import { templateRoutes } from './template-routes.ts'
@@ -32,6 +34,7 @@ export function adminRoutes(doors: Doors): ApiRoutes[] {
     suppressionRoutes(doors),
     importRoutes(doors),
     messageRoutes(doors),
+    sendRoutes(doors),
     placementRoutes(doors),
     decisionRoutes(doors),
     policyRoutes(doors),
@@ -50,7 +53,7 @@ export function publicRoutes(doors: Doors): ApiRoutes[] {
     app.addHook('onRequest', pageAccess(doors))
     for (const routes of [pageRoutes(doors), outboxRoutes(doors)]) await routes(app)
   }
-  return [apart(linkRoutes(doors)), apart(pages)]
+  return [apart(linkRoutes(doors)), apart(preferenceRoutes(doors)), apart(pages)]
 }
 
 /** In a scope of its own: what it says about bodies and access is not said for others. */

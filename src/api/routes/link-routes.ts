@@ -1,15 +1,17 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { createLinks } from '../../action/links.ts'
+import { createLinks, type LinkTarget } from '../../action/links.ts'
 import { unsubscribe } from '../../action/unsubscribe.ts'
 import { unsubscribedPage, unsubscribePage } from '../../action/unsubscribe-page.ts'
 import { linkSecret } from '../../pipeline/first-start.ts'
 import { createClicks } from '../../pipeline/record-click.ts'
+import { topicNameOf, topicOf } from '../../pipeline/topic-of.ts'
 import { setConsent } from '../../profile/consent-rows.ts'
 import type { ApiRoutes } from '../api-app.ts'
 import type { Doors } from '../doors.ts'
 import { messagePage } from '../pages/message-page.ts'
 import { sendFault } from '../problem.ts'
+import { seenOf } from '../seen-of.ts'
 import { sendPage, wantsHtml } from '../send-page.ts'
 
 const tokenParams = z.object({ token: z.string().max(8192) })
@@ -28,6 +30,12 @@ export function linkRoutes({ store, log, clock, wallClock, settings, logger }: D
       (_request, body, done) => done(null, body),
     )
 
+    const unsubscribeWords = async (target: LinkTarget) => {
+      const { workspace, messageId } = target
+      const topic = await topicNameOf(store, target)
+      return { topic, preferencesUrl: links.preferencesUrl(workspace, messageId) }
+    }
+
     app.get(
       '/u/:token',
       {
@@ -37,9 +45,10 @@ export function linkRoutes({ store, log, clock, wallClock, settings, logger }: D
           params: tokenParams,
         },
       },
-      (request, reply) => {
-        if (links.verifyUnsubscribe(request.params.token) === null) return refuse(request, reply)
-        return sendPage(reply, unsubscribePage())
+      async (request, reply) => {
+        const target = links.verifyUnsubscribe(request.params.token)
+        if (target === null) return refuse(request, reply)
+        return sendPage(reply, unsubscribePage(await unsubscribeWords(target)))
       },
     )
 
@@ -49,10 +58,15 @@ export function linkRoutes({ store, log, clock, wallClock, settings, logger }: D
         schema: {
           tags: ['links'],
           summary: 'Unsubscribe, by the page’s button or in one click (RFC 8058)',
-          description: 'The opt-out is in force before this is answered.',
+          description:
+            'Of the message’s topic, or of its channel where it has none. The opt-out is in force before this is answered.',
           params: tokenParams,
           response: {
-            200: z.object({ unsubscribed: z.literal(true), alreadySending: z.array(z.string()) }),
+            200: z.object({
+              unsubscribed: z.literal(true),
+              topic: z.string().optional().describe('What was refused; absent: the whole channel.'),
+              alreadySending: z.array(z.string()),
+            }),
           },
         },
       },
@@ -61,11 +75,20 @@ export function linkRoutes({ store, log, clock, wallClock, settings, logger }: D
         const result =
           target === null
             ? ({ kind: 'not-found' } as const)
-            : await unsubscribe(store, target, { setConsent }, clock.now())
+            : await unsubscribe(
+                store,
+                { ...target, ...seenOf(request) },
+                { setConsent, topicOf },
+                clock.now(),
+              )
         if (result.kind === 'not-found') return refuse(request, reply)
-        const { alreadySending } = result
-        if (wantsHtml(request.headers.accept)) return sendPage(reply, unsubscribedPage(alreadySending.length))
-        return reply.send({ unsubscribed: true, alreadySending })
+        const { alreadySending, topic } = result
+        if (wantsHtml(request.headers.accept) && target !== null) {
+          const { workspace, messageId } = target
+          const more = links.preferencesUrl(workspace, messageId)
+          return sendPage(reply, unsubscribedPage(alreadySending.length, more))
+        }
+        return reply.send({ unsubscribed: true, ...(topic === undefined ? {} : { topic }), alreadySending })
       },
     )
 
@@ -96,7 +119,7 @@ export function linkRoutes({ store, log, clock, wallClock, settings, logger }: D
   }
 }
 
-function refuse<Reply extends object>(request: FastifyRequest, reply: Reply): Reply {
+export function refuse<Reply extends object>(request: FastifyRequest, reply: Reply): Reply {
   if (!wantsHtml(request.headers.accept)) {
     return sendFault(reply, { code: 'invalid_link', detail: 'the link is damaged, or not one of ours' })
   }

@@ -69,6 +69,7 @@ export function templateRoutes({ store, settings }: Doors): ApiRoutes {
           trigger: body.event === undefined ? {} : { event: body.event as JsonObject },
           offer,
           unsubscribeUrl: `${settings.publicUrl}/u/preview`,
+          preferencesUrl: `${settings.publicUrl}/p/preview`,
         })
         return reply.send(preview(template, context))
       },

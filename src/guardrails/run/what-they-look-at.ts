@@ -17,7 +17,7 @@ const views = new Map<string, View>([
   ['campaign-state', { of: 'campaign' }],
   ['goal-met', { of: 'campaign' }],
   ['holdout', { of: 'campaign' }],
-  ['consent', { of: 'channel' }],
+  ['consent', { of: 'channel', hasOwnRules: (spec) => spec.topic !== undefined }],
   ['kill-switch', { of: 'channel' }],
   ['send-address', { of: 'channel' }],
   ['suppression', { of: 'channel' }],

@@ -1,5 +1,6 @@
 import type { MessageState } from '#contracts/message.ts'
 import type { RowOf, Store, WorkspaceDb } from '#platform/store/store.ts'
+import { isDirect } from '../direct-message.ts'
 import { type CheckResult, difference } from './difference.ts'
 import { eachMessagePage } from './pages.ts'
 
@@ -116,6 +117,8 @@ function originFaults(
       >
     | undefined,
 ): string[] {
+  if (isDirect(message))
+    return message.transactional === 1 ? [] : ['comes from no campaign and is not transactional']
   if (decision === undefined) return ['comes from a decision that is not kept']
   const same =
     decision.campaign_id === message.campaign_id &&

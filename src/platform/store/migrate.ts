@@ -4,6 +4,7 @@ import { migration as eventCatalogue } from '#migrations/0002_event_catalogue.ts
 import { migration as policyCandidates } from '#migrations/0003_policy_candidates.ts'
 import { migration as placements } from '#migrations/0004_placements.ts'
 import { migration as networks } from '#migrations/0006_networks.ts'
+import { migration as consent } from '#migrations/0008_consent.ts'
 import { migration as settling } from '#migrations/0016_settling.ts'
 import { lockSchema } from './locks.ts'
 import type { ColumnTypes, StoreMigration } from './migrations.ts'
@@ -17,6 +18,7 @@ const migrations: { name: string; migration: StoreMigration }[] = [
   { name: '0003_policy_candidates', migration: policyCandidates },
   { name: '0004_placements', migration: placements },
   { name: '0006_networks', migration: networks },
+  { name: '0008_consent', migration: consent },
   { name: '0016_settling', migration: settling },
 ]
 

@@ -17,6 +17,7 @@ export interface StoreSchema {
   identities: IdentityRow
   customers: CustomerRow
   consents: ConsentRow
+  consent_records: ConsentRecordRow
   suppressions: SuppressionRow
   events: EventRow
   event_dedupe: EventDedupeRow
@@ -117,10 +118,32 @@ export interface CustomerRow {
 export interface ConsentRow {
   workspace: string
   customer_id: string
+  /** A channel (`email`) or a topic in it (`email/news`): see `ConsentScope` of contracts/profile.ts. */
   channel: string
-  state: 'granted' | 'denied'
+  state: 'granted' | 'pending' | 'denied'
   source: string
   changed_at: number
+}
+
+/** Proof of a consent or of its withdrawal. Only ever added to. */
+export interface ConsentRecordRow {
+  workspace: string
+  record_id: string
+  customer_id: string
+  channel: string
+  /** '' for the channel as a whole. */
+  topic: string
+  state: 'granted' | 'pending' | 'denied'
+  source: string
+  /** Who noted it: an API key's name; '' where the customer did. */
+  actor: string
+  /** The message whose link was used, '' without one. */
+  message_id: string
+  ip: string
+  user_agent: string
+  /** Which text the customer saw: `news@3`. */
+  text_version: string
+  recorded_at: number
 }
 
 /** A fact about an address: do not contact. Survives the customer. */

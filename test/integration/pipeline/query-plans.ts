@@ -5,6 +5,7 @@ const bigTables = new Set([
   'identities',
   'customers',
   'consents',
+  'consent_records',
   'suppressions',
   'events',
   'event_dedupe',

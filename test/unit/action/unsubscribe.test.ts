@@ -20,6 +20,7 @@ import {
 const consents = {
   setConsent: (db: Parameters<typeof deny>[0], { customerId }: { customerId: string }) =>
     deny(db, customerId),
+  topicOf: async () => undefined,
 }
 
 describe('unsubscribe', () => {
@@ -87,10 +88,10 @@ describe('unsubscribe', () => {
 })
 
 test('the page only offers to post', () => {
-  const html = unsubscribePage()
+  const html = unsubscribePage({ topic: null, preferencesUrl: 'https://s.example/p/x' })
   expect(html).toContain('<form method="post">')
   expect(html).toContain('name="List-Unsubscribe" value="One-Click"')
   expect(html).not.toMatch(/<script|<img|src=|http-equiv/)
-  expect(unsubscribedPage(0)).not.toContain('on the way')
-  expect(unsubscribedPage(2)).toContain('2 messages were')
+  expect(unsubscribedPage(0, '/p/x')).not.toContain('on the way')
+  expect(unsubscribedPage(2, '/p/x')).toContain('2 messages were')
 })

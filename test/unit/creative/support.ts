@@ -18,5 +18,6 @@ export function context(customer: TemplateContext['customer'], properties = {}):
     event: { name: 'Cart Abandoned', properties },
     offer: { id: 'ten-off', name: 'Ten off', percent: 10 },
     links: { unsubscribe: 'https://starling.example/u/abc' },
+    data: {},
   }
 }

@@ -1,0 +1,155 @@
+import { hash } from 'node:crypto'
+import type { ChannelName } from '#contracts/campaign.ts'
+import type { ApiFault } from '#contracts/errors.ts'
+import type { JsonObject } from '#contracts/json.ts'
+import type { NewMessage } from '#contracts/message.ts'
+import { dayUtcOf, stableId } from '#platform/ids/ids.ts'
+import type { Store, WorkspaceDb } from '#platform/store/store.ts'
+import type { Wake } from '#platform/threads/wake.ts'
+import { insertMessages, lockMessageRows } from '../action/message-rows.ts'
+import { canonicalJson } from '../campaign/canonical-json.ts'
+import { loadTemplate } from '../campaign/document-rows.ts'
+import { templateContext } from '../creative/context.ts'
+import { missingVariables } from '../creative/render.ts'
+import type { TemplateCache } from '../creative/template-cache.ts'
+import { loadCustomers } from '../profile/customer-rows.ts'
+import { normalEmail } from '../profile/normal-email.ts'
+import { addressFor } from './customer-facts.ts'
+import { directColumns } from './direct-message.ts'
+import { findCustomer } from './find-customer.ts'
+
+/** Somebody asked for exactly this message, and waits for it. */
+export interface TransactionalRequest {
+  /** Says which requests are the same one: the message's id follows from it. */
+  key: string
+  /** Id of a template of kind `transactional`. */
+  template: string
+  /** Whom: a customer (user id, or ours), an address, or a customer at an address of the request's own. */
+  to: { customer?: string; address?: string }
+  /** Templates name it as `data.…`. */
+  data: JsonObject
+  /** Links of our own, as `links.…`. */
+  links?: JsonObject
+}
+
+export type TransactionalResult =
+  /** `repeated`: it had been asked for before with this key, and is as it was then. */
+  { kind: 'queued'; messageId: string; repeated: boolean } | { kind: 'refused'; fault: ApiFault }
+
+/** Not sent by then, it lapses: a code that comes a day late helps nobody. */
+const expiresAfterMs = 86_400_000
+
+export interface TransactionalParts {
+  store: Store
+  wake: Wake
+  templates: TemplateCache
+}
+
+/**
+ * Queues messages past the rules that bind marketing, each by itself: one that is refused stops no other. They
+ * are in the store when this resolves, and the sender is awake.
+ */
+export async function sendTransactional(
+  { store, wake, templates }: TransactionalParts,
+  workspace: string,
+  requests: readonly TransactionalRequest[],
+  now: number,
+): Promise<TransactionalResult[]> {
+  const results = await store.transaction(async (tx) => {
+    const own: TransactionalResult[] = []
+    for (const request of requests) {
+      own.push(await queueTransactional(tx.workspace(workspace), request, { now, templates }))
+    }
+    return own
+  })
+  wake.notify('messages')
+  return results
+}
+
+/** The same as part of a transaction; the caller wakes the sender. */
+export async function queueTransactional(
+  db: WorkspaceDb,
+  request: TransactionalRequest,
+  { now, templates }: { now: number; templates: TemplateCache },
+): Promise<TransactionalResult> {
+  const messageId = stableId('transactional', db.workspace, request.key)
+  const { template: templateId, to, data, links = {} } = request
+  const requestHash = hash('sha256', canonicalJson({ template: templateId, to, data }), 'hex')
+  const before = (await lockMessageRows(db, [messageId])).get(messageId)
+  if (before !== undefined) {
+    const known = JSON.parse(before.context_json) as { requestHash?: string }
+    if (known.requestHash === requestHash) return { kind: 'queued', messageId, repeated: true }
+    const detail = `message ${messageId} was asked for under this key, with another body`
+    return { kind: 'refused', fault: { code: 'idempotency_key_reused', detail } }
+  }
+  const found = await loadTemplate(db, templateId)
+  if (found === null) return refused('template', `there is no template ${templateId}`)
+  const { template, version } = found
+  if (template.kind !== 'transactional') {
+    return refused('template', `${templateId} is a template for marketing: only a campaign may send it`)
+  }
+  const compiled = templates.compile(template)
+  if (compiled.kind === 'faults') return refused('template', compiled.faults.join('; '))
+  const recipient = await recipientOf(db, to, template.channel)
+  if ('detail' in recipient) return refused(recipient.field, recipient.detail)
+  const { customerId, address, traits } = recipient
+  const context: JsonObject = { data, links, requestHash }
+  const offer = { id: '', name: '', value: 0, available: true, facts: {} }
+  const known = { customerId, traits, trigger: context, offer, unsubscribeUrl: '-', preferencesUrl: '-' }
+  const missing = missingVariables(compiled.template, templateContext(known))
+  if (missing.length > 0) return refused('data', `${templateId} needs ${missing.join(', ')}`)
+  const message: NewMessage = {
+    messageId,
+    decisionDayUtc: dayUtcOf(now),
+    ...directColumns(template, version),
+    customerId,
+    channel: template.channel,
+    address,
+    transactional: true,
+    costMicros: 0,
+    dueAt: now,
+    expiresAt: now + expiresAfterMs,
+    context,
+  }
+  await insertMessages(db, [message], now)
+  return { kind: 'queued', messageId, repeated: false }
+}
+
+async function recipientOf(
+  db: WorkspaceDb,
+  to: TransactionalRequest['to'],
+  channel: ChannelName,
+): Promise<{ customerId: string; address: string; traits: JsonObject } | { field: string; detail: string }> {
+  const given = to.address === undefined ? undefined : normalAddress(channel, to.address)
+  if (given === null) return { field: 'to.address', detail: `that is no address for ${channel}` }
+  if (to.customer === undefined) {
+    if (given === undefined) return { field: 'to', detail: 'say whom: a customer, an address or both' }
+    // Nobody's: a name for the address, so that its messages are found together.
+    return { customerId: stableId(db.workspace, 'address', channel, given), address: given, traits: {} }
+  }
+  const customerId = await findCustomer(db, to.customer)
+  const profile = (await loadCustomers(db, [customerId])).get(customerId)?.profile
+  const address = given ?? (profile === undefined ? null : addressFor(channel, profile))
+  if (address === null) {
+    const what =
+      profile === undefined ? `there is no customer ${to.customer}` : `no address for ${channel} is known`
+    return { field: 'to.customer', detail: `${what}: give one` }
+  }
+  return { customerId, address, traits: profile?.traits ?? {} }
+}
+
+const addressCharsMax = 4096
+/** ITU-T E.164: a plus sign and at most 15 digits. */
+const phoneShape = /^\+[1-9]\d{6,14}$/
+
+/** Null: nothing that a message could go to. */
+function normalAddress(channel: ChannelName, text: string): string | null {
+  if (channel === 'email') return normalEmail(text) ?? null
+  const address = text.trim()
+  if (channel === 'sms') return phoneShape.test(address) ? address : null
+  return address !== '' && address.length <= addressCharsMax ? address : null
+}
+
+function refused(field: string, detail: string): TransactionalResult {
+  return { kind: 'refused', fault: { code: 'invalid_request', detail, field } }
+}
