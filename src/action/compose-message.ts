@@ -46,7 +46,8 @@ export function trackClicks(links: Links, workspace: string, messageId: string) 
 
 /** The same for the one address that a tap opens; an app's own (`myapp://cart`) stays as it is. */
 export function trackTap(links: Links, workspace: string, messageId: string) {
-  return (url: string): string => (/^https?:/i.test(url) ? links.clickUrl(workspace, messageId, url) : url)
+  return (url: string): string =>
+    /^https?:/i.test(url) && !links.isOwnPage(url) ? links.clickUrl(workspace, messageId, url) : url
 }
 
 function domainOf(from: string): string {

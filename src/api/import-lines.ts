@@ -30,7 +30,7 @@ export function decisionLines(table: CsvTable): ImportLines<RecordedDecision> {
   })
 }
 
-/** `channel,address,reason` */
+/** `channel,address,reason,detail,createdAt`: what an export has, the last three may be left out. */
 export function suppressionLines(table: CsvTable): ImportLines<AddressFact> {
   return readLines(table, (cells) => {
     const parsed = suppressionSchema.safeParse(cells)
@@ -87,8 +87,15 @@ const suppressionSchema = z
       .string()
       .default('')
       .transform((reason) => (reason === '' ? 'import' : reason)),
+    detail: z.string().max(1000).default('import'),
+    createdAt: z
+      .string()
+      .default('')
+      .refine((text) => text === '' || !Number.isNaN(Date.parse(text)), 'an instant as ISO 8601 has it'),
   })
-  .transform((fact) => ({ ...fact, detail: 'import' }))
+  .transform(({ createdAt, ...fact }) =>
+    createdAt === '' ? fact : { ...fact, createdAt: Date.parse(createdAt) },
+  )
 
 function readLines<T>(
   { header, rows }: CsvTable,

@@ -79,7 +79,7 @@ function checkSubscriptionGroup(
       return [{ field: at, detail: `${id} is for ${template.channel}, not ${channel}` }]
     if (template.kind !== 'transactional')
       return [{ field: at, detail: `${id} is no transactional template: say \`kind: transactional\`` }]
-    if (!/links\.confirm/.test(template.html + template.text))
+    if (!/links\.confirm/.test(template.html + template.text + (template.url ?? '')))
       return [{ field: at, detail: `${id} does not hold the link to confirm: {{links.confirm}}` }]
     return []
   })

@@ -19,6 +19,7 @@ import { scoreCommand } from './commands/score.ts'
 import { sendModeCommand } from './commands/send-mode.ts'
 import { serveCommand } from './commands/serve.ts'
 import { statusCommand } from './commands/status.ts'
+import { suppressionsCommand } from './commands/suppressions.ts'
 import { trainCommand } from './commands/train.ts'
 import { verifyCommand } from './commands/verify.ts'
 import type { CliContext } from './context.ts'
@@ -56,6 +57,7 @@ for (const command of [
   evaluateCommand,
   policyCommand,
   importCommand,
+  suppressionsCommand,
   trainCommand,
   scoreCommand,
   statusCommand,

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { ReadableStream as WebReadableStream } from 'node:stream/web'
 import { exitCodes } from './exit-codes.ts'
 import { type Failure, failed } from './outcome.ts'
 
@@ -78,10 +79,19 @@ export async function callServer<T>(
 
 /** A file of the server's, as it is. */
 export async function fetchFile(server: ServerAddress, path: string): Promise<Uint8Array | Failure> {
+  const body = await fetchBody(server, path)
+  return 'kind' in body ? body : new Uint8Array(await new Response(body as BodyInit).arrayBuffer())
+}
+
+/** The same as it comes, for one that may be larger than memory. */
+export async function fetchBody(
+  server: ServerAddress,
+  path: string,
+): Promise<WebReadableStream<Uint8Array> | Failure> {
   const headers = { authorization: `Bearer ${server.adminKey}` }
   try {
     const response = await fetch(`${server.url}/api/v1${path}`, { headers })
-    if (response.ok) return new Uint8Array(await response.arrayBuffer())
+    if (response.ok) return (response.body ?? new Blob([]).stream()) as WebReadableStream<Uint8Array>
     return failureOf(server, response, (await response.json()) as Problem)
   } catch (error) {
     return failed(exitCodes.unreachable, `no server answers at ${server.url}: ${String(error)}`)

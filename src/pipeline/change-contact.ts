@@ -1,6 +1,6 @@
 import type { ChannelName } from '#contracts/campaign.ts'
 import type { WorkspaceDb } from '#platform/store/store.ts'
-import { suppress, unsuppress } from '../profile/suppression-rows.ts'
+import { suppressMany, unsuppress } from '../profile/suppression-rows.ts'
 import { audit, type Change, type ChangeParts } from './change-workspace.ts'
 
 export interface AddressFact {
@@ -8,6 +8,8 @@ export interface AddressFact {
   address: string
   reason: string
   detail: string
+  /** When it came to be known; default now. */
+  createdAt?: number
 }
 
 /** Addresses not to be written to, in force when this resolves. Resolves to sends that had begun before. */
@@ -18,7 +20,10 @@ export async function suppressAddresses(
   return store.transaction(async (tx) => {
     const db = tx.workspace(change.workspace)
     const now = clock.now()
-    for (const fact of change.facts) await suppress(db, { ...fact, now })
+    await suppressMany(
+      db,
+      change.facts.map((fact) => ({ createdAt: now, ...fact })),
+    )
     // Claims under way are waited for, the next ones see the facts: all claims, since nobody knows yet which
     // messages will go to an address.
     await db.lock('configuration')

@@ -47,10 +47,20 @@ const ofAddresses: RecurringQuery<
 /** Notes that an address must not be written to. The first reason stays; doing it again changes nothing. */
 export async function suppress(
   db: WorkspaceDb,
-  { channel, address, reason, detail, now }: Omit<Suppression, 'createdAt'> & { now: InstantMs },
+  { now, ...fact }: Omit<Suppression, 'createdAt'> & { now: InstantMs },
 ): Promise<void> {
-  const row = { channel, address: normalAddress(channel, address), reason, detail, created_at: now }
-  await db.bulkInsert('suppressions', [row], 'ignore')
+  await suppressMany(db, [{ ...fact, createdAt: now }])
+}
+
+/** The same for many, in one statement. */
+export async function suppressMany(db: WorkspaceDb, facts: readonly Suppression[]): Promise<void> {
+  const rows = new Map<string, Omit<RowOf<'suppressions'>, 'workspace'>>()
+  for (const { channel, address: given, reason, detail, createdAt } of facts) {
+    const address = normalAddress(channel, given)
+    const key = keyOf(channel, address)
+    if (!rows.has(key)) rows.set(key, { channel, address, reason, detail, created_at: createdAt })
+  }
+  if (rows.size > 0) await db.bulkInsert('suppressions', [...rows.values()], 'ignore')
 }
 
 /** Resolves to whether there was such a suppression. */
@@ -86,6 +96,19 @@ export async function listSuppressions(
     .limit(limit)
     .execute()
   return rows.map(suppressionOf)
+}
+
+const pageRows = 5000
+
+/** All of them, by channel and address. */
+export async function* eachSuppressionPage(db: WorkspaceDb): AsyncGenerator<Suppression[]> {
+  let after: Suppression | undefined
+  for (;;) {
+    const page = await listSuppressions(db, { limit: pageRows, ...(after === undefined ? {} : { after }) })
+    if (page.length > 0) yield page
+    after = page.at(-1)
+    if (page.length < pageRows) return
+  }
 }
 
 function normalAddress(channel: ChannelName, address: string): string {

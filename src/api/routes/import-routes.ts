@@ -76,7 +76,7 @@ const kinds: Record<'customers' | 'decisions' | 'suppressions', ImportKind> = {
     columns: ['channel', 'address'],
     summary: 'Import addresses not to be written to',
     description:
-      'Columns: `channel,address,reason`. In force before it is answered; the answer lists the messages whose send had begun before.',
+      'Columns: `channel,address`, and as an export has them `reason,detail,createdAt`. In force before it is answered; the answer lists the messages whose send had begun before.',
     async take(doors, { workspace, name }, table) {
       const read = suppressionLines(table)
       const facts = valuesOf(read)

@@ -1,6 +1,10 @@
+import { Readable } from 'node:stream'
+import { stringify } from 'csv-stringify/sync'
+import type { FastifyReply } from 'fastify'
 import { z } from 'zod'
+import type { WorkspaceDb } from '#platform/store/store.ts'
 import { suppressAddresses, unsuppressAddress } from '../../pipeline/change-contact.ts'
-import { listSuppressions, type Suppression } from '../../profile/suppression-rows.ts'
+import { eachSuppressionPage, listSuppressions, type Suppression } from '../../profile/suppression-rows.ts'
 import type { ApiRoutes } from '../api-app.ts'
 import { principalOf } from '../auth.ts'
 import type { Doors } from '../doors.ts'
@@ -67,6 +71,28 @@ export function suppressionRoutes({ store, clock }: Doors): ApiRoutes {
       },
     )
 
+    app.get(
+      '/exports/suppressions',
+      {
+        schema: {
+          tags: ['customers'],
+          summary: 'Export all addresses not to be written to',
+          description:
+            'CSV by channel and address: `channel,address,reason,detail,createdAt`, as the import takes it.',
+          security: adminSecurity,
+          produces: ['text/csv'],
+        },
+      },
+      async (request, reply) => {
+        const db = store.read.workspace(principalOf(request).workspace)
+        await (reply as unknown as FastifyReply)
+          .header('content-type', 'text/csv; charset=utf-8')
+          .header('content-disposition', 'attachment; filename="suppressions.csv"')
+          .send(Readable.from(csvPages(db)))
+        return reply
+      },
+    )
+
     app.delete(
       '/suppressions/:channel/:address',
       {
@@ -90,6 +116,24 @@ export function suppressionRoutes({ store, clock }: Doors): ApiRoutes {
         }
         return reply.send({ removed: true })
       },
+    )
+  }
+}
+
+const csvColumns = ['channel', 'address', 'reason', 'detail', 'createdAt']
+
+/** Page by page: a list of millions takes no more memory than one page. */
+async function* csvPages(db: WorkspaceDb): AsyncGenerator<string> {
+  yield `${csvColumns.join(',')}\n`
+  for await (const page of eachSuppressionPage(db)) {
+    yield stringify(
+      page.map((own) => [
+        own.channel,
+        own.address,
+        own.reason,
+        own.detail,
+        new Date(own.createdAt).toISOString(),
+      ]),
     )
   }
 }

@@ -32,7 +32,7 @@ export function importCommand(context: CliContext): Command {
 Columns:
   customers     userId, then traits: email, phone, plan, age:number, vip:boolean, address.city, …
   decisions     userId,campaign,arm,propensity,decidedAt (ISO 8601)
-  suppressions  channel,address,reason
+  suppressions  channel,address, and as exported: reason,detail,createdAt
 The same line again changes nothing.
 
 Example:
@@ -46,7 +46,7 @@ Example:
     )
 }
 
-async function importFile(
+export async function importFile(
   context: CliContext,
   server: ServerAddress,
   what: string,

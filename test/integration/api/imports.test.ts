@@ -138,3 +138,26 @@ test('suppressions are in force when the import is answered', async () => {
     ],
   })
 })
+
+test('suppressions that were exported come in again as they were', async () => {
+  const facts = [
+    'email,"a,b@example.com",complaint,"said ""stop""",2026-01-02T03:04:05.678Z',
+    'sms,+4915112345678,stop-word,,2026-01-02T03:04:05.679Z',
+  ]
+  const csv = `channel,address,reason,detail,createdAt\n${facts.join('\n')}\n`
+  expect((await world.call('POST', '/imports/suppressions', csv)).body).toMatchObject({
+    imported: 2,
+    refused: [],
+  })
+  const exported = await world.call<string>('GET', '/exports/suppressions')
+  expect(exported.headers.get('content-type')).toBe('text/csv; charset=utf-8')
+  expect(exported.body).toBe(csv)
+  const bad = 'channel,address,createdAt\nfax,1,\nemail,x@example.com,yesterday\n'
+  expect((await world.call('POST', '/imports/suppressions', bad)).body).toMatchObject({
+    imported: 0,
+    refused: [
+      { line: 2, field: 'channel' },
+      { line: 3, field: 'createdAt' },
+    ],
+  })
+})
