@@ -88,3 +88,10 @@ function server(): string {
 function missing(variable: string): never {
   throw new Error(`${variable} is missing: the URL of a PostgreSQL where this may create databases`)
 }
+
+/** How many connections to the database wait for what another one has locked. */
+export function blockedIn(url: string): () => Promise<number> {
+  const text = `select count(*) as n from pg_stat_activity
+    where datname = current_database() and wait_event_type = 'Lock'`
+  return async () => Number((await query(url, text))[0]?.n ?? 0)
+}
