@@ -1,4 +1,4 @@
-import type { ChannelName } from '#contracts/campaign.ts'
+import { type ChannelName, priorityRanks } from '#contracts/campaign.ts'
 import type { Clock, InstantMs } from '#contracts/clock.ts'
 import type { ContactSlot, GuardrailFacts, GuardrailOutcome } from '#contracts/guardrail.ts'
 import { selectDueForClaim } from '#platform/store/claim.ts'
@@ -63,6 +63,8 @@ const patienceMs = 5
  * whose provider cannot be called now waits, with the time at which it can: no more are claimed than are sent.
  *
  * `turns` takes the places that providers gave; whoever gets an error from the transaction gives them back.
+ * Messages are judged one after the other, the higher classes first, each seeing the slots and the money that
+ * those before it took or left.
  */
 export async function claimMessages<F extends GuardrailFacts>(
   tx: StoreTransaction,
@@ -86,13 +88,14 @@ export async function claimMessages<F extends GuardrailFacts>(
   const repeated = new Set<MessageRow>()
   const claimed: ClaimedMessage<F>[] = []
   const batch = createBatchView(now)
-  for (const message of due) {
+  for (const message of inOrderOfClasses(due, facts)) {
     if (tx.othersWait() && parts.wallClock.now() - startedAt >= patienceMs) break
     const known = facts.get(message.message_id) ?? { gone: 'no_facts' }
     const gate = judge(message, known, batch, parts.guardrails, now)
     if (gate.kind !== 'claim') {
       const row = { ...message, ...gate.change, state_at: now }
       changed.push(row)
+      batch.leave(row)
       if (row.state === message.state && row.reason === message.reason) repeated.add(row)
       continue
     }
@@ -176,36 +179,53 @@ function waitOf(message: MessageRow, waitMs: number, reason: string, now: Instan
   return { state: 'queued', reason, due_at: dueAt } as const
 }
 
+/** By class, then as they are due: two of one customer may compete for the last slot. */
+function inOrderOfClasses<F extends GuardrailFacts>(
+  due: MessageRow[],
+  facts: Map<string, F | { gone: string }>,
+): MessageRow[] {
+  const rankOf = ({ message_id }: MessageRow): number => {
+    const known = facts.get(message_id)
+    return known === undefined || 'gone' in known
+      ? 0
+      : priorityRanks[known.campaign.spec.priority ?? 'normal']
+  }
+  return due.toSorted((a, b) => rankOf(b) - rankOf(a))
+}
+
 interface BatchView {
   take(message: MessageRow): void
+  /** It lapses, or waits on: what it held against others is free, or later. */
+  leave(message: MessageRow): void
   /** The facts as they are after what this batch has taken so far. */
   withTaken<F extends GuardrailFacts>(facts: F, message: MessageRow): F
 }
 
 function createBatchView(now: InstantMs): BatchView {
-  const slots = new Map<string, ContactSlot[]>()
+  /** By customer, the slots of the messages judged so far, by message: null of one that lapsed. */
+  const judged = new Map<string, Map<string, ContactSlot | null>>()
   const spent = new Map<string, number>()
+  const put = (message: MessageRow, slot: ContactSlot | null): void => {
+    const own = judged.get(message.customer_id) ?? new Map<string, ContactSlot | null>()
+    own.set(message.message_id, slot)
+    judged.set(message.customer_id, own)
+  }
   return {
     take(message) {
-      const slot: ContactSlot = {
-        messageId: message.message_id,
-        channel: message.channel as ChannelName,
-        campaignId: message.campaign_id,
-        state: 'sending',
-        at: now,
-        transactional: message.transactional === 1,
-      }
-      slots.set(message.customer_id, [...(slots.get(message.customer_id) ?? []), slot])
+      put(message, slotOf(message, 'sending', now))
       spent.set(message.campaign_id, (spent.get(message.campaign_id) ?? 0) + message.cost_micros)
     },
+    leave(message) {
+      put(message, message.state === 'queued' ? slotOf(message, 'queued', message.due_at) : null)
+    },
     withTaken(facts, message) {
-      const taken = slots.get(message.customer_id)
+      const own = judged.get(message.customer_id)
       const cost = spent.get(message.campaign_id)
-      if (taken === undefined && cost === undefined) return facts
+      if (own === undefined && cost === undefined) return facts
       return {
         ...facts,
-        customer: taken
-          ? { ...facts.customer, contacts: mergeSlots(facts.customer.contacts, taken) }
+        customer: own
+          ? { ...facts.customer, contacts: mergeSlots(facts.customer.contacts, own) }
           : facts.customer,
         campaign: cost
           ? { ...facts.campaign, spentMicros: facts.campaign.spentMicros + cost }
@@ -215,10 +235,21 @@ function createBatchView(now: InstantMs): BatchView {
   }
 }
 
+function slotOf(message: MessageRow, state: ContactSlot['state'], at: InstantMs): ContactSlot {
+  return {
+    messageId: message.message_id,
+    channel: message.channel as ChannelName,
+    campaignId: message.campaign_id,
+    state,
+    at,
+    transactional: message.transactional === 1,
+  }
+}
+
 /** The batch's slots replace the same messages' queued ones. */
-function mergeSlots(contacts: ContactSlot[], taken: ContactSlot[]): ContactSlot[] {
-  const ids = new Set(taken.map((slot) => slot.messageId))
-  return [...contacts.filter((slot) => !ids.has(slot.messageId)), ...taken]
+function mergeSlots(contacts: ContactSlot[], judged: Map<string, ContactSlot | null>): ContactSlot[] {
+  const others = contacts.filter((slot) => !judged.has(slot.messageId))
+  return [...others, ...[...judged.values()].filter((slot) => slot !== null)]
 }
 
 async function insertAttempts<F extends GuardrailFacts>(

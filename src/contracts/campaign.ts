@@ -96,6 +96,22 @@ export const frequencyCapSchema = z.strictObject({
 })
 export type FrequencyCap = z.infer<typeof frequencyCapSchema>
 
+/** Who takes the last slot when messages of several campaigns compete for it: the higher class. */
+export const prioritySchema = z.enum(['low', 'normal', 'high'])
+export type Priority = z.infer<typeof prioritySchema>
+export const priorityRanks: Readonly<Record<Priority, number>> = { low: 0, normal: 1, high: 2 }
+
+/** The least time between two sends to a customer. */
+export const leastGapSchema = z.strictObject({
+  minutes: z
+    .number()
+    .positive()
+    .max(31 * 1440),
+  /** Only sends in this channel count; default all. */
+  channel: channelSchema.exactOptional(),
+})
+export type LeastGap = z.infer<typeof leastGapSchema>
+
 export const quietHoursSchema = z.strictObject({
   /** Customer's local time. `from` after `until` spans midnight. */
   from: localTime,
@@ -108,6 +124,7 @@ export type QuietHours = z.infer<typeof quietHoursSchema>
 /** What binds every campaign of the workspace. */
 export const guardrailSettingsSchema = z.strictObject({
   frequencyCaps: z.array(frequencyCapSchema).max(32).default([]),
+  leastGaps: z.array(leastGapSchema).max(8).exactOptional(),
   quietHours: quietHoursSchema.exactOptional(),
   /** Share of customers held out of everything. */
   globalHoldout: share.default(0),
@@ -254,6 +271,8 @@ export const campaignSchema = z.strictObject({
   holdout: share.default(0.1),
   frequencyCaps: z.array(frequencyCapSchema).max(32).default([]),
   quietHours: quietHoursSchema.exactOptional(),
+  /** Default: normal. */
+  priority: prioritySchema.exactOptional(),
   /** Most that the campaign may spend on sends. */
   budget: amount.exactOptional(),
   /** A queued message that could not be sent by then lapses. */
@@ -321,6 +340,7 @@ export interface CampaignSpec {
   holdout: number
   frequencyCaps: FrequencyCap[]
   quietHours?: QuietHours
+  priority?: Priority
   budgetMicros?: number
   expiresAfterMs: number
   sendTime?: SendTime

@@ -1,4 +1,12 @@
 import type { CampaignSpec, CampaignState, ChannelName, GuardrailRules, Offer } from './campaign.ts'
+import type {
+  CampaignSpec,
+  CampaignState,
+  ChannelName,
+  GuardrailSettings,
+  Offer,
+  Priority,
+} from './campaign.ts'
 import type { InstantMs } from './clock.ts'
 import type { Consents } from './profile.ts'
 import type { WorkspaceSettings } from './workspace.ts'
@@ -17,11 +25,13 @@ export interface ContactSlot {
   messageId: string
   channel: ChannelName
   campaignId: string
-  /** `queued` counts at decision only; the claim counts slots that were taken. */
+  /** At the claim slots that were taken count, and `queued` ones only against lower classes. */
   state: 'queued' | 'sending' | 'sent' | 'unknown'
   /** When the slot was taken (claim), or is due when queued. Injected clock. */
   at: InstantMs
   transactional: boolean
+  /** Of a placement: an answer that is out holds its slot though nobody has seen it yet. */
+  given?: true
 }
 
 /** All a guardrail may know. The same shape at decision and in the claim transaction. */
@@ -48,6 +58,8 @@ export interface CustomerFacts {
   /** Reason of the suppression of the customer's address, by channel. */
   suppressions: Partial<Record<ChannelName, string>>
   contacts: ContactSlot[]
+  /** By campaign, the class of its messages; one that is not named is normal. */
+  priorities?: Readonly<Record<string, Priority>>
   globalHoldout: boolean
 }
 

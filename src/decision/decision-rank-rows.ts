@@ -93,6 +93,7 @@ export function rankSlot(rank: {
     state: rank.exposedAt === null ? 'queued' : 'sent',
     at: rank.exposedAt ?? rank.decidedAt,
     transactional: false,
+    ...(rank.exposedAt === null ? { given: true } : {}),
   }
 }
 

@@ -3,6 +3,7 @@ import type { InstantMs } from '#contracts/clock.ts'
 import { allow, type ContactSlot, type GuardrailFacts } from '#contracts/guardrail.ts'
 import { instantOfLocal, localMoment } from '#platform/clock/local-time.ts'
 import type { SharedGuardrail } from './run/evaluate.ts'
+import { askAgainAt, classesAbove, isHeld, isQueuedAhead, slotInstant } from './slots/held-slots.ts'
 
 /**
  * At most `sendsMax` marketing sends to a customer in any window: the workspace's caps count the sends of
@@ -11,7 +12,8 @@ import type { SharedGuardrail } from './run/evaluate.ts'
  * A slot of a window of hours is free again when the window's length has passed since it was taken; one of
  * calendar days when the customer's local day and the `localDays − 1` before it are later than it. At
  * decision queued messages hold slots too, and one more is refused; at the claim only slots taken count, and
- * the message waits for the moment at which every cap has one free.
+ * the message waits for the moment at which every cap has one free. Where messages of a higher class have the
+ * last slot, or are queued for it, the reason is `outranked`.
  */
 export const guardrail: SharedGuardrail = {
   name: 'frequency-cap',
@@ -23,11 +25,10 @@ export const guardrail: SharedGuardrail = {
       longestOverrun(facts, facts.campaign.spec.frequencyCaps, facts.campaign.campaignId),
     )
     if (overrun === null) return allow
-    const reason = 'frequency_cap'
     const inputs = describe(overrun)
     return facts.stage === 'claim'
-      ? { kind: 'defer', untilMs: overrun.freeAtMs, reason, inputs }
-      : { kind: 'suppress', reason, inputs }
+      ? { kind: 'defer', untilMs: overrun.freeAtMs, reason: overrun.reason, inputs }
+      : { kind: 'suppress', reason: overrun.reason, inputs }
   },
 }
 
@@ -37,6 +38,7 @@ interface Overrun {
   name: string
   used: number
   freeAtMs: InstantMs
+  reason: 'frequency_cap' | 'outranked'
 }
 
 /** The cap without a free slot that keeps the customer longest. `campaignId`: only its sends count, '' all. */
@@ -50,17 +52,53 @@ function longestOverrun(
     const cap = caps[i] as FrequencyCap
     if (cap.channel !== undefined && cap.channel !== facts.candidate.channel) continue
     if (facts.customer.contacts.length < cap.sendsMax) continue
-    const since = capWindowStart(cap, facts.now, facts.customer.zone)
-    let used = 0
-    for (const slot of facts.customer.contacts) if (holds(slot, cap, facts, campaignId, since)) used++
-    if (used < cap.sendsMax) continue
     const name = campaignId === '' ? `workspace[${i}]` : `campaign[${i}]`
-    found = latest(found, { cap, name, used, freeAtMs: freeAt(cap, facts, campaignId, since) })
+    found = latest(found, overrunOf(cap, name, facts, campaignId))
   }
   return found
 }
 
-function holds(
+function overrunOf(
+  cap: FrequencyCap,
+  name: string,
+  facts: GuardrailFacts,
+  campaignId: string,
+): Overrun | null {
+  const since = capWindowStart(cap, facts.now, facts.customer.zone)
+  const { sendsMax } = cap
+  let used = 0
+  let higher = 0
+  for (const slot of facts.customer.contacts) {
+    if (!isHeld(slot, facts) || !isCounted(slot, cap, facts, campaignId, since)) continue
+    used++
+    if (facts.stage === 'claim' && classesAbove(slot, facts) > 0) higher++
+  }
+  if (used >= sendsMax) {
+    const reason = used - higher < sendsMax ? 'outranked' : 'frequency_cap'
+    return { cap, name, used, freeAtMs: freeAt(cap, facts, campaignId, since), reason }
+  }
+  if (facts.stage === 'decision') return null
+  const ahead = queuedAhead(cap, facts, campaignId, since)
+  if (used + ahead.length < sendsMax) return null
+  const freeAtMs = askAgainAt(ahead, facts.now)
+  return { cap, name, used: used + ahead.length, freeAtMs, reason: 'outranked' }
+}
+
+/** When messages of higher classes are due whose window a send now would be in. */
+function queuedAhead(
+  cap: FrequencyCap,
+  facts: GuardrailFacts,
+  campaignId: string,
+  since: InstantMs,
+): InstantMs[] {
+  const { now, customer } = facts
+  return customer.contacts
+    .filter((slot) => isQueuedAhead(slot, facts) && isCounted(slot, cap, facts, campaignId, since))
+    .map((slot) => slotInstant(slot, now))
+    .filter((at) => capWindowStart(cap, at, customer.zone) <= now)
+}
+
+function isCounted(
   slot: ContactSlot,
   cap: FrequencyCap,
   facts: GuardrailFacts,
@@ -68,11 +106,9 @@ function holds(
   since: InstantMs,
 ): boolean {
   return (
-    slot.at >= since &&
-    !slot.transactional &&
+    slotInstant(slot, facts.now) >= since &&
     (campaignId === '' || slot.campaignId === campaignId) &&
-    (cap.channel === undefined || slot.channel === cap.channel) &&
-    (facts.stage === 'decision' || (slot.state !== 'queued' && slot.messageId !== facts.messageId))
+    (cap.channel === undefined || slot.channel === cap.channel)
   )
 }
 
@@ -97,8 +133,8 @@ let lastDays: { window: FrequencyCap['window'] | null; now: InstantMs; zone: str
 /** When so many slots have left the window that one more send fits: the newest of those that must go. */
 function freeAt(cap: FrequencyCap, facts: GuardrailFacts, campaignId: string, since: InstantMs): InstantMs {
   const taken = facts.customer.contacts
-    .filter((slot) => holds(slot, cap, facts, campaignId, since))
-    .map(({ at }) => at)
+    .filter((slot) => isHeld(slot, facts) && isCounted(slot, cap, facts, campaignId, since))
+    .map((slot) => slotInstant(slot, facts.now))
   taken.sort((a, b) => a - b)
   const leaving = taken[taken.length - cap.sendsMax] as InstantMs
   if ('hours' in cap.window) return leaving + windowMsOf(cap.window.hours)

@@ -64,6 +64,7 @@ export function customerFactsOf(sources: CustomerFactSources): CustomerFacts {
     consents: sources.consents.get(customerId) ?? {},
     suppressions,
     contacts: sources.contacts.get(customerId) ?? [],
+    priorities: context.priorities,
     globalHoldout:
       globalAssignment === undefined
         ? isGloballyHeldOut(context.settings.workspace, customerId, context.guardrails.globalHoldout)

@@ -1,4 +1,12 @@
 import type { CampaignState, CampaignVersion, Goal, GuardrailRules, Template } from '#contracts/campaign.ts'
+import type {
+  CampaignState,
+  CampaignVersion,
+  Goal,
+  GuardrailSettings,
+  Priority,
+  Template,
+} from '#contracts/campaign.ts'
 import type { PolicySnapshot } from '#contracts/decision.ts'
 import type { FeatureSchema } from '#contracts/feature-schema.ts'
 import type { WorkspaceSettings } from '#contracts/workspace.ts'
@@ -49,6 +57,8 @@ export interface WorkspaceContext {
   hasPlacements: boolean
   byGoalEvent: Map<string, RunningCampaign[]>
   hasLiveCampaigns: boolean
+  /** By campaign, where its class is not the normal one. */
+  priorities: Readonly<Record<string, Priority>>
   /** Ids of live campaigns with a budget: their spend is read with every batch that may decide. */
   budgetedCampaigns: string[]
   snapshot: PolicySnapshot
@@ -156,6 +166,11 @@ async function readContext(scope: StoreScope, workspace: string): Promise<Worksp
     hasPlacements: all.some(({ version: { spec } }) => 'placement' in spec.trigger),
     byGoalEvent: groupBy(all, ({ goals }) => goals.map(({ goal }) => goal.event)),
     hasLiveCampaigns: live.length > 0,
+    priorities: Object.fromEntries(
+      all.flatMap(({ version: { campaignId, spec } }) =>
+        spec.priority === undefined || spec.priority === 'normal' ? [] : [[campaignId, spec.priority]],
+      ),
+    ),
     budgetedCampaigns: live.flatMap(({ version }) =>
       version.spec.budgetMicros === undefined ? [] : [version.campaignId],
     ),

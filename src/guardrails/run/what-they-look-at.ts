@@ -21,7 +21,11 @@ const views = new Map<string, View>([
   ['kill-switch', { of: 'channel' }],
   ['send-address', { of: 'channel' }],
   ['suppression', { of: 'channel' }],
-  ['frequency-cap', { of: 'channel', hasOwnRules: (spec) => spec.frequencyCaps.length > 0 }],
+  [
+    'frequency-cap',
+    { of: 'channel', hasOwnRules: (spec) => spec.frequencyCaps.length > 0 || spec.priority !== undefined },
+  ],
+  ['least-gap', { of: 'channel', hasOwnRules: (spec) => spec.priority !== undefined }],
   ['quiet-hours', { of: 'channel', hasOwnRules: (spec) => spec.quietHours !== undefined }],
 ])
 

@@ -1,14 +1,15 @@
-import type { CampaignSpec, FrequencyCap, GuardrailSettings } from '#contracts/campaign.ts'
+import type { CampaignSpec, FrequencyCap, GuardrailSettings, LeastGap } from '#contracts/campaign.ts'
 import type { RowOf, Store, StoreScope, WorkspaceDb } from '#platform/store/store.ts'
 import { loadCampaignHistory } from '../../campaign/campaign-rows.ts'
 import { loadWorkspace } from '../../campaign/workspaces.ts'
 import { type CheckResult, type Difference, difference } from './difference.ts'
 import { eachCustomerPage } from './pages.ts'
 
-/** A set of caps, and from when on it bound. */
+/** A set of caps and gaps, and from when on it bound. */
 interface Era {
   from: number
   caps: FrequencyCap[]
+  gaps: LeastGap[]
 }
 
 /** One send that took a slot. */
@@ -20,8 +21,8 @@ interface Send {
 }
 
 /**
- * Counts the ledger's sends against the caps that were in force at each, by window and by local day. It
- * shares no line with the guardrail: a fault there is seen here.
+ * Counts the ledger's sends against the caps that were in force at each, by window and by local day, and looks
+ * for the least gap before each. It shares no line with the guardrail: a fault there is seen here.
  */
 export async function checkCaps(store: Store, workspace: string): Promise<CheckResult> {
   const result: CheckResult = { checked: 0, differences: [] }
@@ -41,6 +42,7 @@ export async function checkCaps(store: Store, workspace: string): Promise<CheckR
         const inCampaign = own.filter(({ campaignId }) => campaignId === send.campaignId)
         result.differences.push(
           ...overruns(workspaceEras, own, send, ownZone, 'the workspace’s'),
+          ...tooNear(workspaceEras, own, send),
           ...overruns(
             campaignEras.get(send.campaignId) ?? [],
             inCampaign,
@@ -68,6 +70,24 @@ function overruns(eras: Era[], sends: Send[], send: Send, zone: string, whose: s
       ).length
       if (used <= cap.sendsMax) return []
       const detail = `${used} sends where ${whose} cap allows ${cap.sendsMax} in ${windowText(cap)}`
+      return [difference('caps', send.messageId, detail)]
+    }),
+  )
+  return found.every((own) => own.length > 0) ? (found[0] ?? []) : []
+}
+
+function tooNear(eras: Era[], sends: Send[], send: Send): Difference[] {
+  const bound = [lastEra(eras, send.at), lastEra(eras, send.at - 1)]
+  const found = bound.map((era) =>
+    (era?.gaps ?? []).flatMap(({ minutes, channel }) => {
+      if (channel !== undefined && channel !== send.channel) return []
+      const before = sends.filter(
+        (other) =>
+          other !== send && other.at <= send.at && (channel === undefined || other.channel === channel),
+      )
+      const gapMs = send.at - Math.max(...before.map(({ at }) => at))
+      if (gapMs >= Math.round(minutes * 60_000)) return []
+      const detail = `${gapMs} ms after the last send where the least gap is ${minutes} minutes`
       return [difference('caps', send.messageId, detail)]
     }),
   )
@@ -109,10 +129,10 @@ async function loadEras(scope: StoreScope, workspace: string) {
     .orderBy('documents.version')
     .execute()
   const workspaceEras = documents.map(
-    (row): Era => ({
-      from: row.created_at,
-      caps: (JSON.parse(row.body_json) as Partial<GuardrailSettings>).frequencyCaps ?? [],
-    }),
+    (row): Era => {
+      const { frequencyCaps = [], leastGaps = [] } = JSON.parse(row.body_json) as Partial<GuardrailSettings>
+      return { from: row.created_at, caps: frequencyCaps, gaps: leastGaps }
+    },
   )
   const ids = await db
     .selectFrom('campaign_versions')
@@ -124,7 +144,11 @@ async function loadEras(scope: StoreScope, workspace: string) {
     const ran = (await loadCampaignHistory(db, campaign_id)).filter(({ state }) => state === 'live')
     campaignEras.set(
       campaign_id,
-      ran.map(({ createdAt, spec }) => ({ from: createdAt, caps: (spec as CampaignSpec).frequencyCaps })),
+      ran.map(({ createdAt, spec }) => ({
+        from: createdAt,
+        caps: (spec as CampaignSpec).frequencyCaps,
+        gaps: [],
+      })),
     )
   }
   return { workspaceEras, campaignEras, zone: (await loadWorkspace(scope, workspace))?.zone ?? 'UTC' }

@@ -246,6 +246,68 @@ describe('within one batch', () => {
     })
   })
 
+  test('a higher class is judged first and takes the last slot from one that was due earlier', async () => {
+    await withStore(async (store) => {
+      const world = calmWorld()
+      world.settings.frequencyCaps = [{ sendsMax: 1, window: { hours: 24 } }]
+      world.customer.priorities = { alarm: 'high' }
+      world.specOf = (campaignId) => (campaignId === 'alarm' ? { priority: 'high' } : {})
+      const { calls, channel } = scriptedChannel(() => sent)
+      const { sender } = await createBench(store, channel, world)
+      await queue(store, [
+        newMessage({ messageId: 'm1', dueAt: start - 10, expiresAt: start + 3 * day }),
+        newMessage({ messageId: 'm2', dueAt: start - 5, campaignId: 'alarm' }),
+        newMessage({ messageId: 'm3', customerId: 'bob', dueAt: start - 10, expiresAt: start + hour }),
+        newMessage({ messageId: 'm4', customerId: 'bob', dueAt: start - 5, campaignId: 'alarm' }),
+      ])
+      await settle(sender)
+      expect(calls.map((message) => message.messageId)).toEqual(['m2', 'm4'])
+      const first = await loadMessage(acme(store), 'm1')
+      const reason = 'frequency-cap:outranked'
+      expect(first!.message).toMatchObject({ state: 'queued', reason, due_at: start + day })
+      expect((await loadMessage(acme(store), 'm3'))!.message).toMatchObject({ state: 'lapsed', reason })
+    })
+  })
+
+  test('where the higher class lapses in the same claim, the lower one goes', async () => {
+    await withStore(async (store) => {
+      const world = calmWorld()
+      world.settings.frequencyCaps = [{ sendsMax: 1, window: { hours: 24 } }]
+      world.customer.priorities = { alarm: 'high' }
+      world.specOf = (campaignId) => (campaignId === 'alarm' ? { priority: 'high' } : {})
+      const { calls, channel } = scriptedChannel(() => sent)
+      const { sender } = await createBench(store, channel, world)
+      await queue(store, [
+        newMessage({ messageId: 'm1', dueAt: start - 10 }),
+        newMessage({ messageId: 'm2', dueAt: start - 5, campaignId: 'alarm', expiresAt: start - 1 }),
+      ])
+      await settle(sender)
+      expect(calls.map((message) => message.messageId)).toEqual(['m1'])
+    })
+  })
+
+  test('the least gap lies between two that are due at once', async () => {
+    await withStore(async (store) => {
+      const world = calmWorld()
+      world.settings.leastGaps = [{ minutes: 30 }]
+      const { calls, channel } = scriptedChannel(() => sent)
+      const { sender, clock } = await createBench(store, channel, world)
+      await queue(store, [
+        newMessage({ messageId: 'm1', dueAt: start - 10 }),
+        newMessage({ messageId: 'm2' }),
+      ])
+      await settle(sender)
+      expect((await loadMessage(acme(store), 'm2'))!.message).toMatchObject({
+        state: 'queued',
+        reason: 'least-gap:least_gap',
+        due_at: start + hour / 2,
+      })
+      clock.stepTo(start + hour / 2)
+      await settle(sender)
+      expect(calls.map((message) => message.messageId)).toEqual(['m1', 'm2'])
+    })
+  })
+
   test('messages of one campaign see the money spent before them', async () => {
     await withStore(async (store) => {
       const world = calmWorld()

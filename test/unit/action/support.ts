@@ -76,6 +76,8 @@ export interface World {
   settings: GuardrailFacts['settings']
   campaign: Partial<GuardrailFacts['campaign']>
   spec: Partial<CampaignSpec>
+  /** On top of `spec`, of one campaign. */
+  specOf?: (campaignId: string) => Partial<CampaignSpec>
   customer: Partial<GuardrailFacts['customer']>
   offer: Partial<typeof offer>
   traits: JsonObject
@@ -149,7 +151,7 @@ export function factsPort(world: World): ClaimFacts<Facts> {
             campaignId: message.campaign_id,
             version: 1,
             state: 'live',
-            spec: { ...spec, ...world.spec },
+            spec: { ...spec, ...world.spec, ...world.specOf?.(message.campaign_id) },
             heldOut: false,
             spentMicros: 0,
             goalMet: false,

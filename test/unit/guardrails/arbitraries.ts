@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { ChannelName, FrequencyCap } from '#contracts/campaign.ts'
+import type { ChannelName, FrequencyCap, LeastGap, Priority } from '#contracts/campaign.ts'
 import type { GuardrailFacts } from '#contracts/guardrail.ts'
 import { factsWith, hourMs, now, slotAt } from './facts.ts'
 
@@ -15,6 +15,11 @@ const quietHours = fc.record({
   from: fc.constantFrom('21:00', '11:00'),
   until: fc.constantFrom('08:00', '13:30'),
 })
+const leastGap: fc.Arbitrary<LeastGap> = fc.record(
+  { minutes: fc.constantFrom(30, 240), channel },
+  { requiredKeys: ['minutes'] },
+)
+const priority = fc.constantFrom<(Priority | undefined)[]>('low', 'high', undefined)
 const consent = fc.constantFrom('granted', 'denied', undefined)
 
 /** Facts of any sort: each guardrail objects to some of them. */
@@ -25,6 +30,9 @@ export const anyFacts: fc.Arbitrary<GuardrailFacts> = fc
     killSwitch: fc.boolean(),
     caps: fc.array(cap, { maxLength: 2 }),
     ownCaps: fc.array(cap, { maxLength: 2 }),
+    gaps: fc.option(fc.array(leastGap, { maxLength: 2 }), { nil: undefined }),
+    priority,
+    priorityOfOthers: priority,
     quiet: fc.option(quietHours, { nil: undefined }),
     required: fc.constantFrom<ChannelName[]>([], ['email']),
     email: consent,
@@ -48,6 +56,7 @@ export const anyFacts: fc.Arbitrary<GuardrailFacts> = fc
       settings: {
         frequencyCaps: f.caps,
         consentRequired: f.required,
+        ...(f.gaps === undefined ? {} : { leastGaps: f.gaps }),
         ...(f.quiet === undefined ? {} : { quietHours: f.quiet }),
       },
       customer: {
@@ -55,13 +64,15 @@ export const anyFacts: fc.Arbitrary<GuardrailFacts> = fc
         consents: f.email === undefined ? {} : { email: f.email },
         suppressions: f.suppressed ? { email: 'complaint' } : {},
         contacts: f.contactAges.map((hours) =>
-          slotAt(now - hours * hourMs, hours < 0 ? { state: 'queued' } : {}),
+          slotAt(now - hours * hourMs, hours < 0 ? { state: 'queued', campaignId: 'winter' } : {}),
         ),
+        priorities: f.priorityOfOthers === undefined ? {} : { winter: f.priorityOfOthers },
         globalHoldout: f.globalHoldout,
       },
       campaign: { heldOut: f.heldOut, goalMet: f.goalMet && f.stage === 'claim', state: f.state },
       spec: {
         frequencyCaps: f.ownCaps,
+        ...(f.priority === undefined ? {} : { priority: f.priority }),
         ...(f.budgetMicros === undefined ? {} : { budgetMicros: f.budgetMicros }),
       },
       candidate: { channel: f.channel, address: f.address },

@@ -30,6 +30,7 @@ test('every file of the folder is a guardrail', () => {
     'goal-met',
     'holdout',
     'kill-switch',
+    'least-gap',
     'offer-valid',
     'quiet-hours',
     'send-address',

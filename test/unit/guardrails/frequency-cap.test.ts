@@ -115,6 +115,71 @@ describe('which slots count', () => {
   })
 })
 
+describe('priority classes', () => {
+  const daily: FrequencyCap = { sendsMax: 2, window: { hours: 24 } }
+  const queuedIn = (hours: number, campaignId: string) =>
+    slotAt(now + hours * hourMs, { state: 'queued', campaignId })
+  const classes = { priorities: { alarm: 'high' as const, news: 'low' as const } }
+  const claim: FactsPatch = { stage: 'claim', messageId: 'own', customer: classes }
+
+  test('at decision a higher class may take the slot of a queued lower one, the same class may not', () => {
+    const contacts = [slotAt(now - hourMs), queuedIn(1, 'news')]
+    expect(check([daily], contacts, { customer: classes }).kind).toBe('allow')
+    expect(check([daily], contacts, { customer: classes, spec: { priority: 'low' } }).kind).toBe('suppress')
+    const normal = [slotAt(now - hourMs), queuedIn(1, 'spring')]
+    expect(check([daily], normal, { customer: classes }).kind).toBe('suppress')
+    expect(check([daily], normal, { customer: classes, spec: { priority: 'high' } }).kind).toBe('allow')
+  })
+
+  test('no class takes the slot of what is being sent, was sent or may have been', () => {
+    for (const state of ['sending', 'sent', 'unknown'] as const) {
+      const contacts = [
+        slotAt(now - hourMs, { state, campaignId: 'news' }),
+        slotAt(now - 2 * hourMs, { state }),
+      ]
+      expect(check([daily], contacts, { customer: classes, spec: { priority: 'high' } }).kind).toBe(
+        'suppress',
+      )
+    }
+  })
+
+  test('at the claim the last slot is left to a queued message of a higher class', () => {
+    const last = [slotAt(now - hourMs), queuedIn(3, 'alarm')]
+    expect(check([daily], last, claim)).toMatchObject({
+      kind: 'defer',
+      reason: 'outranked',
+      untilMs: now + 3 * hourMs,
+    })
+    expect(check([daily], [queuedIn(3, 'alarm')], claim).kind).toBe('allow')
+    expect(check([daily], last, { ...claim, spec: { priority: 'high' } }).kind).toBe('allow')
+    expect(check([daily], [slotAt(now - hourMs), queuedIn(3, 'news')], claim).kind).toBe('allow')
+  })
+
+  test('one that is due and does not go is waited for by the minute', () => {
+    const contacts = [slotAt(now - hourMs), queuedIn(-30, 'alarm')]
+    expect(check([daily], contacts, claim)).toMatchObject({ reason: 'outranked', untilMs: now + 60_000 })
+  })
+
+  test('a higher class due after the window keeps nobody waiting', () => {
+    expect(check([daily], [slotAt(now - hourMs), queuedIn(24, 'alarm')], claim).kind).toBe('allow')
+  })
+
+  test('who lost the slot to a higher class is told so, and when one is free', () => {
+    const contacts = [slotAt(now - hourMs), slotAt(now - 2 * hourMs, { campaignId: 'alarm' })]
+    expect(check([daily], contacts, claim)).toMatchObject({ reason: 'outranked', untilMs: now + 22 * hourMs })
+    expect(check([daily], contacts, { ...claim, spec: { priority: 'high' } })).toMatchObject({
+      reason: 'frequency_cap',
+    })
+  })
+
+  test('what a placement was given holds its slot at the claim too, until it expires', () => {
+    const given = slotAt(now - hourMs, { state: 'queued', given: true, channel: 'in-app' })
+    expect(check([daily], [slotAt(now - 2 * hourMs), given], claim)).toMatchObject({
+      reason: 'frequency_cap',
+    })
+  })
+})
+
 describe('calendar days are the customer’s', () => {
   const freeAt = (zone: string, at: string, sentAt: string, cap = oneADay): string => {
     const verdict = check([cap], [slotAt(Date.parse(sentAt))], {
