@@ -30,8 +30,8 @@ export interface ContactSlot {
   /** When the slot was taken (claim), or is due when queued. Injected clock. */
   at: InstantMs
   transactional: boolean
-  /** Of a placement: an answer that is out holds its slot though nobody has seen it yet. */
-  given?: true
+  /** Of what a placement was given and nobody has seen yet: until when it may be shown, and holds its slot. */
+  givenUntil?: InstantMs
 }
 
 /** All a guardrail may know. The same shape at decision and in the claim transaction. */

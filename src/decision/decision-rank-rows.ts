@@ -51,6 +51,7 @@ export async function loadRankSlots(
       campaignId: row.campaign_id,
       decidedAt: row.decided_at,
       exposedAt: row.exposed_at,
+      expiresAt: row.expires_at,
     })
     const own = slots.get(row.customer_id)
     if (own === undefined) slots.set(row.customer_id, [slot])
@@ -63,7 +64,7 @@ const slotsOfCustomers: RecurringQuery<
   { customerIds: readonly string[]; since: number; now: number },
   Pick<
     RowOf<'decision_ranks'>,
-    'customer_id' | 'decision_id' | 'channel' | 'campaign_id' | 'decided_at' | 'exposed_at'
+    'customer_id' | 'decision_id' | 'channel' | 'campaign_id' | 'decided_at' | 'exposed_at' | 'expires_at'
   >
 > = {
   like: { customerIds: 'keys', since: 'number', now: 'number' },
@@ -72,6 +73,7 @@ const slotsOfCustomers: RecurringQuery<
       .selectByKeys('decision_ranks', 'customer_id', customerIds)
       .select(['decision_ranks.customer_id', 'decision_ranks.decision_id', 'decision_ranks.channel'])
       .select(['decision_ranks.campaign_id', 'decision_ranks.decided_at', 'decision_ranks.exposed_at'])
+      .select('decision_ranks.expires_at')
       .where('decision_ranks.decided_at', '>=', since)
       .where((eb) =>
         eb.or([eb('decision_ranks.exposed_at', 'is not', null), eb('decision_ranks.expires_at', '>', now)]),
@@ -85,6 +87,7 @@ export function rankSlot(rank: {
   campaignId: string
   decidedAt: InstantMs
   exposedAt: InstantMs | null
+  expiresAt: InstantMs
 }): ContactSlot {
   return {
     messageId: rank.decisionId,
@@ -93,7 +96,7 @@ export function rankSlot(rank: {
     state: rank.exposedAt === null ? 'queued' : 'sent',
     at: rank.exposedAt ?? rank.decidedAt,
     transactional: false,
-    ...(rank.exposedAt === null ? { given: true } : {}),
+    ...(rank.exposedAt === null ? { givenUntil: rank.expiresAt } : {}),
   }
 }
 

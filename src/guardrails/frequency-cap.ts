@@ -130,19 +130,26 @@ let lastDays: { window: FrequencyCap['window'] | null; now: InstantMs; zone: str
   since: 0,
 }
 
-/** When so many slots have left the window that one more send fits: the newest of those that must go. */
+/** When so many slots have left the window that one more send fits. */
 function freeAt(cap: FrequencyCap, facts: GuardrailFacts, campaignId: string, since: InstantMs): InstantMs {
-  const taken = facts.customer.contacts
+  const leaving = facts.customer.contacts
     .filter((slot) => isHeld(slot, facts) && isCounted(slot, cap, facts, campaignId, since))
-    .map((slot) => slotInstant(slot, facts.now))
-  taken.sort((a, b) => a - b)
-  const leaving = taken[taken.length - cap.sendsMax] as InstantMs
-  if ('hours' in cap.window) return leaving + windowMsOf(cap.window.hours)
-  const { zone } = facts.customer
-  let day = localMoment(leaving, zone).dayNumber + 1
+    .map((slot) => slot.givenUntil ?? leavesAt(cap, slotInstant(slot, facts.now), facts))
+  leaving.sort((a, b) => a - b)
+  return leaving[leaving.length - cap.sendsMax] as InstantMs
+}
+
+/** When a slot taken at `at` is out of the window. */
+function leavesAt(
+  { window }: FrequencyCap,
+  at: InstantMs,
+  { now, customer: { zone } }: GuardrailFacts,
+): InstantMs {
+  if ('hours' in window) return at + windowMsOf(window.hours)
+  let day = localMoment(at, zone).dayNumber + 1
   // A clock put back over midnight shows the day before once more: that slot counts as the new day's.
-  if (startOfDay(day, zone) <= leaving) day++
-  return instantOfLocal({ dayNumber: day + cap.window.localDays - 1, minuteOfDay: 0 }, zone, facts.now)
+  if (startOfDay(day, zone) <= at) day++
+  return instantOfLocal({ dayNumber: day + window.localDays - 1, minuteOfDay: 0 }, zone, now)
 }
 
 function startOfDay(dayNumber: number, zone: string): InstantMs {

@@ -29,13 +29,17 @@ export async function loadSlots(
   return slots
 }
 
-/** A page shows something at every visit: only as far back as a cap that counts it reaches. */
+/** A page shows something at every visit: only as far back as what a cap counts may have been given. */
 function shownKeptMs({ guardrails, campaigns }: WorkspaceContext): number {
-  const caps = [
-    ...guardrails.frequencyCaps,
-    ...[...campaigns.values()].flatMap(({ version }) => version.spec.frequencyCaps),
-  ].filter(({ channel }) => channel === undefined || channel === 'in-app')
-  return Math.max(shownKeptLeastMs, ...caps.map(windowMsOf))
+  const specs = [...campaigns.values()].map(({ version }) => version.spec)
+  const caps = [...guardrails.frequencyCaps, ...specs.flatMap((spec) => spec.frequencyCaps)].filter(
+    ({ channel }) => channel === undefined || channel === 'in-app',
+  )
+  const placed = specs.filter(({ trigger }) => 'placement' in trigger)
+  // It counts from when it was shown, which may be as late as it expires.
+  return (
+    Math.max(shownKeptLeastMs, ...caps.map(windowMsOf)) + Math.max(0, ...placed.map((s) => s.expiresAfterMs))
+  )
 }
 
 /** At least as long as the window: a local day may have 25 hours. */

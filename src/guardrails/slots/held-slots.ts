@@ -14,8 +14,9 @@ export function isHeld(slot: ContactSlot, facts: GuardrailFacts): boolean {
   return isTaken(slot, facts) || (facts.stage === 'decision' && isQueuedAhead(slot, facts))
 }
 
-export function isTaken(slot: ContactSlot, facts: GuardrailFacts): boolean {
-  return !slot.transactional && !isWaiting(slot) && isOther(slot, facts)
+function isTaken(slot: ContactSlot, facts: GuardrailFacts): boolean {
+  if (slot.transactional || isWaiting(slot) || !isOther(slot, facts)) return false
+  return slot.givenUntil === undefined || slot.givenUntil > facts.now
 }
 
 /** A queued message that keeps the one at hand from the slot that it is going to take. */
@@ -33,9 +34,9 @@ export function classesAbove({ campaignId }: ContactSlot, facts: GuardrailFacts)
   )
 }
 
-/** When the slot was taken, or will be at the earliest. */
-export function slotInstant(slot: ContactSlot, now: InstantMs): InstantMs {
-  return isWaiting(slot) ? Math.max(slot.at, now) : slot.at
+/** When the slot was taken, or will be at the earliest: what was given may be shown from now on. */
+export function slotInstant({ state, at }: ContactSlot, now: InstantMs): InstantMs {
+  return state === 'queued' ? Math.max(at, now) : at
 }
 
 /**
@@ -48,8 +49,8 @@ export function askAgainAt(ahead: readonly InstantMs[], now: InstantMs): Instant
 
 const retryLeastMs = 60_000
 
-function isWaiting({ state, given }: ContactSlot): boolean {
-  return state === 'queued' && given !== true
+function isWaiting({ state, givenUntil }: ContactSlot): boolean {
+  return state === 'queued' && givenUntil === undefined
 }
 
 /** At decision no message is at hand; a list from a cache has no ids. */

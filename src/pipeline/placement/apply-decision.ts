@@ -87,7 +87,14 @@ function keepRank(
   }
   rows.written.ranks.push(row)
   rows.ranks.set(decisionId, { workspace: rows.db.workspace, ...row })
-  const { channel, campaignId } = chosen
-  const slot = rankSlot({ decisionId, channel, campaignId, decidedAt: occurredAt, exposedAt: null })
+  const { channel, campaignId, expiresAt } = chosen
+  const slot = rankSlot({
+    decisionId,
+    channel,
+    campaignId,
+    decidedAt: occurredAt,
+    exposedAt: null,
+    expiresAt,
+  })
   rows.contacts.set(customerId, [...(rows.contacts.get(customerId) ?? []), slot])
 }

@@ -275,9 +275,9 @@ function fillAnswer(
 function slotsOf(ranks: DrawnRank[]) {
   return ranks.flatMap(({ input, decision: { choice } }) => {
     if (choice.kind !== 'treatment') return []
-    const { channel, campaignId } = chosenPayload(input, choice.candidateIndex, choice.variantIndex)
+    const given = chosenPayload(input, choice.candidateIndex, choice.variantIndex)
     const { decisionId, decidedAt } = input
-    return [rankSlot({ decisionId, channel, campaignId, decidedAt, exposedAt: null })]
+    return [rankSlot({ ...given, decisionId, decidedAt, exposedAt: null })]
   })
 }
 

@@ -128,12 +128,10 @@ async function loadEras(scope: StoreScope, workspace: string) {
     .where('documents.kind', '=', 'guardrails')
     .orderBy('documents.version')
     .execute()
-  const workspaceEras = documents.map(
-    (row): Era => {
-      const { frequencyCaps = [], leastGaps = [] } = JSON.parse(row.body_json) as Partial<GuardrailSettings>
-      return { from: row.created_at, caps: frequencyCaps, gaps: leastGaps }
-    },
-  )
+  const workspaceEras = documents.map((row): Era => {
+    const { frequencyCaps = [], leastGaps = [] } = JSON.parse(row.body_json) as Partial<GuardrailSettings>
+    return { from: row.created_at, caps: frequencyCaps, gaps: leastGaps }
+  })
   const ids = await db
     .selectFrom('campaign_versions')
     .select('campaign_versions.campaign_id')

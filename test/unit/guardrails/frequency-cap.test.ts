@@ -173,10 +173,15 @@ describe('priority classes', () => {
   })
 
   test('what a placement was given holds its slot at the claim too, until it expires', () => {
-    const given = slotAt(now - hourMs, { state: 'queued', given: true, channel: 'in-app' })
-    expect(check([daily], [slotAt(now - 2 * hourMs), given], claim)).toMatchObject({
-      reason: 'frequency_cap',
+    const given = slotAt(now - 30 * hourMs, {
+      state: 'queued',
+      givenUntil: now + hourMs,
+      channel: 'in-app',
     })
+    const contacts = [slotAt(now - 2 * hourMs), given]
+    expect(check([daily], contacts, claim)).toMatchObject({ reason: 'frequency_cap', untilMs: now + hourMs })
+    expect(check([daily], contacts, { ...claim, now: now + hourMs }).kind).toBe('allow')
+    expect(check([daily], contacts).kind).toBe('suppress')
   })
 })
 
