@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { rmSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
+import { engineClock } from '#platform/clock/engine-clock.ts'
 import { systemClock } from '#platform/clock/system-clock.ts'
 import { ownFolder } from '#platform/folder-owner.ts'
 import { readLogEnds } from '#platform/log/log-file.ts'
@@ -149,7 +150,7 @@ function openDoor(
   ailing: () => string | null,
 ): Promise<ApiServer> {
   const random = createSeededRandom(systemClock.now() >>> 0, process.pid)
-  const parts = { ...own, wake, clock: systemClock, wallClock: systemClock, random, settings }
+  const parts = { ...own, wake, clock: engineClock, wallClock: systemClock, random, settings }
   return assembleApi(parts, { config, location, ailing })
 }
 

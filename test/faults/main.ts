@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { capsMain } from './caps/main.ts'
 import { runFaults } from './harness/run-faults.ts'
 import { runServiceFaults } from './harness/run-service-faults.ts'
 
@@ -9,10 +10,16 @@ import { runServiceFaults } from './harness/run-service-faults.ts'
  *
  * `npm run -s faults -- --services`: the same with each role in processes of its own, on a Kafka, a PostgreSQL
  * and a Redis that the run starts for itself; in each of its `--rounds` every one of them fails once.
+ *
+ * `npm run -s faults -- --caps`: 64 deciders and the sender over 1,000 customers and 5 windows for `--seconds`,
+ * with `--crashes`, by a clock on which a day lasts 24 seconds; counted from what the receivers got.
  */
 const { values } = parseArgs({
   options: {
     services: { type: 'boolean', default: false },
+    caps: { type: 'boolean', default: false },
+    seconds: { type: 'string', default: '60' },
+    crashes: { type: 'string', default: '8' },
     kills: { type: 'string', default: '20' },
     rounds: { type: 'string', default: '2' },
     seed: { type: 'string', default: '1' },
@@ -24,6 +31,8 @@ const { values } = parseArgs({
 const inFlightMax = 32
 const say = (line: string): void => void process.stderr.write(`${line}\n`)
 const seed = Number(values.seed)
+
+if (values.caps) process.exit(await capsMain({ ...values, customers: values.customers ?? '1000', say }))
 
 const { report, findings, insideOf } = values.services ? await onServices() : await onOneMachine()
 const broken = [...findings, ...missedBars()]

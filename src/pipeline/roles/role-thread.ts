@@ -1,5 +1,6 @@
 import { setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
+import { engineClock } from '#platform/clock/engine-clock.ts'
 import { systemClock } from '#platform/clock/system-clock.ts'
 import { createSeededRandom } from '#platform/random/seeded-random.ts'
 import { openStore, type StoreLocation } from '#platform/store/open-store.ts'
@@ -64,7 +65,7 @@ async function openParts({ role, location, ticket, wake, settings }: RoleThreadD
   return {
     store: await openStore({ ...location, ticket: createWriterTicket(ticket) }),
     wake: createWake(wake),
-    clock: systemClock,
+    clock: engineClock,
     wallClock: systemClock,
     random: createSeededRandom(systemClock.now() >>> 0, process.pid),
     logger: createLogger({ role }),

@@ -30,6 +30,8 @@ export interface ServerProcess {
 export interface ServerProcessOptions {
   env: Record<string, string>
   port: number
+  /** Before the script: `--import` and the like. */
+  nodeArguments?: readonly string[]
   /** Where all of its output goes too. */
   logFile?: string | undefined
   /** Lines to count. */
@@ -45,7 +47,7 @@ const outputKept = 20_000
 const servesPattern = /Starling (?:is ready|works)/
 
 export function createServerProcess(options: ServerProcessOptions): ServerProcess {
-  const { port, logFile, countedTexts = [] } = options
+  const { port, logFile, countedTexts = [], nodeArguments = [] } = options
   const env = { ...foreignEnvironment(), ...options.env, STARLING_PORT: String(port) }
   const counts = new Map<string, number>(countedTexts.map((text) => [text, 0]))
   const log = logFile === undefined ? null : createWriteStream(logFile, { flags: 'a' })
@@ -59,7 +61,10 @@ export function createServerProcess(options: ServerProcessOptions): ServerProces
     for (const [counted, count] of counts) counts.set(counted, count + text.split(counted).length - 1)
   }
   const begin = (): ChildProcess => {
-    const begun = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    const begun = spawn(process.execPath, [...nodeArguments, main], {
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     output = ''
     for (const stream of [begun.stdout, begun.stderr]) {
       createInterface({ input: stream }).on('line', (line) => take(`${line}\n`))
