@@ -322,6 +322,8 @@ function queuedRow(message: NewMessage, now: InstantMs): Omit<MessageRow, 'works
     state_at: now,
     attempts: 0,
     context_json: JSON.stringify(message.context),
+    journey_id: message.journeyId ?? '',
+    relevant_since: message.relevantSince ?? now,
     lease_owner: '',
     lease_until: 0,
   }

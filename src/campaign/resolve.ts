@@ -7,6 +7,7 @@ import type {
   TreatmentSpec,
 } from '#contracts/campaign.ts'
 import { microsOf } from '#contracts/money.ts'
+import { checkCadence, resolveSteps, touchesOf } from './cadence-definition.ts'
 import { checkCondition, checkQuietHours, duplicates } from './check-definitions.ts'
 import type { DefinitionFault } from './definition-fault.ts'
 import type { Definitions } from './definitions.ts'
@@ -31,19 +32,15 @@ export function resolveCampaign(
     definitions.goal.get(id) ?? fault(at, `there is no goal ${id}`)
   const goal = goalAt(campaign.goal, 'goal')
   const alsoMeasure = campaign.alsoMeasure.map((id, i) => goalAt(id, `alsoMeasure[${i}]`))
-  const treatments = campaign.treatments.map((_, i) =>
-    resolveTreatment(
-      campaign,
-      i,
-      definitions,
-      'placement' in campaign.trigger ? shownChannels : channels,
-      fault,
-    ),
+  const within = 'placement' in campaign.trigger ? shownChannels : channels
+  const treatments = treatmentListsOf(campaign).flatMap(({ at, prefix, list }) =>
+    list.map((_, i) => resolveTreatment({ at, prefix, list }, i, definitions, within, fault)),
   )
   const policy = resolvePolicy(campaign, definitions, fault)
   checkPlacement(campaign, fault)
   checkFairness(campaign, fault)
   checkTopic(campaign, definitions, fault)
+  faults.push(...checkCadence(campaign, field, definitions))
   faults.push(...checkConditions(campaign, field, definitions))
   faults.push(...checkQuietHours(campaign.quietHours, `${field}.quietHours`))
   if (campaign.sendTime !== undefined && campaign.sendTime.withinHours > campaign.expiresAfterHours) {
@@ -60,6 +57,7 @@ export function resolveCampaign(
       trigger: campaign.trigger,
       ...(campaign.audience === undefined ? {} : { audience: campaign.audience }),
       treatments: treatments.filter((each) => each !== undefined),
+      ...(campaign.steps === undefined ? {} : { cadence: resolveSteps(campaign, campaign.steps) }),
       policy,
       holdout: campaign.holdout,
       frequencyCaps: campaign.frequencyCaps,
@@ -114,23 +112,43 @@ function checkTopic({ topic, treatments }: Campaign, definitions: Definitions, f
   }
 }
 
+/** A list of treatments: where it stands, and what the ids of its treatments begin with. */
+interface TreatmentList {
+  at: string
+  prefix: string
+  list: Campaign['treatments']
+}
+
+function treatmentListsOf({ steps, treatments }: Campaign): TreatmentList[] {
+  const own = { at: 'treatments', prefix: '', list: treatments }
+  if (steps === undefined) return [own]
+  const touches = touchesOf(steps, 'steps')
+  return [
+    own,
+    ...touches.map(({ at, step }) => ({
+      at: `${at}.touch.treatments`,
+      prefix: `${step.id}/`,
+      list: step.touch.treatments,
+    })),
+  ]
+}
+
 /** Notes a fault of the campaign and stands for what is missing. */
 type NoteFault = (at: string, detail: string) => undefined
 
 function resolveTreatment(
-  campaign: Campaign,
+  { at: listAt, prefix, list }: TreatmentList,
   index: number,
   definitions: Definitions,
   channels: readonly ChannelName[],
   fault: NoteFault,
 ): TreatmentSpec | undefined {
-  const at = `treatments[${index}]`
-  const treatment = campaign.treatments[index] as Campaign['treatments'][number]
+  const at = `${listAt}[${index}]`
+  const treatment = list[index] as Campaign['treatments'][number]
   const { channel, cost, lever } = treatment
   const treatmentId = treatmentIdOf(treatment)
-  const first = campaign.treatments.findIndex((other) => treatmentIdOf(other) === treatmentId)
-  if (first < index)
-    fault(at, `${treatmentId} stands in treatments[${first}] already: add its variants there`)
+  const first = list.findIndex((other) => treatmentIdOf(other) === treatmentId)
+  if (first < index) fault(at, `${treatmentId} stands in ${listAt}[${first}] already: add its variants there`)
   if (!channels.includes(channel))
     fault(`${at}.channel`, `${channel} is not supported; there is ${channels.join(', ')}`)
   const offer =
@@ -148,7 +166,7 @@ function resolveTreatment(
   })
   if (offer === undefined) return undefined
   return {
-    treatmentId,
+    treatmentId: prefix + treatmentId,
     offer,
     channel,
     costMicros: microsOf(cost),
@@ -196,6 +214,13 @@ function checkConditions(
   const faults = checkCondition(audience, `${field}.audience`, definitions, 'without-event')
   if ('where' in trigger)
     faults.push(...checkCondition(trigger.where, `${field}.trigger.where`, definitions, 'with-event'))
+  if ('absence' in trigger) {
+    const { where, afterWhere } = trigger.absence
+    faults.push(
+      ...checkCondition(where, `${field}.trigger.absence.where`, definitions, 'with-event'),
+      ...checkCondition(afterWhere, `${field}.trigger.absence.afterWhere`, definitions, 'with-event'),
+    )
+  }
   if ('segmentEntered' in trigger && !definitions.segment.has(trigger.segmentEntered)) {
     faults.push({
       field: `${field}.trigger.segmentEntered`,

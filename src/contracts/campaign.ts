@@ -1,17 +1,22 @@
 import { z } from 'zod'
+import { type CadenceSpec, exitSchema, insideRuleSchema, reentrySchema, stepsSchema } from './cadence.ts'
 import { conditionSchema } from './condition.ts'
+import {
+  amountSchema,
+  type ChannelName,
+  channelSchema,
+  idSchema,
+  localTimeSchema,
+  treatmentSchema,
+} from './treatment.ts'
+import { type Trigger, triggerSchema } from './trigger.ts'
 
-/** Ids people choose: used in keys, links and file names. */
-export const idSchema = z
-  .string()
-  .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'lower-case letters, digits and hyphens, at most 63')
-
-/** An amount in the workspace's reporting currency unless a currency is named: 12.5 is 12 units and a half. */
-const amount = z.number().min(0).max(1_000_000_000)
+const amount = amountSchema
+const localTime = localTimeSchema
 const share = z.number().min(0).max(1)
-const localTime = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'HH:MM, 24 hours')
-const channelSchema = z.enum(['email', 'sms', 'push', 'in-app', 'webhook'])
-export type ChannelName = z.infer<typeof channelSchema>
+
+export { type ChannelName, idSchema, treatmentSchema } from './treatment.ts'
+export type { Trigger } from './trigger.ts'
 
 /** A conversion that counts: an event, perhaps with a value, within a window. */
 export const goalSchema = z.strictObject({
@@ -194,22 +199,6 @@ export const experimentSchema = z.strictObject({
 })
 export type Experiment = z.infer<typeof experimentSchema>
 
-export const triggerSchema = z.union([
-  z.strictObject({ event: z.string().min(1), where: conditionSchema.exactOptional() }),
-  z.strictObject({ segmentEntered: idSchema }),
-  /** Somebody asks what to show or say there: a place in an app or on a page, an operator's screen. */
-  z.strictObject({
-    placement: idSchema,
-    /** `property` leaves look at the context of the request. */
-    where: conditionSchema.exactOptional(),
-    /** `offer/channel` of one of the treatments: given when the answer cannot wait for a decision. */
-    default: z.string().exactOptional(),
-  }),
-  /** Only what is imported enters: for recorded history. */
-  z.strictObject({ imported: z.literal(true) }),
-])
-export type Trigger = z.infer<typeof triggerSchema>
-
 /** The engine chooses the hour at which a message goes out. */
 export const sendTimeSchema = z.strictObject({
   /** The latest that it may go out after the decision; must not be later than the message lapses. */
@@ -256,7 +245,14 @@ export const campaignSchema = z.strictObject({
   alsoMeasure: z.array(idSchema).max(10).default([]),
   trigger: triggerSchema,
   audience: conditionSchema.exactOptional(),
-  treatments: z.array(treatmentSchema).min(1).max(100),
+  /** At least one, unless there are steps. */
+  treatments: z.array(treatmentSchema).max(100).default([]),
+  /** A cadence: touches with treatments of their own, waits and branches. */
+  steps: stepsSchema.exactOptional(),
+  exit: exitSchema.exactOptional(),
+  reentry: reentrySchema.exactOptional(),
+  /** What this version does with those inside an older one. */
+  inside: insideRuleSchema.exactOptional(),
   policy: z
     .union([
       z.strictObject({ kind: z.literal('inverse-gap') }),
@@ -311,7 +307,7 @@ export const workspaceFileSchema = z.strictObject({
 })
 export type WorkspaceFile = z.infer<typeof workspaceFileSchema>
 
-/** A treatment with what it refers to, resolved. `treatmentId` is `offer/channel`. */
+/** A treatment with what it refers to, resolved. `treatmentId` is `offer/channel`, of a touch `step/offer/channel`. */
 export interface TreatmentSpec {
   treatmentId: string
   offer: Offer
@@ -334,7 +330,9 @@ export interface CampaignSpec {
   topic?: string
   trigger: Trigger
   audience?: z.infer<typeof conditionSchema>
+  /** Of a cadence those of all its touches. */
   treatments: TreatmentSpec[]
+  cadence?: CadenceSpec
   /** `inverse-gap`: learned, by the policy of the workspace's snapshot. `shipped`: the arm everybody gets. */
   policy: { kind: 'inverse-gap' } | { kind: 'fixed-split'; experiment: Experiment; shipped?: string }
   holdout: number

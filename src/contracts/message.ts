@@ -24,6 +24,10 @@ export interface NewMessage {
   costMicros: number
   dueAt: InstantMs
   expiresAt: InstantMs
+  /** Of a touch: the journey that it belongs to. */
+  journeyId?: string
+  /** Who has met the goal since then does not get it. Default: the decision. */
+  relevantSince?: InstantMs
   /** The trigger as templates see it: `event.name`, `event.properties.…`. */
   context: JsonObject
 }

@@ -3,6 +3,7 @@ import type { Customer } from '#contracts/profile.ts'
 import { dayUtcOf } from '#platform/ids/ids.ts'
 import { applyEngagement } from '../profile/apply-event.ts'
 import { nextAppliedOrder } from '../profile/profile.ts'
+import { hearEngagement } from './cadence/hear.ts'
 import type { WorkspaceBatch } from './workspace-batch.ts'
 
 /**
@@ -35,4 +36,5 @@ export function applyEngagementRecord(
   if (!counts) return
   applyEngagement(customer, kind, record.occurredAt)
   rows.changed.add(customer.customerId)
+  hearEngagement(rows, record, now)
 }

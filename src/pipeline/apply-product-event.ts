@@ -4,9 +4,12 @@ import type { Customer } from '#contracts/profile.ts'
 import { applyEvent } from '../profile/apply-event.ts'
 import { newProfile, nextAppliedOrder } from '../profile/profile.ts'
 import { nextSegmentChangeAt, updateSegments } from '../profile/segments.ts'
+import { noteAbsences } from './absences.ts'
+import { hearEvent } from './cadence/hear.ts'
 import { creditConversions } from './credit-conversions.ts'
-import { decideForTrigger } from './decide-for-trigger.ts'
 import { type BatchParts, eventName } from './process-batch.ts'
+import { scheduleTimer } from './schedule-timers.ts'
+import { triggerCampaigns } from './trigger-campaigns.ts'
 import type { WorkspaceBatch } from './workspace-batch.ts'
 import type { RunningCampaign } from './workspace-context.ts'
 
@@ -19,41 +22,50 @@ export function applyProductEvent(
 ): number {
   const { context } = rows
   const customer = customerOf(rows, event)
+  const isNew = customer.version === 0 && !rows.changed.has(customer.customerId)
   applyEvent(customer, event, context.currency)
   rows.changed.add(customer.customerId)
   const appliedOrder = nextAppliedOrder(customer.profile)
   rows.written.events.push({ ...event, appliedAt: now, appliedOrder })
   creditConversions(rows, event)
 
-  const entered = lookAtSegments(rows, customer, now)
-  if (event.payload.imported === true || now - event.occurredAt > parts.triggerMaxAgeMs) return 0
-
-  let decisions = 0
   const named = { name: eventName(event), properties: event.payload.properties ?? event.payload.traits ?? {} }
+  hearEvent(rows, customer.customerId, { ...named, occurredAt: event.occurredAt }, customer.profile, now)
+
+  const entered = lookAtSegments(rows, customer, now)
+  if (isNew) waitForSchedules(rows, customer, now)
+  const mayTrigger = event.payload.imported !== true && now - event.occurredAt <= parts.triggerMaxAgeMs
+  noteAbsences(rows, customer, event, named, mayTrigger)
+  if (!mayTrigger) return 0
+
   const triggered = (context.byTriggerEvent.get(named.name) ?? []).filter((campaign) =>
     campaign.where({ profile: customer.profile, now, event: named }),
   )
-  const decide = (campaigns: RunningCampaign[], trigger: DecisionTrigger): void => {
-    if (campaigns.length === 0) return
-    decideForTrigger(parts.decision, rows, {
+  const trigger = (campaigns: RunningCampaign[], by: DecisionTrigger): number =>
+    triggerCampaigns(parts.decision, rows, {
       customer,
       campaigns,
-      trigger,
+      trigger: by,
       now,
       receivedAt: event.receivedAt,
       event: named,
+      since: event.occurredAt,
     })
-    decisions += 1
-  }
-  decide(triggered, { kind: 'event', triggerId: event.eventId, step: 0 })
+  let decisions = trigger(triggered, { kind: 'event', triggerId: event.eventId, step: 0 })
   for (const segmentId of entered) {
-    decide(context.bySegmentEntered.get(segmentId) ?? [], {
+    decisions += trigger(context.bySegmentEntered.get(segmentId) ?? [], {
       kind: 'segment',
       triggerId: `${segmentId}:${event.eventId}`,
       step: 0,
     })
   }
   return decisions
+}
+
+/** Somebody new: older customers got their timers when the campaign was launched. */
+function waitForSchedules(rows: WorkspaceBatch, { customerId }: Customer, now: number): void {
+  for (const campaign of rows.context.scheduled)
+    rows.written.timers.push(scheduleTimer(rows, customerId, campaign, now))
 }
 
 /**
@@ -64,7 +76,10 @@ export function lookAtSegments(rows: WorkspaceBatch, customer: Customer, now: nu
   const { segments } = rows.context
   const { entered } = updateSegments(customer.profile, segments, now)
   const dueAt = nextSegmentChangeAt(customer.profile, segments, now)
-  if (dueAt !== null) rows.written.timers.push({ customerId: customer.customerId, kind: 'segments', dueAt })
+  if (dueAt !== null) {
+    const key = { customerId: customer.customerId, kind: 'segments' as const, subject: '' }
+    rows.written.timers.push({ ...key, dueAt })
+  }
   return entered
 }
 

@@ -28,6 +28,10 @@ export interface TriggeredDecision {
   /** Of the trigger, by the wall clock: its day keys the decision's row. */
   receivedAt: number
   event: { name: string; properties: JsonObject }
+  /** When what triggered it happened: whoever meets the goal from then on does not get the message. */
+  since?: number
+  /** A step of a journey: only its treatments are candidates. */
+  touch?: { journeyId: string; treatmentIds: ReadonlySet<string> }
 }
 
 /** What is known of the customers who are decided about: read in bulk, by a batch or for a request. */
@@ -96,7 +100,7 @@ export function prepareDecision(
     addressOf: (channel) => addressIn(triggered, channel),
     missingOf: (index) => missingOf(running[index]!.needs, campaigns[index]!.spec),
   })
-  const candidates = isPlacement(triggered) ? notLater(judged) : judged
+  const candidates = isPlacement(triggered) ? notLater(judged) : ofTouch(judged, campaigns, triggered)
   const enrolments = campaigns.flatMap((campaign, index) =>
     candidates.some((candidate) => candidate.campaignIndex === index && inPopulation(candidate))
       ? enrolmentsOf(known, campaign, facts, decisionId, now)
@@ -128,6 +132,18 @@ export function prepareDecision(
     },
   }
   return { input, enrolments }
+}
+
+/** A touch proposes its own treatments. */
+function ofTouch(
+  judged: readonly Candidate[],
+  campaigns: readonly DecisionCampaign[],
+  { touch }: TriggeredDecision,
+): readonly Candidate[] {
+  if (touch === undefined) return judged
+  return judged.filter(({ campaignIndex, treatmentIndex }) =>
+    touch.treatmentIds.has(campaigns[campaignIndex]!.spec.treatments[treatmentIndex]!.treatmentId),
+  )
 }
 
 /** A placement is asked for where the customer is: nothing can wait, and the customer is the address. */

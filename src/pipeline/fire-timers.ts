@@ -1,17 +1,21 @@
-import type { Store } from '#platform/store/store.ts'
+import type { Customer } from '#contracts/profile.ts'
+import type { RowOf, Store } from '#platform/store/store.ts'
 import { lookAtSegments } from './apply-product-event.ts'
-import { decideForTrigger } from './decide-for-trigger.ts'
+import { zoneOf } from './customer-zone.ts'
 import { noticesOf } from './notices.ts'
 import type { BatchParts } from './process-batch.ts'
-import { dueTimers } from './timer-rows.ts'
-import { openWorkspaceBatch, writeWorkspaceBatch } from './workspace-batch.ts'
+import { occurrenceAt, scheduleTimer } from './schedule-timers.ts'
+import { dueTimers, type TimerPayload } from './timer-rows.ts'
+import { triggerCampaigns } from './trigger-campaigns.ts'
+import { openWorkspaceBatch, type WorkspaceBatch, writeWorkspaceBatch } from './workspace-batch.ts'
 
 /** Few enough to stay near the 5 ms that a batch may take while others wait. */
 const timersPerTransaction = 50
 
 /**
- * Fires due timers of one workspace: time alone moved these customers into or out of segments. Reading,
- * acting and moving the timer are one transaction, so a crash fires a timer again and never twice in effect.
+ * Fires due timers of one workspace: time alone moved these customers into or out of segments, an event that was
+ * to come has not, a schedule has come round. Reading, acting and moving the timer are one transaction, so a
+ * crash fires a timer again and never twice in effect.
  */
 export async function fireTimers(parts: BatchParts, store: Store, workspace: string): Promise<number> {
   const now = parts.clock.now()
@@ -24,36 +28,106 @@ export async function fireTimers(parts: BatchParts, store: Store, workspace: str
     // Another worker is at it: two would fire the same ones.
     if (!(await db.tryLock('timers'))) return 0
     const timers = await dueTimers(db, now, timersPerTransaction)
-    const ids = timers.map((timer) => timer.customer_id)
-    const rows = await openWorkspaceBatch(
-      db,
-      context,
-      { eventIds: [], customerIds: ids, engagedCustomerIds: ids, earliestOccurredAt: now },
-      now,
-      parts.capCache,
-    )
+    const ids = [...new Set(timers.map((timer) => timer.customer_id))]
+    const needs = { eventIds: [], customerIds: ids, engagedCustomerIds: ids, earliestOccurredAt: now }
+    const rows = await openWorkspaceBatch(db, context, needs, now, parts.capCache)
     for (const timer of timers) {
-      // Removed unless the look below sets it again.
-      rows.written.timers.push({ customerId: timer.customer_id, kind: 'segments', dueAt: null })
+      const { kind, subject } = keyOf(timer)
+      // Removed unless what follows sets it again.
+      rows.written.timers.push({ customerId: timer.customer_id, kind, subject, dueAt: null })
       const customer = rows.customers.get(timer.customer_id)
       if (customer === undefined || customer.mergedInto !== null) continue
-      const entered = lookAtSegments(rows, customer, now)
+      if (kind === 'segments') fireSegments(parts, rows, timer, customer, now)
+      if (kind === 'absence') fireAbsence(parts, rows, timer, customer, now)
+      if (kind === 'schedule') fireSchedule(parts, rows, timer, customer, now)
       rows.changed.add(customer.customerId)
-      for (const segmentId of entered) {
-        const campaigns = context.bySegmentEntered.get(segmentId) ?? []
-        if (campaigns.length === 0) continue
-        decideForTrigger(parts.decision, rows, {
-          customer,
-          campaigns,
-          trigger: { kind: 'timer', triggerId: `${timer.timer_id}:${timer.due_at}:${segmentId}`, step: 0 },
-          now,
-          receivedAt: now,
-          event: { name: 'Segment Entered', properties: { segment: segmentId } },
-        })
-      }
     }
     await writeWorkspaceBatch(rows, now)
     await parts.publish?.(noticesOf(rows))
     return timers.length
+  })
+}
+
+type Timer = RowOf<'timers'>
+
+function keyOf({ kind, subject }: Timer) {
+  return { kind: kind as 'segments' | 'absence' | 'schedule', subject }
+}
+
+function fireSegments(
+  parts: BatchParts,
+  rows: WorkspaceBatch,
+  timer: Timer,
+  customer: Customer,
+  now: number,
+): void {
+  for (const segmentId of lookAtSegments(rows, customer, now)) {
+    triggerCampaigns(parts.decision, rows, {
+      customer,
+      campaigns: rows.context.bySegmentEntered.get(segmentId) ?? [],
+      trigger: { kind: 'timer', triggerId: `${timer.timer_id}:${timer.due_at}:${segmentId}`, step: 0 },
+      now,
+      receivedAt: now,
+      event: { name: 'Segment Entered', properties: { segment: segmentId } },
+    })
+  }
+}
+
+/** The event has not come in time: had it come, there would be no timer. */
+function fireAbsence(
+  parts: BatchParts,
+  rows: WorkspaceBatch,
+  timer: Timer,
+  customer: Customer,
+  now: number,
+): void {
+  const campaign = rows.context.campaigns.get(timer.subject)
+  const payload = JSON.parse(timer.payload_json) as TimerPayload
+  if (campaign === undefined || !campaign.live || campaign.absence === null || !('eventId' in payload)) return
+  const { eventId, at, event } = payload as Extract<TimerPayload, { eventId: string }>
+  triggerCampaigns(parts.decision, rows, {
+    customer,
+    campaigns: [campaign],
+    trigger: { kind: 'timer', triggerId: `${timer.timer_id}:${eventId}`, step: 0 },
+    now,
+    receivedAt: now,
+    event,
+    since: at,
+  })
+}
+
+/** An occurrence that was missed by more than a message would wait is left out; so are those of a pause. */
+function fireSchedule(
+  parts: BatchParts,
+  rows: WorkspaceBatch,
+  timer: Timer,
+  customer: Customer,
+  now: number,
+): void {
+  const campaign = rows.context.campaigns.get(timer.subject)
+  const { occurrence } = JSON.parse(timer.payload_json) as { occurrence: string }
+  const spec = campaign?.version.spec
+  if (campaign === undefined || spec === undefined || !('schedule' in spec.trigger)) return
+  const { customerId } = customer
+  const key = { customerId, kind: 'schedule' as const, subject: timer.subject }
+  const { schedule } = spec.trigger
+  const zone = schedule.clock === 'customer' ? zoneOf(rows, customerId) : rows.context.settings.zone
+  const dueAt = occurrenceAt(occurrence, zone)
+  if (dueAt > now) {
+    // The customer has travelled west meanwhile.
+    rows.written.timers.push({ ...key, dueAt, payload: { occurrence } })
+    return
+  }
+  if (campaign.version.state !== 'ended')
+    rows.written.timers.push(scheduleTimer(rows, customerId, campaign, now, occurrence))
+  if (!campaign.live || now - timer.due_at > spec.expiresAfterMs) return
+  triggerCampaigns(parts.decision, rows, {
+    customer,
+    campaigns: [campaign],
+    trigger: { kind: 'timer', triggerId: `${timer.subject}:${occurrence}`, step: 0 },
+    now,
+    receivedAt: now,
+    event: { name: 'Schedule', properties: { occurrence } },
+    since: timer.due_at,
   })
 }

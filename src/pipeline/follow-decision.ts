@@ -66,6 +66,8 @@ function queue(
     costMicros: treatment.costMicros,
     dueAt,
     expiresAt: now + campaign.spec.expiresAfterMs,
+    ...(triggered.touch === undefined ? {} : { journeyId: triggered.touch.journeyId }),
+    ...(triggered.since === undefined ? {} : { relevantSince: Math.min(triggered.since, now) }),
     context: { event: { ...triggered.event } },
   })
   const slot = {

@@ -1,6 +1,7 @@
 import type { WorkspaceDb } from '#platform/store/store.ts'
 import { moveMessages } from '../action/message-rows.ts'
 import { mergeAssignments } from '../campaign/assignment-rows.ts'
+import { mergeJourneys } from '../campaign/journey-rows.ts'
 import { moveRanks } from '../decision/decision-rank-rows.ts'
 import { moveDecisions } from '../decision/decision-rows.ts'
 import { moveExposures } from '../learning/exposure-rows.ts'
@@ -8,6 +9,7 @@ import { moveOutcomes } from '../learning/outcome-rows.ts'
 import { canonicalCustomerId } from '../profile/canonical-customer.ts'
 import { mergeCustomerRows } from '../profile/customer-rows.ts'
 import { deleteScores } from '../profile/score-rows.ts'
+import { mergeTimers } from './timer-rows.ts'
 
 /**
  * Moves everything of one customer to another in the batch's transaction and leaves a pointer, also where
@@ -32,5 +34,6 @@ export async function mergeCustomer(
   await moveExposures(db, fromId, intoId)
   await moveOutcomes(db, fromId, intoId)
   await deleteScores(db, fromId)
-  await db.deleteFrom('timers').where('timers.customer_id', '=', fromId).execute()
+  await mergeJourneys(db, fromId, intoId, now)
+  await mergeTimers(db, fromId, intoId)
 }

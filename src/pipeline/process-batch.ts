@@ -227,11 +227,17 @@ function needsOf(records: LogRecord[], context: WorkspaceContext): BatchNeeds {
 
 /** Whether a record may decide or convert: only then are the customer's messages and assignments read. */
 function mayEngage(record: LogRecord, context: WorkspaceContext): boolean {
-  if (record.kind === 'click' || record.kind === 'open') return false
+  if (record.kind === 'click' || record.kind === 'open') return context.hasCadences
   if (record.kind === 'decision' || record.kind === 'outcome') return true
   if (context.bySegmentEntered.size > 0) return true
   const name = eventName(record as CustomerEvent)
-  return context.byTriggerEvent.has(name) || context.byGoalEvent.has(name)
+  return (
+    context.byTriggerEvent.has(name) ||
+    context.byGoalEvent.has(name) ||
+    context.journeyEvents.has(name) ||
+    context.byAbsenceAfter.has(name) ||
+    context.byAbsenceAwaited.has(name)
+  )
 }
 
 /** What triggers and goals call an event: its name, or its kind where it has none. */

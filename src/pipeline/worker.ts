@@ -3,11 +3,13 @@ import type { Logger } from '#contracts/logger.ts'
 import type { Store, StoreTransaction } from '#platform/store/store.ts'
 import { isStoreFault } from '#platform/store/store-faults.ts'
 import type { EventCatalogue } from '../ingest/catalogue/event-catalogue.ts'
+import { fireJourneys } from './cadence/fire-journeys.ts'
 import { fireTimers } from './fire-timers.ts'
 import { loadOffsets, moveOffset, OffsetMovedError, offsetsFault } from './move-offset.ts'
 import { type Notice, rejectedNotice, unreadableNotices } from './notices.ts'
 import { type BatchParts, type BatchResult, processBatch } from './process-batch.ts'
 import { insertRejected, setAsideRow } from './rejected-event-rows.ts'
+import { startSchedules } from './schedule-timers.ts'
 
 export const workerGroup = 'pipeline'
 
@@ -128,8 +130,17 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     },
     fireTimers: async () => {
       let fired = 0
-      for (const workspace of await options.workspaces())
+      for (const workspace of await options.workspaces()) {
         fired += await fireTimers(timerParts, store, workspace)
+        fired += await fireJourneys(timerParts, store, workspace)
+      }
+      // A schedule that starts sets timers anew: those that are due come first.
+      if (fired > 0) {
+        options.onQueued()
+        return fired
+      }
+      for (const workspace of await options.workspaces())
+        fired += await startSchedules(timerParts, store, workspace)
       return fired
     },
     lag: () => consumer.lag(),

@@ -1,6 +1,7 @@
 import type { CapCache } from '#contracts/cap-cache.ts'
 import type { CustomerEvent, EngagementPayload, LogRecord, OutcomePayload } from '#contracts/event.ts'
 import type { ContactSlot } from '#contracts/guardrail.ts'
+import type { Journey, JourneyStep } from '#contracts/journey.ts'
 import type { NewMessage } from '#contracts/message.ts'
 import type { Consents, Customer } from '#contracts/profile.ts'
 import type { RowOf, WorkspaceDb, WorkspaceRowOf } from '#platform/store/store.ts'
@@ -8,6 +9,7 @@ import { together } from '#platform/store/together.ts'
 import { campaignSpend } from '../action/campaign-spend.ts'
 import { insertMessages } from '../action/message-rows.ts'
 import { type AssignmentRow, insertAssignments, loadAssignments } from '../campaign/assignment-rows.ts'
+import { insertJourneySteps, loadJourneys, saveJourneys } from '../campaign/journey-rows.ts'
 import { insertRanks, loadRanks, updateRanks } from '../decision/decision-rank-rows.ts'
 import { insertDecisions, storedDecisionIds } from '../decision/decision-rows.ts'
 import { insertExposures, loadExposures, updateExposureStates } from '../learning/exposure-rows.ts'
@@ -21,8 +23,8 @@ import { loadSuppressions } from '../profile/suppression-rows.ts'
 import { addressesOf } from './customer-facts.ts'
 import { loadContactsEarly } from './early-refusal.ts'
 import { insertRejected } from './rejected-event-rows.ts'
-import { setTimers, type TimerSetting } from './timer-rows.ts'
-import type { WorkspaceContext } from './workspace-context.ts'
+import { loadAbsences, setTimers, type TimerPayload, type TimerSetting } from './timer-rows.ts'
+import { followedKey, loadFollowedVersion, type WorkspaceContext } from './workspace-context.ts'
 
 /**
  * The rows of one workspace that a batch reads and changes, in memory: read in bulk once, written in bulk
@@ -42,6 +44,10 @@ export interface WorkspaceBatch {
   spend: Map<string, number>
   /** What placements were given, by decision: of those that outcomes name, and of this batch. */
   ranks: Map<string, RowOf<'decision_ranks'>>
+  /** Of each customer the newest journey in each campaign. */
+  journeys: Map<string, Journey[]>
+  /** Absences that run, by timer id. */
+  absences: Map<string, TimerPayload>
   written: {
     events: (CustomerEvent & EventApplication)[]
     engagements: (LogRecord<EngagementPayload | OutcomePayload> & EventApplication)[]
@@ -56,6 +62,8 @@ export interface WorkspaceBatch {
     rewards: WorkspaceRowOf<'rewards'>[]
     rejected: WorkspaceRowOf<'rejected_events'>[]
     timers: TimerSetting[]
+    journeys: Set<Journey>
+    journeySteps: JourneyStep[]
   }
 }
 
@@ -94,10 +102,13 @@ export async function openWorkspaceBatch(
   const addresses = decides
     ? engaged.flatMap((id) => Object.values(addressesOf(customers.get(id)?.profile ?? nobody)))
     : []
-  const [contacts, suppressions] = await together(
+  const [contacts, suppressions, journeys, absences] = await together(
     loadContactsEarly(db, context, customers, decides ? engaged : [], now, capCache),
     loadSuppressions(db, addresses),
+    loadJourneys(db, context.hasCadences ? engaged : []),
+    loadAbsences(db, context.byAbsenceAfter.size > 0 ? engaged : []),
   )
+  await loadFollowed(db, context, journeys)
   return {
     db,
     context,
@@ -111,6 +122,8 @@ export async function openWorkspaceBatch(
     consents,
     suppressions,
     spend,
+    journeys: Map.groupBy(journeys, (journey) => journey.customerId),
+    absences,
     written: {
       events: [],
       engagements: [],
@@ -125,7 +138,20 @@ export async function openWorkspaceBatch(
       rewards: [],
       rejected: [],
       timers: [],
+      journeys: new Set(),
+      journeySteps: [],
     },
+  }
+}
+
+/** The versions that these journeys follow, as far as the context lacks them: the campaign has just changed. */
+async function loadFollowed(db: WorkspaceDb, context: WorkspaceContext, journeys: Journey[]): Promise<void> {
+  for (const { state, campaignId, version } of journeys) {
+    const key = followedKey(campaignId, version)
+    if (state !== 'inside' || context.followed.has(key)) continue
+    if (context.campaigns.get(campaignId)?.version.version === version) continue
+    const older = await loadFollowedVersion(db, campaignId, version)
+    if (older !== null) context.followed.set(key, older)
   }
 }
 
@@ -146,6 +172,8 @@ export async function writeWorkspaceBatch(batch: WorkspaceBatch, now: number): P
     updateExposureStates(db, written.exposureStates),
     insertRejected(db, written.rejected),
     setTimers(db, written.timers),
+    saveJourneys(db, [...written.journeys]),
+    insertJourneySteps(db, written.journeySteps),
   )
   // Behind the money that messages move: who waits for one of these locks holds none of those after it.
   await insertRewards(db, written.rewards)

@@ -20,6 +20,11 @@ import {
   loadSegments,
   loadSubscriptionGroups,
 } from '../campaign/document-rows.ts'
+import type { StoreScope, StoreTransaction, WorkspaceDb } from '#platform/store/store.ts'
+import { type Cadence, compileCadence } from '../campaign/cadence.ts'
+import { listCampaigns, loadCampaignVersion } from '../campaign/campaign-rows.ts'
+import { loadCurrencyRates, loadGuardrailSettings, loadSegments } from '../campaign/document-rows.ts'
+import { followedVersions } from '../campaign/journey-rows.ts'
 import { loadWorkspace } from '../campaign/workspaces.ts'
 import { type CompiledTemplate, compileTemplate } from '../creative/compile-template.ts'
 import { latestSnapshot } from '../learning/snapshot-rows.ts'
@@ -37,6 +42,9 @@ export interface RunningCampaign {
   where: Predicate
   audience: Predicate
   goals: { goal: Goal; where: Predicate }[]
+  cadence: Cadence | null
+  /** Of an absence: whether an event is the one after which it runs, and the one that was to come. */
+  absence: { after: Predicate; awaited: Predicate } | null
   /** Of each treatment, its variants' templates, compiled. */
   templates: CompiledTemplate[][]
   needs: TemplateNeeds
@@ -53,6 +61,15 @@ export interface WorkspaceContext {
   byTriggerEvent: Map<string, RunningCampaign[]>
   bySegmentEntered: Map<string, RunningCampaign[]>
   byPlacement: Map<string, RunningCampaign[]>
+  /** By the event after which an absence runs, and by the one that was to come. */
+  byAbsenceAfter: Map<string, RunningCampaign[]>
+  byAbsenceAwaited: Map<string, RunningCampaign[]>
+  scheduled: RunningCampaign[]
+  /** Older versions that journeys follow, by `followedKey`; more are added as they are met. */
+  followed: Map<string, RunningCampaign>
+  hasCadences: boolean
+  /** Events that journeys listen to. */
+  journeyEvents: ReadonlySet<string>
   /** Some campaign is or was shown at a placement: what was shown counts among the customers' contacts. */
   hasPlacements: boolean
   byGoalEvent: Map<string, RunningCampaign[]>
@@ -148,6 +165,8 @@ async function readContext(scope: StoreScope, workspace: string): Promise<Worksp
   const campaigns = new Map(versions.map((version) => [version.campaignId, prepare(version)]))
   const all = [...campaigns.values()]
   const live = all.filter((campaign) => campaign.live)
+  const followed = await loadFollowed(db, all)
+  const cadences = [...all, ...followed.values()].flatMap(({ cadence }) => cadence ?? [])
   return {
     settings,
     guardrails: { ...guardrails, topicKinds: new Map(groups.map(({ id, kind }) => [id, kind])) },
@@ -163,6 +182,16 @@ async function readContext(scope: StoreScope, workspace: string): Promise<Worksp
     byPlacement: groupBy(live, ({ version: { spec } }) =>
       'placement' in spec.trigger ? [spec.trigger.placement] : [],
     ),
+    byAbsenceAfter: groupBy(live, ({ version: { spec } }) =>
+      'absence' in spec.trigger ? [spec.trigger.absence.after] : [],
+    ),
+    byAbsenceAwaited: groupBy(live, ({ version: { spec } }) =>
+      'absence' in spec.trigger ? [spec.trigger.absence.event] : [],
+    ),
+    scheduled: live.filter(({ version }) => 'schedule' in version.spec.trigger),
+    followed,
+    hasCadences: cadences.length > 0,
+    journeyEvents: new Set(cadences.flatMap(({ listeners }) => listeners.map(({ event }) => event))),
     hasPlacements: all.some(({ version: { spec } }) => 'placement' in spec.trigger),
     byGoalEvent: groupBy(all, ({ goals }) => goals.map(({ goal }) => goal.event)),
     hasLiveCampaigns: live.length > 0,
@@ -179,6 +208,32 @@ async function readContext(scope: StoreScope, workspace: string): Promise<Worksp
   }
 }
 
+/** Of campaigns that changed while customers were inside, the versions that those follow still. */
+async function loadFollowed(db: WorkspaceDb, all: RunningCampaign[]): Promise<Map<string, RunningCampaign>> {
+  const followed = new Map<string, RunningCampaign>()
+  for (const { version: running } of all) {
+    for (const version of await followedVersions(db, running.campaignId)) {
+      if (version === running.version) continue
+      const older = await loadFollowedVersion(db, running.campaignId, version)
+      if (older !== null) followed.set(followedKey(running.campaignId, version), older)
+    }
+  }
+  return followed
+}
+
+export async function loadFollowedVersion(
+  db: WorkspaceDb,
+  campaignId: string,
+  version: number,
+): Promise<RunningCampaign | null> {
+  const found = await loadCampaignVersion(db, campaignId, version)
+  return found === null ? null : prepare(found)
+}
+
+export function followedKey(campaignId: string, version: number): string {
+  return `${campaignId}\u0000${version}`
+}
+
 const launchedStates: ReadonlySet<CampaignState> = new Set(['live', 'paused', 'ended'])
 
 function prepare(version: CampaignVersion): RunningCampaign {
@@ -186,12 +241,19 @@ function prepare(version: CampaignVersion): RunningCampaign {
   const where = 'where' in spec.trigger ? spec.trigger.where : undefined
   const compile = (condition: Parameters<typeof compileCondition>[0] | undefined): Predicate =>
     condition === undefined ? () => true : compileCondition(condition)
+  const { trigger, cadence } = spec
+  const absence =
+    'absence' in trigger
+      ? { after: compile(trigger.absence.afterWhere), awaited: compile(trigger.absence.where) }
+      : null
   const templates = spec.treatments.map(({ variants }) => variants.map(({ template }) => compiled(template)))
   return {
     version,
     live: version.state === 'live',
     where: compile(where),
     audience: compile(spec.audience),
+    cadence: cadence === undefined ? null : compileCadence({ ...spec, cadence }, compileCondition),
+    absence,
     templates,
     needs: templateNeeds(spec, templates),
     goals: [spec.goal, ...spec.alsoMeasure].map((goal) => ({ goal, where: compile(goal.where) })),

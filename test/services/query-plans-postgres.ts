@@ -19,6 +19,8 @@ export const bigTables: ReadonlySet<string> = new Set([
   'exposures',
   'rewards',
   'timers',
+  'journeys',
+  'journey_steps',
 ])
 
 /** Columns with so few values that an index over them alone still names a share of the table. */

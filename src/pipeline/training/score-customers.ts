@@ -62,7 +62,12 @@ export async function scoreCustomers(
       const own = tx.workspace(workspace)
       const changed = await saveScores(own, scores, { modelId, now })
       if (!context.segments.readsScores) return
-      const timers = changed.map(({ customerId }) => ({ customerId, kind: 'segments' as const, dueAt: now }))
+      const timers = changed.map(({ customerId }) => ({
+        customerId,
+        kind: 'segments' as const,
+        subject: '',
+        dueAt: now,
+      }))
       await setTimers(own, timers)
     })
   }

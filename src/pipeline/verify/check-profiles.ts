@@ -200,7 +200,7 @@ async function repairSome(
     if (!mendSegments) continue
     updateSegments(customer.profile, context.segments, now)
     const dueAt = nextSegmentChangeAt(customer.profile, context.segments, now)
-    await setTimers(db, [{ customerId, kind: 'segments', dueAt }])
+    await setTimers(db, [{ customerId, kind: 'segments', subject: '', dueAt }])
   }
   await saveCustomers(db, mended, now)
   return mended.map(({ customerId }) => customerId)

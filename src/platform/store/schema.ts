@@ -31,6 +31,9 @@ export interface StoreSchema {
   documents: DocumentRow
   campaign_versions: CampaignVersionRow
   assignments: AssignmentRow
+  journeys: JourneyRow
+  journey_steps: JourneyStepRow
+  schedule_rounds: ScheduleRoundRow
 
   // ── decision ──
   decisions: DecisionRow
@@ -326,6 +329,10 @@ export interface MessageRow {
   attempts: number
   /** Facts of the trigger that the template may name: JSON of the event's name and properties. */
   context_json: string
+  /** Of a touch, '' otherwise: the journey that it belongs to. */
+  journey_id: Generated<string>
+  /** When what the message is about happened: whoever has met the goal since does not get it. */
+  relevant_since: Generated<number>
   lease_owner: string
   /** Wall clock; 0 when not leased. */
   lease_until: number
@@ -370,7 +377,7 @@ export interface OutboxRow {
   channel: string
   address: string
   sender: string
-  subject: string
+  subject: Generated<string>
   html: string
   text: string
   headers_json: string
@@ -520,13 +527,67 @@ export interface ScoreRow {
 }
 
 /** Something to look at later for one customer; fired by the worker when due (injected clock). */
+/** See `Journey`. */
+export interface JourneyRow {
+  workspace: string
+  journey_id: string
+  customer_id: string
+  campaign_id: string
+  version: number
+  settled_version: number
+  state: 'inside' | 'completed' | 'left'
+  reason: string
+  is_newest: 0 | 1
+  entered_at: number
+  ended_at: number | null
+  step_id: string
+  step_since: number
+  is_waiting: 0 | 1
+  /** Injected clock; null after the end and while the campaign is paused. */
+  due_at: number | null
+  steps_passed: number
+  seen_json: string
+}
+
+/** See `JourneyStep`. */
+export interface JourneyStepRow {
+  workspace: string
+  journey_id: string
+  sequence: number
+  customer_id: string
+  campaign_id: string
+  version: number
+  step_id: string
+  kind: 'touch' | 'wait' | 'branch'
+  result: string
+  decision_id: string
+  at: number
+}
+
+/** How far a campaign version's schedule has been given to the customers that were there before it. */
+export interface ScheduleRoundRow {
+  workspace: string
+  campaign_id: string
+  version: number
+  /** The last customer that has a timer. */
+  cursor_id: string
+  done: 0 | 1
+}
+
 export interface TimerRow {
   workspace: string
   /** Stable: setting the same timer again moves it. */
   timer_id: string
   customer_id: string
-  /** 'segments': look at the customer's time-dependent segments again. */
+  /**
+   * 'segments': look at the customer's time-dependent segments again. 'absence': an event that was to come has
+   * not. 'schedule': an occurrence.
+   */
   kind: string
+  /** The campaign of an absence or a schedule, '' otherwise. */
+  subject: Generated<string>
+  /** What the timer is about: of an absence the event after which it runs, of a schedule the occurrence. */
+  payload_json: Generated<string>
   due_at: number
   lease_owner: string
   /** Wall clock; 0 when not leased. */

@@ -20,6 +20,8 @@ const bigTables = new Set([
   'exposures',
   'rewards',
   'timers',
+  'journeys',
+  'journey_steps',
 ])
 
 /** Columns with so few values that an index over them alone still names a share of the table. */
