@@ -18,9 +18,8 @@ async function up(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
     constraint journeys_key primary key (workspace, journey_id))${end}`.execute(db)
   await sql`create index journeys_customer on journeys (workspace, customer_id, is_newest)`.execute(db)
   await sql`create index journeys_due on journeys (workspace, due_at) where due_at is not null`.execute(db)
-  await sql`create index journeys_inside on journeys (workspace, campaign_id, state, settled_version)`.execute(
-    db,
-  )
+  await sql`create index journeys_inside
+    on journeys (workspace, campaign_id, state, version, settled_version)`.execute(db)
   await sql`create table journey_steps (
     workspace ${text} not null, journey_id ${text} not null, sequence ${int} not null,
     customer_id ${text} not null, campaign_id ${text} not null, version ${int} not null, step_id ${text} not null,
