@@ -47,6 +47,10 @@ export const offerSchema = z.strictObject({
   validUntil: z.iso.datetime().exactOptional(),
   /** False: withdrawn; nothing with it is decided or sent. */
   available: z.boolean().default(true),
+  /** The item of the catalogue that it is about: by its id, or by a property of the triggering event. */
+  item: z
+    .union([z.strictObject({ id: z.string().min(1) }), z.strictObject({ property: z.string().min(1) })])
+    .exactOptional(),
   /** Facts the templates may name as `offer.…`. */
   facts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}),
 })

@@ -42,7 +42,14 @@ export interface GuardrailFacts {
   settings: GuardrailRules
   customer: CustomerFacts
   campaign: CampaignFacts
-  candidate: { channel: ChannelName; costMicros: number; address: string | null; offer: Offer }
+  candidate: {
+    channel: ChannelName
+    costMicros: number
+    address: string | null
+    offer: Offer
+    /** At the claim: the item that the offer is about, where it is sold out. */
+    soldOut?: string
+  }
   /** Transactional messages are exempt from all but suppression and the kill switch. */
   transactional: boolean
   /** The message under claim, '' at decision: it does not count against itself. */
@@ -74,6 +81,10 @@ export interface CampaignFacts {
   spentMicros: number
   /** At the claim: the customer converted since the decision. Always false at decision. */
   goalMet: boolean
+  /** At the claim: the campaign says something else by now than when the message was decided. */
+  changed?: boolean
+  /** At the claim: why the journey was left that the message belongs to; '' while it goes on. */
+  journeyLeft?: string
 }
 
 /**

@@ -6,6 +6,7 @@ import { campaignSpend, lockSpend } from '../action/campaign-spend.ts'
 import type { ClaimFacts } from '../action/claim-messages.ts'
 import { loadAssignments } from '../campaign/assignment-rows.ts'
 import { loadCampaignVersion } from '../campaign/campaign-rows.ts'
+import { loadJourneysById } from '../campaign/journey-rows.ts'
 import { convertedSince } from '../learning/outcome-rows.ts'
 import { loadConsents } from '../profile/consent-rows.ts'
 import { loadCustomers } from '../profile/customer-rows.ts'
@@ -14,8 +15,9 @@ import { loadSuppressions } from '../profile/suppression-rows.ts'
 import { customerFactsOf, globalHoldoutId } from './customer-facts.ts'
 import { directCampaign, isDirect, loadDirectVersion } from './direct-message.ts'
 import { loadSlots } from './load-slots.ts'
+import { offerNow, stillStands } from './message-stands.ts'
 import { assignmentKey } from './workspace-batch.ts'
-import type { WorkspaceContext, WorkspaceContexts } from './workspace-context.ts'
+import { followedKey, type WorkspaceContext, type WorkspaceContexts } from './workspace-context.ts'
 
 type Message = RowOf<'messages'>
 
@@ -25,12 +27,23 @@ export interface SendFacts extends GuardrailFacts {
   decidedBy: CampaignVersion
 }
 
+/** What a shop still has. The catalogue answers; without one everything is there. */
+export interface StockPort {
+  /** Those of the items that are sold out, as the claim's transaction sees them. */
+  soldOut(db: WorkspaceDb, items: readonly string[]): Promise<ReadonlySet<string>>
+}
+
+const allInStock: StockPort = { soldOut: async () => new Set() }
+
 /**
  * The facts of the last gate, read inside the claim transaction: nothing here comes from a cache that a
  * person's "no" could outrun. State, offer and guardrails are the running version's, so that a withdrawn
  * offer or a pause stops a message that was decided before; the words are those it was decided with.
  */
-export function createClaimFacts(contexts: WorkspaceContexts): ClaimFacts<SendFacts> {
+export function createClaimFacts(
+  contexts: WorkspaceContexts,
+  { stock = allInStock }: { stock?: StockPort } = {},
+): ClaimFacts<SendFacts> {
   return {
     async load(scope, workspace, messages, now) {
       const context = await contexts.load(scope, workspace)
@@ -40,6 +53,7 @@ export function createClaimFacts(contexts: WorkspaceContexts): ClaimFacts<SendFa
       const facts = new Map<string, SendFacts | { gone: string }>()
       for (const message of messages)
         facts.set(message.message_id, await factsOf(db, context, rows, message, now))
+      await noteSoldOut(db, stock, messages, facts)
       return facts
     },
   }
@@ -51,8 +65,11 @@ async function loadRows(db: WorkspaceDb, context: WorkspaceContext, messages: Me
   const campaigns = [...new Set(messages.map((message) => message.campaign_id))]
   const budgeted = campaigns.filter((id) => context.budgetedCampaigns.includes(id))
   if (budgeted.length > 0) await lockSpend(db, campaigns)
+  const journeyIds = messages.flatMap(({ journey_id }) => (journey_id === '' ? [] : [journey_id]))
   return {
+    versions: new Map<string, CampaignVersion | null>(),
     customers: await loadCustomers(db, ids),
+    journeys: await loadJourneysById(db, [...new Set(journeyIds)]),
     consents: await loadConsents(db, ids),
     contacts: await loadSlots(db, context, ids, now),
     suppressions: await loadSuppressions(db, [...new Set(messages.map((message) => message.address))]),
@@ -71,16 +88,14 @@ async function factsOf(
   if (isDirect(message)) return directFactsOf(db, context, rows, message, now)
   const profile = rows.customers.get(message.customer_id)
   const running = context.campaigns.get(message.campaign_id)?.version
-  const decidedBy =
-    running?.version === message.campaign_version
-      ? running
-      : await loadCampaignVersion(db, message.campaign_id, message.campaign_version)
+  const decidedBy = await decidingVersion(db, context, rows.versions, message)
   const treatmentIn = (version: CampaignVersion | null | undefined) =>
     version?.spec.treatments.find((treatment) => treatment.treatmentId === message.treatment_id)
   const treatment = treatmentIn(running) ?? treatmentIn(decidedBy)
   if (profile === undefined) return { gone: 'customer_gone' }
   if (running === undefined || !decidedBy || treatment === undefined) return { gone: 'campaign_gone' }
   const own = rows.assignments.get(assignmentKey(message.campaign_id, message.customer_id))
+  const journey = rows.journeys.get(message.journey_id)
   return {
     profile,
     decidedBy,
@@ -104,18 +119,15 @@ async function factsOf(
       spec: running.spec,
       heldOut: own?.heldOut === true,
       spentMicros: rows.spend.get(message.campaign_id) ?? 0,
-      goalMet: await convertedSince(db, {
-        customerId: message.customer_id,
-        campaignId: message.campaign_id,
-        goalId: running.spec.goal.id,
-        since: message.created_at,
-      }),
+      goalMet: await isGoalMet(db, profile, running, message),
+      changed: !stillStands(message, decidedBy, running, journey),
+      journeyLeft: journey?.state === 'left' ? journey.reason : '',
     },
     candidate: {
       channel: treatment.channel,
       costMicros: message.cost_micros,
       address: message.address === '' ? null : message.address,
-      offer: treatment.offer,
+      offer: offerNow(running, treatment),
     },
     transactional: message.transactional === 1,
     messageId: message.message_id,
@@ -166,4 +178,65 @@ async function directFactsOf(
     transactional: true,
     messageId: message.message_id,
   }
+}
+
+/** Each version once a claim: a definition is parsed in milliseconds. */
+async function decidingVersion(
+  db: WorkspaceDb,
+  { campaigns, followed }: WorkspaceContext,
+  versions: Map<string, CampaignVersion | null>,
+  { campaign_id, campaign_version }: Message,
+): Promise<CampaignVersion | null> {
+  const running = campaigns.get(campaign_id)?.version
+  if (running?.version === campaign_version) return running
+  const key = followedKey(campaign_id, campaign_version)
+  const known = followed.get(key)?.version ?? versions.get(key)
+  if (known !== undefined) return known
+  const found = await loadCampaignVersion(db, campaign_id, campaign_version)
+  versions.set(key, found)
+  return found
+}
+
+/**
+ * Since what the message is about happened. A conversion counts from the customer's assignment on, which a late
+ * event may precede: of a goal without a condition the profile says when its event last came.
+ */
+async function isGoalMet(
+  db: WorkspaceDb,
+  { profile }: Customer,
+  { campaignId, spec: { goal } }: CampaignVersion,
+  message: Message,
+): Promise<boolean> {
+  const since = message.relevant_since === 0 ? message.created_at : message.relevant_since
+  const counts =
+    goal.where === undefined && Object.hasOwn(profile.counts, goal.event)
+      ? profile.counts[goal.event]
+      : undefined
+  if (counts !== undefined && counts.lastAt >= since) return true
+  return convertedSince(db, { customerId: message.customer_id, campaignId, goalId: goal.id, since })
+}
+
+/** Asks for all items of the claim at once. */
+async function noteSoldOut(
+  db: WorkspaceDb,
+  stock: StockPort,
+  messages: readonly Message[],
+  facts: ReadonlyMap<string, SendFacts | { gone: string }>,
+): Promise<void> {
+  const asked = messages.flatMap((message) => {
+    const own = facts.get(message.message_id)
+    const item = own === undefined || 'gone' in own ? null : itemOf(own, message)
+    return item === null ? [] : [{ own: own as SendFacts, item }]
+  })
+  if (asked.length === 0) return
+  const soldOut = await stock.soldOut(db, [...new Set(asked.map(({ item }) => item))])
+  for (const { own, item } of asked) if (soldOut.has(item)) own.candidate.soldOut = item
+}
+
+function itemOf({ candidate: { offer } }: SendFacts, { context_json }: Message): string | null {
+  if (offer.item === undefined) return null
+  if ('id' in offer.item) return offer.item.id
+  const { event } = JSON.parse(context_json) as { event?: { properties?: Record<string, unknown> } }
+  const value = event?.properties?.[offer.item.property]
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : null
 }

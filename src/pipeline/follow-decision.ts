@@ -67,7 +67,7 @@ function queue(
     dueAt,
     expiresAt: now + campaign.spec.expiresAfterMs,
     ...(triggered.touch === undefined ? {} : { journeyId: triggered.touch.journeyId }),
-    ...(triggered.since === undefined ? {} : { relevantSince: Math.min(triggered.since, now) }),
+    relevantSince: relevantSince(triggered, campaign),
     context: { event: { ...triggered.event } },
   })
   const slot = {
@@ -82,6 +82,12 @@ function queue(
   if (rows.spend.has(campaign.campaignId)) {
     rows.spend.set(campaign.campaignId, (rows.spend.get(campaign.campaignId) ?? 0) + treatment.costMicros)
   }
+}
+
+/** From when on meeting the goal makes the message idle; what triggered it may itself be such an event. */
+function relevantSince({ since, now, event }: TriggeredDecision, { spec }: DecisionCampaign): number {
+  if (since === undefined) return now
+  return event.name === spec.goal.event ? since + 1 : Math.min(since, now)
 }
 
 /**

@@ -14,10 +14,13 @@ type View =
  * A guardrail that is not named here is asked for each campaign and channel: forgetting one costs time only.
  */
 const views = new Map<string, View>([
+  ['campaign-changed', { of: 'campaign' }],
   ['campaign-state', { of: 'campaign' }],
   ['goal-met', { of: 'campaign' }],
   ['holdout', { of: 'campaign' }],
   ['consent', { of: 'channel', hasOwnRules: (spec) => spec.topic !== undefined }],
+  ['journey', { of: 'campaign' }],
+  ['consent', { of: 'channel' }],
   ['kill-switch', { of: 'channel' }],
   ['send-address', { of: 'channel' }],
   ['suppression', { of: 'channel' }],

@@ -42,6 +42,9 @@ export const anyFacts: fc.Arbitrary<GuardrailFacts> = fc
     globalHoldout: fc.boolean(),
     heldOut: fc.boolean(),
     goalMet: fc.boolean(),
+    changed: fc.boolean(),
+    journeyLeft: fc.constantFrom('', 'exit_event'),
+    soldOut: fc.boolean(),
     state: fc.constantFrom('live' as const, 'live' as const, 'paused' as const, 'ended' as const),
     budgetMicros: fc.constantFrom(undefined, 0, 1_000_000),
     channel,
@@ -69,13 +72,24 @@ export const anyFacts: fc.Arbitrary<GuardrailFacts> = fc
         priorities: f.priorityOfOthers === undefined ? {} : { winter: f.priorityOfOthers },
         globalHoldout: f.globalHoldout,
       },
-      campaign: { heldOut: f.heldOut, goalMet: f.goalMet && f.stage === 'claim', state: f.state },
+      campaign: {
+        heldOut: f.heldOut,
+        state: f.state,
+        // Known at the claim only.
+        ...(f.stage === 'claim'
+          ? { goalMet: f.goalMet, changed: f.changed, journeyLeft: f.journeyLeft }
+          : { goalMet: false }),
+      },
       spec: {
         frequencyCaps: f.ownCaps,
         ...(f.priority === undefined ? {} : { priority: f.priority }),
         ...(f.budgetMicros === undefined ? {} : { budgetMicros: f.budgetMicros }),
       },
-      candidate: { channel: f.channel, address: f.address },
+      candidate: {
+        channel: f.channel,
+        address: f.address,
+        ...(f.stage === 'claim' && f.soldOut ? { soldOut: 'shoe-42' } : {}),
+      },
     })
     facts.workspace.killSwitch = f.killSwitch
     facts.candidate.offer = { ...facts.candidate.offer, available: f.available }

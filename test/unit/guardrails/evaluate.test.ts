@@ -24,11 +24,14 @@ const deferTo = (untilMs: number): Verdict => ({ kind: 'defer', untilMs, reason:
 test('every file of the folder is a guardrail', () => {
   expect(runner.names).toEqual([
     'budget',
+    'campaign-changed',
     'campaign-state',
     'consent',
     'frequency-cap',
     'goal-met',
     'holdout',
+    'in-stock',
+    'journey',
     'kill-switch',
     'least-gap',
     'offer-valid',

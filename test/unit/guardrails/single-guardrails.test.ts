@@ -1,10 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import type { Guardrail, Verdict } from '#contracts/guardrail.ts'
 import { guardrail as budget } from '../../../src/guardrails/budget.ts'
+import { guardrail as campaignChanged } from '../../../src/guardrails/campaign-changed.ts'
 import { guardrail as campaignState } from '../../../src/guardrails/campaign-state.ts'
 import { guardrail as consent } from '../../../src/guardrails/consent.ts'
 import { guardrail as goalMet } from '../../../src/guardrails/goal-met.ts'
 import { guardrail as holdout } from '../../../src/guardrails/holdout.ts'
+import { guardrail as inStock } from '../../../src/guardrails/in-stock.ts'
+import { guardrail as journey } from '../../../src/guardrails/journey.ts'
 import { guardrail as killSwitch } from '../../../src/guardrails/kill-switch.ts'
 import { guardrail as offerValid } from '../../../src/guardrails/offer-valid.ts'
 import { guardrail as sendAddress } from '../../../src/guardrails/send-address.ts'
@@ -51,6 +54,11 @@ const cases: [Guardrail, FactsPatch, string][] = [
   [campaignState, { campaign: { state: 'draft' }, ...claim }, 'suppress campaign_not_live'],
   [campaignState, { campaign: { state: 'in-review' } }, 'suppress campaign_not_live'],
   [campaignState, { campaign: { state: 'approved' } }, 'suppress campaign_not_live'],
+  [campaignChanged, { campaign: { changed: true }, ...claim }, 'suppress campaign_changed'],
+  [campaignChanged, { campaign: { changed: false }, ...claim }, 'allow'],
+  [journey, { campaign: { journeyLeft: 'exit_event' }, ...claim }, 'suppress journey_left'],
+  [journey, { campaign: { journeyLeft: '' }, ...claim }, 'allow'],
+  [inStock, { candidate: { soldOut: 'shoe-42' }, ...claim }, 'suppress sold_out'],
   [goalMet, { campaign: { goalMet: true }, ...claim }, 'suppress goal_met'],
   [offerValid, { candidate: { offer: { ...offer, available: false } } }, 'suppress offer_unavailable'],
   [offerValid, { candidate: { offer: dated }, now: now - 1 }, 'suppress offer_not_yet_valid'],
