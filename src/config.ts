@@ -290,6 +290,9 @@ function withEnvironment(
   const providers = config.providers.map((provider) => ({
     ...provider,
     settings: fillAll(provider.settings, `providers: ${provider.id}: settings`),
+    ...(provider.callbacks === undefined
+      ? {}
+      : { callbacks: fillAll(provider.callbacks, `providers: ${provider.id}: callbacks`) }),
   }))
   return { ...config, providers }
 }

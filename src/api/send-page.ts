@@ -23,3 +23,12 @@ export function sendPage<Reply extends object>(typedReply: Reply, html: string):
 export function wantsHtml(accept: string | undefined): boolean {
   return accept?.includes('text/html') === true
 }
+
+/** One transparent pixel, fetched anew each time. */
+export function sendPixel<Reply extends object>(typedReply: Reply): Reply {
+  const reply = typedReply as unknown as FastifyReply
+  reply.header('content-type', 'image/gif').header('cache-control', 'no-store').send(emptyGif)
+  return typedReply
+}
+
+const emptyGif = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64')

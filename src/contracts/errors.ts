@@ -23,6 +23,7 @@ export const apiErrors = {
     title: 'The definition contradicts itself or names what does not exist',
   },
   gate_refused: { status: 409, title: 'The promotion gate does not let this policy go live' },
+  invalid_signature: { status: 401, title: 'The signature does not fit, or is too old' },
   invalid_link: { status: 400, title: 'The link is damaged or not ours' },
   overloaded: { status: 429, title: 'The log cannot take more now; try again after the given time' },
   unavailable: { status: 503, title: 'The server is starting, stopping or cannot write' },

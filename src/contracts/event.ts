@@ -1,16 +1,18 @@
 import type { ChannelName } from './campaign.ts'
 import type { InstantMs } from './clock.ts'
+import type { DeliveryPayload } from './delivery.ts'
 import type { JsonObject } from './json.ts'
 
 /** What product apps send. */
 export type ProductEventKind = 'track' | 'identify' | 'page' | 'screen' | 'group' | 'alias'
 
 /**
- * Every kind a log record may have. `click` and `open` come from our own links; `decision` was made at the API
- * for a placement, and `outcome` is what its caller tells of it; `rejected` is an event that failed validation
- * and is kept with its reason, so that nothing is lost silently.
+ * Every kind a log record may have. `click` and `open` come from our own links and from providers, `delivery`
+ * from providers and from mail that came back; `decision` was made at the API for a placement, and `outcome`
+ * is what its caller tells of it; `rejected` is an event that failed validation and is kept with its reason,
+ * so that nothing is lost silently.
  */
-export type EventKind = ProductEventKind | 'click' | 'open' | 'decision' | 'outcome' | 'rejected'
+export type EventKind = ProductEventKind | 'click' | 'open' | 'delivery' | 'decision' | 'outcome' | 'rejected'
 
 /** Payload of the product kinds; fields that do not apply are absent. */
 export interface ProductEventPayload {
@@ -38,9 +40,24 @@ export interface EngagementPayload {
   messageId: string
   url?: string
   userAgent?: string
-  /** True where the request looks like a link scanner's: kept, earns no reward. */
+  /** True where a program did it rather than the reader: kept, earns no reward. */
   suspectedScanner?: true
+  /** What gave the program away. */
+  machine?: MachineSign
+  /** Of a click: whether it is a program's is seen by what else of its message is clicked. */
+  held?: true
 }
+
+export const machineSigns = [
+  'head',
+  'prefetch',
+  'user-agent',
+  'too-soon',
+  'all-links',
+  'mail-privacy',
+  'provider',
+] as const
+export type MachineSign = (typeof machineSigns)[number]
 
 /** An event that ingest refused. `body` is the original, as received (cut at 64 kB). */
 export interface RejectedPayload {
@@ -102,6 +119,7 @@ export interface OutcomePayload {
 export type EventPayload =
   | ProductEventPayload
   | EngagementPayload
+  | DeliveryPayload
   | DecisionPayload
   | OutcomePayload
   | RejectedPayload

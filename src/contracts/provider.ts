@@ -18,6 +18,12 @@ export const providerSchema = z.strictObject({
   /** The same by domain of the recipient; `*` is every other domain, each by itself. */
   domainCallsPerSecondMax: z.record(z.string().min(1), perSecond).exactOptional(),
   settings: z.record(z.string(), z.json()).default({}),
+  /**
+   * It tells us what became of messages: what the vendor's file in `src/action/callbacks/` needs to believe it.
+   * `vendor` where that is not the kind (a relay of SendGrid's by SMTP). What stands in the settings already,
+   * under the same name, need not be said again.
+   */
+  callbacks: z.record(z.string(), z.json()).exactOptional(),
 })
 export type ProviderSettings = z.infer<typeof providerSchema>
 

@@ -1,14 +1,16 @@
-import type { EngagementPayload, LogRecord } from '#contracts/event.ts'
+import type { CustomerEvent, EngagementPayload, LogRecord } from '#contracts/event.ts'
 import type { Customer } from '#contracts/profile.ts'
 import { dayUtcOf } from '#platform/ids/ids.ts'
 import { applyEngagement } from '../profile/apply-event.ts'
+import { clicked } from '../profile/event-counts.ts'
 import { nextAppliedOrder } from '../profile/profile.ts'
 import { hearEngagement } from './cadence/hear.ts'
+import { creditConversions } from './credit-conversions.ts'
 import type { WorkspaceBatch } from './workspace-batch.ts'
 
 /**
- * A click or an open: an outcome row, and a count in the profile unless it looks like a link scanner's.
- * It is no exposure and no conversion.
+ * A click or an open: an outcome row, and a count in the profile unless a program did it. It is no exposure.
+ * A reader's click converts where a goal asks for it, by the name under which the profile counts it.
  */
 export function applyEngagementRecord(
   rows: WorkspaceBatch,
@@ -25,7 +27,7 @@ export function applyEngagementRecord(
     day_utc: dayUtcOf(record.receivedAt),
     outcome_id: record.eventId,
     customer_id: record.customerId,
-    kind: suspected ? `suspected-${kind}` : kind,
+    kind: suspected ? `${record.payload.machine === 'mail-privacy' ? 'private' : 'suspected'}-${kind}` : kind,
     campaign_id: '',
     goal_id: '',
     event_id: record.eventId,
@@ -37,4 +39,11 @@ export function applyEngagementRecord(
   applyEngagement(customer, kind, record.occurredAt)
   rows.changed.add(customer.customerId)
   hearEngagement(rows, record, now)
+  if (kind === 'click') creditConversions(rows, asEvent(record))
+}
+
+/** As goals and conditions see a click: a track of that name. */
+function asEvent({ payload, ...record }: LogRecord<EngagementPayload>): CustomerEvent {
+  const { messageId, url = '' } = payload
+  return { ...record, kind: 'track', payload: { name: clicked, properties: { messageId, url } } }
 }

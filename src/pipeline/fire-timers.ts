@@ -8,6 +8,12 @@ import { occurrenceAt, scheduleTimer } from './schedule-timers.ts'
 import { dueTimers, type TimerPayload } from './timer-rows.ts'
 import { triggerCampaigns } from './trigger-campaigns.ts'
 import { openWorkspaceBatch, type WorkspaceBatch, writeWorkspaceBatch } from './workspace-batch.ts'
+import { decideForTrigger } from './decide-for-trigger.ts'
+import { deleteHeldClicks, heldOf, releaseClicks } from './held-clicks.ts'
+import { noticesOf } from './notices.ts'
+import type { BatchParts } from './process-batch.ts'
+import { dueTimers, type TimerSetting } from './timer-rows.ts'
+import { openWorkspaceBatch, writeWorkspaceBatch } from './workspace-batch.ts'
 
 /** Few enough to stay near the 5 ms that a batch may take while others wait. */
 const timersPerTransaction = 50
@@ -35,6 +41,33 @@ export async function fireTimers(parts: BatchParts, store: Store, workspace: str
       const { kind, subject } = keyOf(timer)
       // Removed unless what follows sets it again.
       rows.written.timers.push({ customerId: timer.customer_id, kind, subject, dueAt: null })
+    const ids = timers.map((timer) => timer.customer_id)
+    const held = await heldOf(
+      db,
+      timers.filter((timer) => timer.kind === 'clicks').map((timer) => timer.customer_id),
+    )
+    const rows = await openWorkspaceBatch(
+      db,
+      context,
+      {
+        eventIds: [],
+        customerIds: ids,
+        engagedCustomerIds: ids,
+        earliestOccurredAt: Math.min(now, ...held.map(({ record }) => record.occurredAt)),
+      },
+      now,
+      parts.capCache,
+    )
+    const done: typeof held = []
+    for (const timer of timers) {
+      const kind = timer.kind as TimerSetting['kind']
+      // Removed unless the look below sets it again.
+      rows.written.timers.push({ customerId: timer.customer_id, kind, dueAt: null })
+      if (kind === 'clicks') {
+        const own = held.filter((click) => click.customer_id === timer.customer_id)
+        done.push(...releaseClicks(rows, own, now))
+        continue
+      }
       const customer = rows.customers.get(timer.customer_id)
       if (customer === undefined || customer.mergedInto !== null) continue
       if (kind === 'segments') fireSegments(parts, rows, timer, customer, now)
@@ -43,6 +76,7 @@ export async function fireTimers(parts: BatchParts, store: Store, workspace: str
       rows.changed.add(customer.customerId)
     }
     await writeWorkspaceBatch(rows, now)
+    await deleteHeldClicks(db, done)
     await parts.publish?.(noticesOf(rows))
     return timers.length
   })

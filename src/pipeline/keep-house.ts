@@ -1,6 +1,8 @@
 import { dayUtcOf } from '#platform/ids/ids.ts'
 import type { KeptPartitions } from '#platform/store/partitions.ts'
 import type { Store } from '#platform/store/store.ts'
+import { forgetReceiptsBefore } from '../action/callback-rows.ts'
+import { deleteMessageEventsBefore } from '../action/message-event-rows.ts'
 import { deleteCountsBefore, namesCountedBefore } from '../ingest/catalogue/catalogue-rows.ts'
 import { deleteEventsBefore, forgetSeenBefore } from '../profile/event-rows.ts'
 
@@ -39,7 +41,9 @@ export async function keepHouse(
     const step = await store.transaction(async (tx) => {
       const db = tx.workspace(workspace)
       const events = inMonths ? 0 : await deleteEventsBefore(db, dayUtcOf(now) - eventsKeepDays, limit)
-      return events + (await forgetSeenBefore(db, now - seenKeptMs, limit))
+      const told = await deleteMessageEventsBefore(db, now - eventsKeepDays * 86_400_000, limit)
+      const receipts = await forgetReceiptsBefore(db, now - seenKeptMs, limit)
+      return events + told + receipts + (await forgetSeenBefore(db, now - seenKeptMs, limit))
     })
     if (step === 0) return deleted
     deleted += step

@@ -10,6 +10,8 @@ import { canonicalCustomerId } from '../profile/canonical-customer.ts'
 import { mergeCustomerRows } from '../profile/customer-rows.ts'
 import { deleteScores } from '../profile/score-rows.ts'
 import { mergeTimers } from './timer-rows.ts'
+import { moveHeldClicks } from './held-clicks.ts'
+import { setTimers } from './timer-rows.ts'
 
 /**
  * Moves everything of one customer to another in the batch's transaction and leaves a pointer, also where
@@ -36,4 +38,7 @@ export async function mergeCustomer(
   await deleteScores(db, fromId)
   await mergeJourneys(db, fromId, intoId, now)
   await mergeTimers(db, fromId, intoId)
+  await db.deleteFrom('timers').where('timers.customer_id', '=', fromId).execute()
+  const dueAt = await moveHeldClicks(db, fromId, intoId)
+  if (dueAt !== null) await setTimers(db, [{ customerId: intoId, kind: 'clicks', dueAt }])
 }

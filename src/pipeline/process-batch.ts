@@ -1,5 +1,6 @@
 import type { CapCache } from '#contracts/cap-cache.ts'
 import type { Clock } from '#contracts/clock.ts'
+import type { DeliveryPayload } from '#contracts/delivery.ts'
 import type {
   CustomerEvent,
   DecisionPayload,
@@ -11,9 +12,11 @@ import type { LogAppend, LogBatch } from '#contracts/event-log.ts'
 import type { StoreTransaction } from '#platform/store/store.ts'
 import { together } from '#platform/store/together.ts'
 import type { EventCatalogue } from '../ingest/catalogue/event-catalogue.ts'
+import { clicked } from '../profile/event-counts.ts'
 import { applyEngagementRecord } from './apply-engagement.ts'
 import { applyProductEvent } from './apply-product-event.ts'
 import type { DecisionParts } from './decision-input.ts'
+import { holdClick } from './held-clicks.ts'
 import { mergeCustomer } from './merge-customer.ts'
 import { type Notice, noticesOf, unreadableNotices } from './notices.ts'
 import { applyDecision } from './placement/apply-decision.ts'
@@ -116,8 +119,14 @@ function applyRecord(
     applyOutcome(rows, record as LogRecord<OutcomePayload>, now)
     return
   }
+  if (record.kind === 'delivery') {
+    rows.written.deliveries.push(record as LogRecord<DeliveryPayload>)
+    return
+  }
   if (record.kind === 'click' || record.kind === 'open') {
-    applyEngagementRecord(rows, record as LogRecord<EngagementPayload>, now)
+    const engagement = record as LogRecord<EngagementPayload>
+    if (engagement.payload.held === true) holdClick(rows, engagement, now)
+    else applyEngagementRecord(rows, engagement, now)
     return
   }
   result.decisions += applyProductEvent(parts, rows, record as CustomerEvent, now)
@@ -228,6 +237,9 @@ function needsOf(records: LogRecord[], context: WorkspaceContext): BatchNeeds {
 /** Whether a record may decide or convert: only then are the customer's messages and assignments read. */
 function mayEngage(record: LogRecord, context: WorkspaceContext): boolean {
   if (record.kind === 'click' || record.kind === 'open') return context.hasCadences
+  if (record.kind === 'delivery') return false
+  if (record.kind === 'click') return context.byGoalEvent.has(clicked)
+  if (record.kind === 'open') return false
   if (record.kind === 'decision' || record.kind === 'outcome') return true
   if (context.bySegmentEntered.size > 0) return true
   const name = eventName(record as CustomerEvent)

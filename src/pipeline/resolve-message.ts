@@ -26,12 +26,23 @@ export async function resolveMessage(
       const detail = `message ${messageId} is ${row.state}: only an unknown one is resolved`
       return { kind: 'refused', fault: { code: 'conflict', detail } }
     }
-    const message: MessageRow = { ...row, state, reason, state_at: now, lease_owner: '', lease_until: 0 }
-    await saveMessages(db, [message], now)
-    if (state === 'sent') await openLate(db, message, now)
+    const message = await settleUnknown(db, row, { state, reason }, now)
     await audit(tx, change, now, `message.${state}`, messageId, reason)
     return { kind: 'resolved', message }
   })
+}
+
+/** What became of an unknown message is known now: by a person, or by what its provider told. */
+export async function settleUnknown(
+  db: WorkspaceDb,
+  row: MessageRow,
+  { state, reason }: { state: 'sent' | 'failed'; reason: string },
+  now: number,
+): Promise<MessageRow> {
+  const message: MessageRow = { ...row, state, reason, state_at: now, lease_owner: '', lease_until: 0 }
+  await saveMessages(db, [message], now)
+  if (state === 'sent') await openLate(db, message, now)
+  return message
 }
 
 /** The window opens from the send on, and takes the conversions that have come since. */

@@ -9,6 +9,9 @@ export interface TimerKey {
   kind: 'segments' | 'absence' | 'schedule'
   /** The campaign of an absence or a schedule, '' otherwise. */
   subject: string
+  kind: 'segments' | 'clicks'
+  /** Null takes the timer away. */
+  dueAt: number | null
 }
 
 export interface TimerSetting extends TimerKey {

@@ -1,4 +1,5 @@
 import type { CapCache } from '#contracts/cap-cache.ts'
+import type { DeliveryPayload } from '#contracts/delivery.ts'
 import type { CustomerEvent, EngagementPayload, LogRecord, OutcomePayload } from '#contracts/event.ts'
 import type { ContactSlot } from '#contracts/guardrail.ts'
 import type { Journey, JourneyStep } from '#contracts/journey.ts'
@@ -17,11 +18,13 @@ import { insertOutcomes } from '../learning/outcome-rows.ts'
 import { insertRewards } from '../learning/reward-rows.ts'
 import { loadConsents } from '../profile/consent-rows.ts'
 import { loadCustomers, saveCustomers } from '../profile/customer-rows.ts'
-import { type EventApplication, insertEvents, seenEventIds } from '../profile/event-rows.ts'
+import { type EventApplication, insertEvents, markSeen, seenEventIds } from '../profile/event-rows.ts'
 import { newProfile } from '../profile/profile.ts'
 import { loadSuppressions } from '../profile/suppression-rows.ts'
+import { applyDeliveries } from './callbacks/apply-deliveries.ts'
 import { addressesOf } from './customer-facts.ts'
 import { loadContactsEarly } from './early-refusal.ts'
+import { type HeldClick, insertHeldClicks } from './held-clicks.ts'
 import { insertRejected } from './rejected-event-rows.ts'
 import { loadAbsences, setTimers, type TimerPayload, type TimerSetting } from './timer-rows.ts'
 import { followedKey, loadFollowedVersion, type WorkspaceContext } from './workspace-context.ts'
@@ -64,6 +67,8 @@ export interface WorkspaceBatch {
     timers: TimerSetting[]
     journeys: Set<Journey>
     journeySteps: JourneyStep[]
+    deliveries: LogRecord<DeliveryPayload>[]
+    held: { record: HeldClick; dueAt: number }[]
   }
 }
 
@@ -140,6 +145,8 @@ export async function openWorkspaceBatch(
       timers: [],
       journeys: new Set(),
       journeySteps: [],
+      deliveries: [],
+      held: [],
     },
   }
 }
@@ -174,7 +181,11 @@ export async function writeWorkspaceBatch(batch: WorkspaceBatch, now: number): P
     setTimers(db, written.timers),
     saveJourneys(db, [...written.journeys]),
     insertJourneySteps(db, written.journeySteps),
+    markSeen(db, written.deliveries),
+    insertHeldClicks(db, written.held),
   )
+  // Customers first, then messages: as everybody locks them.
+  await applyDeliveries(db, written.deliveries, now)
   // Behind the money that messages move: who waits for one of these locks holds none of those after it.
   await insertRewards(db, written.rewards)
 }

@@ -21,6 +21,21 @@ export async function loadConsents(db: WorkspaceDb, customerIds: string[]): Prom
   return consents
 }
 
+/** Where the consent of a channel came from, by customer. */
+export async function loadConsentSources(
+  db: WorkspaceDb,
+  customerIds: readonly string[],
+  channel: ChannelName,
+): Promise<Map<string, string>> {
+  if (customerIds.length === 0) return new Map()
+  const rows = await db
+    .selectByKeys('consents', 'customer_id', customerIds)
+    .where('consents.channel', '=', channel)
+    .select(['consents.customer_id', 'consents.source'])
+    .execute()
+  return new Map(rows.map((row) => [row.customer_id, row.source]))
+}
+
 const ofCustomers: RecurringQuery<
   { customerIds: readonly string[] },
   Pick<RowOf<'consents'>, 'customer_id' | 'channel' | 'state'>

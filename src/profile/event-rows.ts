@@ -40,6 +40,15 @@ export async function insertEvents(
   )
 }
 
+/** Marks what is kept elsewhere than among the events. */
+export async function markSeen(
+  db: WorkspaceDb,
+  records: readonly { eventId: string; receivedAt: number }[],
+): Promise<void> {
+  const seen = records.map(({ eventId, receivedAt }) => ({ event_id: eventId, received_at: receivedAt }))
+  await db.bulkInsert('event_dedupe', seen, 'fail')
+}
+
 /**
  * Deletes up to `limit` events that were received before a day, oldest day first. Resolves to how many: call
  * it again while there are any.

@@ -76,6 +76,20 @@ export async function unsuppress(
   return numDeletedRows > 0n
 }
 
+/** Why an address is suppressed; null where it is not. */
+export async function suppressionReason(
+  db: WorkspaceDb,
+  { channel, address }: Pick<Suppression, 'channel' | 'address'>,
+): Promise<string | null> {
+  const row = await db
+    .selectFrom('suppressions')
+    .select('suppressions.reason')
+    .where('suppressions.channel', '=', channel)
+    .where('suppressions.address', '=', normalAddress(channel, address))
+    .executeTakeFirst()
+  return row?.reason ?? null
+}
+
 /** Pages through all, by channel and address; `after` is the last one of the page before. */
 export async function listSuppressions(
   db: WorkspaceDb,
@@ -112,8 +126,11 @@ export async function* eachSuppressionPage(db: WorkspaceDb): AsyncGenerator<Supp
 }
 
 function normalAddress(channel: ChannelName, address: string): string {
+/** As suppressions hold it: e-mail in lower case, a number without what people write between its digits. */
+export function normalAddress(channel: ChannelName, address: string): string {
   const trimmed = address.trim()
-  return channel === 'email' ? trimmed.toLowerCase() : trimmed
+  if (channel === 'email') return trimmed.toLowerCase()
+  return channel === 'sms' ? trimmed.replace(/[\s().-]/g, '').replace(/^00/, '+') : trimmed
 }
 
 function keyOf(channel: string, address: string): string {

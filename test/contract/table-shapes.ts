@@ -468,6 +468,54 @@ export const tableShapes: {
       version: 'int',
       cursor_id: 'text',
       done: 'int',
+  message_events: {
+    key: ['workspace', 'message_id', 'event_id'],
+    columns: {
+      workspace: 'text',
+      message_id: 'text',
+      event_id: 'text',
+      kind: 'text',
+      campaign_id: 'text',
+      channel: 'text',
+      address: 'text',
+      provider: 'text',
+      reason: 'text',
+      occurred_at: 'int',
+      received_at: 'int',
+    },
+  },
+  callback_receipts: {
+    key: ['workspace', 'event_id'],
+    columns: { workspace: 'text', event_id: 'text', received_at: 'int' },
+  },
+  callback_counts: {
+    key: ['workspace', 'provider', 'day_utc', 'outcome'],
+    columns: {
+      workspace: 'text',
+      provider: 'text',
+      day_utc: 'int',
+      outcome: 'text',
+      callbacks_count: 'int',
+    },
+  },
+  warm_up_counts: {
+    key: ['workspace', 'sender_domain', 'recipient_domain', 'day_utc'],
+    columns: {
+      workspace: 'text',
+      sender_domain: 'text',
+      recipient_domain: 'text',
+      day_utc: 'int',
+      sends_count: 'int',
+    },
+  },
+  held_clicks: {
+    key: ['workspace', 'customer_id', 'event_id'],
+    columns: {
+      workspace: 'text',
+      customer_id: 'text',
+      event_id: 'text',
+      held_until: 'int',
+      record_json: 'json',
     },
   },
   timers: {

@@ -2,6 +2,7 @@ import type { FastifyPluginAsync } from 'fastify'
 import type { ApiApp, ApiRoutes } from '../api-app.ts'
 import type { Doors } from '../doors.ts'
 import { pageAccess } from '../page-access.ts'
+import { callbackRoutes } from './callback-routes.ts'
 import { campaignRoutes } from './campaign-routes.ts'
 import { customerRoutes } from './customer-routes.ts'
 import { decisionRoutes } from './decision-routes.ts'
@@ -54,6 +55,7 @@ export function publicRoutes(doors: Doors): ApiRoutes[] {
     for (const routes of [pageRoutes(doors), outboxRoutes(doors)]) await routes(app)
   }
   return [apart(linkRoutes(doors)), apart(preferenceRoutes(doors)), apart(pages)]
+  return [apart(linkRoutes(doors)), apart(callbackRoutes(doors)), apart(pages)]
 }
 
 /** In a scope of its own: what it says about bodies and access is not said for others. */

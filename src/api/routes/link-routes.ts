@@ -6,6 +6,7 @@ import { unsubscribedPage, unsubscribePage } from '../../action/unsubscribe-page
 import { linkSecret } from '../../pipeline/first-start.ts'
 import { createClicks } from '../../pipeline/record-click.ts'
 import { topicNameOf, topicOf } from '../../pipeline/topic-of.ts'
+import { createEngagements } from '../../pipeline/record-click.ts'
 import { setConsent } from '../../profile/consent-rows.ts'
 import type { ApiRoutes } from '../api-app.ts'
 import type { Doors } from '../doors.ts'
@@ -13,6 +14,7 @@ import { messagePage } from '../pages/message-page.ts'
 import { sendFault } from '../problem.ts'
 import { seenOf } from '../seen-of.ts'
 import { sendPage, wantsHtml } from '../send-page.ts'
+import { sendPage, sendPixel, wantsHtml } from '../send-page.ts'
 
 const tokenParams = z.object({ token: z.string().max(8192) })
 const oneClickBytesMax = 65_536
@@ -21,7 +23,7 @@ const oneClickBytesMax = 65_536
 export function linkRoutes({ store, log, clock, wallClock, settings, logger }: Doors): ApiRoutes {
   return async (app) => {
     const links = createLinks({ secret: await linkSecret(store), baseUrl: settings.publicUrl })
-    const clicks = createClicks({ store, log, clock, wallClock })
+    const engagements = createEngagements({ store, log, clock, wallClock })
     // Mailbox providers post a form, as multipart or not; whatever the body is, a "no" counts.
     app.removeAllContentTypeParsers()
     app.addContentTypeParser(
@@ -104,11 +106,7 @@ export function linkRoutes({ store, log, clock, wallClock, settings, logger }: D
       async (request, reply) => {
         const target = links.verifyClick(request.params.token)
         if (target === null || !/^https?:\/\//i.test(target.url)) return refuse(request, reply)
-        const recorded = await clicks.record({
-          ...target,
-          method: request.method,
-          userAgent: request.headers['user-agent'] ?? '',
-        })
+        const recorded = await engagements.record({ kind: 'click', ...target, ...requestOf(request) })
         // The reader goes on in any case: a full log must not break the links of messages sent.
         if (recorded !== 'recorded') logger.warn('a click was not counted', { reason: recorded })
         const untyped = reply as unknown as FastifyReply
@@ -116,10 +114,36 @@ export function linkRoutes({ store, log, clock, wallClock, settings, logger }: D
         return reply
       },
     )
+
+    app.get(
+      '/o/:token',
+      {
+        schema: {
+          tags: ['links'],
+          summary: 'Count an open; an image of one transparent pixel',
+          params: tokenParams,
+        },
+      },
+      async (request, reply) => {
+        const target = links.verifyOpen(request.params.token)
+        if (target !== null) {
+          const recorded = await engagements.record({ kind: 'open', ...target, ...requestOf(request) })
+          if (recorded !== 'recorded') logger.warn('an open was not counted', { reason: recorded })
+        }
+        // Nobody reads the answer to an image: a damaged address gets it too.
+        return sendPixel(reply)
+      },
+    )
   }
 }
 
 export function refuse<Reply extends object>(request: FastifyRequest, reply: Reply): Reply {
+/** What tells readers from programs. */
+function requestOf({ method, headers }: FastifyRequest) {
+  return { method, headers, userAgent: headers['user-agent'] ?? '' }
+}
+
+function refuse<Reply extends object>(request: FastifyRequest, reply: Reply): Reply {
   if (!wantsHtml(request.headers.accept)) {
     return sendFault(reply, { code: 'invalid_link', detail: 'the link is damaged, or not one of ours' })
   }

@@ -6,6 +6,7 @@ import type { ApiApp } from '../api-app.ts'
 import type { Principal } from '../auth.ts'
 import type { EventDoor } from '../event-door.ts'
 import { sendFault } from '../problem.ts'
+import { sendPixel } from '../send-page.ts'
 
 /**
  * Segment's pixel: an image whose address is an event. Everybody who looks at a page or a mail fetches it,
@@ -38,7 +39,7 @@ function pixelHandler({ ingest, auth, wallClock }: EventDoor, kind: 'track' | 'p
       }
     }
     // Nobody reads the answer to an image: what cannot be taken gets it too, as Segment has it.
-    return reply.header('content-type', 'image/gif').header('cache-control', 'no-store').send(emptyGif)
+    return sendPixel(reply)
   }
 }
 
@@ -67,9 +68,6 @@ function withoutTraits(event: unknown): unknown {
   const { traits: _inner, traitsOnce: _once, ...rest } = context
   return { ...others, context: rest }
 }
-
-/** One transparent pixel. */
-const emptyGif = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64')
 
 function documentationOf(kind: string) {
   return {

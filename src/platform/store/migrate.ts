@@ -5,6 +5,7 @@ import { migration as policyCandidates } from '#migrations/0003_policy_candidate
 import { migration as placements } from '#migrations/0004_placements.ts'
 import { migration as networks } from '#migrations/0006_networks.ts'
 import { migration as consent } from '#migrations/0008_consent.ts'
+import { migration as callbacks } from '#migrations/0009_callbacks.ts'
 import { migration as cadences } from '#migrations/0012_cadences.ts'
 import { migration as settling } from '#migrations/0016_settling.ts'
 import { lockSchema } from './locks.ts'
@@ -20,6 +21,7 @@ const migrations: { name: string; migration: StoreMigration }[] = [
   { name: '0004_placements', migration: placements },
   { name: '0006_networks', migration: networks },
   { name: '0008_consent', migration: consent },
+  { name: '0009_callbacks', migration: callbacks },
   { name: '0012_cadences', migration: cadences },
   { name: '0016_settling', migration: settling },
 ]

@@ -45,6 +45,10 @@ export interface StoreSchema {
   attempts: AttemptRow
   campaign_spend: CampaignSpendRow
   outbox: OutboxRow
+  message_events: MessageEventRow
+  callback_receipts: CallbackReceiptRow
+  callback_counts: CallbackCountRow
+  warm_up_counts: WarmUpCountRow
 
   // ── learning ──
   outcomes: OutcomeRow
@@ -60,6 +64,7 @@ export interface StoreSchema {
   // ── pipeline ──
   timers: TimerRow
   rejected_events: RejectedEventRow
+  held_clicks: HeldClickRow
   audit: AuditRow
 }
 
@@ -384,13 +389,58 @@ export interface OutboxRow {
   created_at: number
 }
 
+/** What a provider, or a mail that came back, told of a message. Of these its delivery state is made. */
+export interface MessageEventRow {
+  workspace: string
+  message_id: string
+  event_id: string
+  /** `DeliveryKind` of contracts/delivery.ts. */
+  kind: string
+  campaign_id: string
+  channel: string
+  /** As it was written to, normalised as suppressions are. */
+  address: string
+  provider: string
+  reason: string
+  occurred_at: number
+  received_at: number
+}
+
+/** What a callback has done at once (a suppression, an opt-out, an opt-in): it is not done twice. */
+export interface CallbackReceiptRow {
+  workspace: string
+  event_id: string
+  received_at: number
+}
+
+export interface CallbackCountRow {
+  workspace: string
+  provider: string
+  day_utc: number
+  /** 'accepted', 'repeated', 'unknown-message', 'out-of-order', 'bad-signature', 'stale', 'unreadable'. */
+  outcome: string
+  callbacks_count: number
+}
+
+/** Sends of a warming-up sender to a mail domain on a day. */
+export interface WarmUpCountRow {
+  workspace: string
+  sender_domain: string
+  recipient_domain: string
+  day_utc: number
+  sends_count: number
+}
+
 /** What happened: clicks, opens and conversions, one row each. */
 export interface OutcomeRow {
   workspace: string
   day_utc: number
   outcome_id: string
   customer_id: string
-  /** 'conversion', 'click', 'open'; the latter two with `suspected-` before them for link scanners. */
+  /**
+   * 'conversion', 'click', 'open'; the latter two with `suspected-` before them for programs, an open with
+   * `private-` for a mail program that loads every image.
+   */
   kind: string
   campaign_id: string
   goal_id: string
@@ -603,6 +653,16 @@ export interface RejectedEventRow {
   detail: string
   body: string
   replayed_at: number | null
+}
+
+/** A click that is judged when it is known what else was clicked in its message. */
+export interface HeldClickRow {
+  workspace: string
+  customer_id: string
+  event_id: string
+  /** Injected clock. */
+  held_until: number
+  record_json: string
 }
 
 export interface AuditRow {
