@@ -19,7 +19,7 @@ async function up(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
   await sql`create index message_events_address on message_events (workspace, address, occurred_at)`.execute(
     db,
   )
-  await sql`create index message_events_time on message_events (workspace, occurred_at)`.execute(db)
+  await sql`create index message_events_kind on message_events (workspace, kind, occurred_at)`.execute(db)
   await sql`create table callback_receipts (
     workspace ${text} not null, event_id ${text} not null, received_at ${int} not null,
     constraint callback_receipts_key primary key (workspace, event_id))${end}`.execute(db)
@@ -37,6 +37,9 @@ async function up(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
     constraint warm_up_counts_key primary key (workspace, sender_domain, recipient_domain, day_utc))${end}`.execute(
     db,
   )
+  // A campaign's sends since an instant: only what went out.
+  await sql`create index messages_sent on messages (workspace, campaign_id, sending_at)
+    where state = 'sent'`.execute(db)
   // Only of those that a provider has named, and of text messages: the rest of the ledger costs nothing more.
   await sql`create index attempts_provider on attempts (workspace, provider_message_id)
     where provider_message_id <> ''`.execute(db)

@@ -1,4 +1,4 @@
-import type { DeliveryKind } from '#contracts/delivery.ts'
+import { type DeliveryKind, deliveryKinds } from '#contracts/delivery.ts'
 import type { RowOf, WorkspaceDb, WorkspaceRowOf } from '#platform/store/store.ts'
 
 export type MessageEvent = WorkspaceRowOf<'message_events'>
@@ -85,8 +85,8 @@ export async function deleteMessageEventsBefore(
   const old = await db
     .selectFrom('message_events')
     .select(['message_events.message_id', 'message_events.event_id'])
+    .where('message_events.kind', 'in', [...deliveryKinds])
     .where('message_events.occurred_at', '<', occurredAt)
-    .orderBy('message_events.occurred_at')
     .limit(limit)
     .execute()
   for (const [messageId, rows] of Map.groupBy(old, (row) => row.message_id)) {

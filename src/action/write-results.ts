@@ -1,8 +1,10 @@
 import type { ChannelName } from '#contracts/campaign.ts'
 import type { Clock, InstantMs } from '#contracts/clock.ts'
+import type { DeliveryKind } from '#contracts/delivery.ts'
 import type { SendResult } from '#contracts/message.ts'
 import type { Random } from '#contracts/random.ts'
 import type { Store, WorkspaceDb } from '#platform/store/store.ts'
+import { insertMessageEvents, type MessageEvent } from './message-event-rows.ts'
 import { lockMessageRows, type MessageRow, saveMessages } from './message-rows.ts'
 import { outcomeOf, reasonOf, type SendOutcome } from './send-outcome.ts'
 
@@ -67,6 +69,8 @@ async function writeWorkspace(
   const transientBefore = await countTransient(db, finished)
   const changed: MessageRow[] = []
   for (const { message, provider, result, elsewhere } of finished) {
+  const refused: MessageEvent[] = []
+  for (const { message, provider, result } of finished) {
     const row = current.get(message.message_id)
     if (row !== undefined && row.attempts === message.attempts) {
       const tries = (transientBefore.get(`${message.message_id} ${provider}`) ?? 0) + 1
@@ -74,6 +78,7 @@ async function writeWorkspace(
       if (next !== null) changed.push(next)
     }
     if (result.kind === 'permanent' && result.suppress) {
+      refused.push(refusalOf(message, { provider, reason: reasonOf(result) }, now))
       await parts.suppressions.suppress(db, {
         channel: message.channel as ChannelName,
         address: message.address,
@@ -85,8 +90,29 @@ async function writeWorkspace(
   }
   await saveMessages(db, changed, now)
   await endAttempts(db, finished, now)
+  await insertMessageEvents(db, refused)
   const sent = changed.filter((row) => row.state === 'sent')
   if (sent.length > 0) await parts.sent.recordSent(db, sent, now)
+}
+
+/** An address that was refused at once has bounced, as one whose bounce comes back later. */
+function refusalOf(
+  message: MessageRow,
+  { provider, reason }: { provider: string; reason: string },
+  now: InstantMs,
+): MessageEvent {
+  return {
+    message_id: message.message_id,
+    event_id: `attempt-${message.attempts}`,
+    kind: 'hard-bounce' satisfies DeliveryKind,
+    campaign_id: message.campaign_id,
+    channel: message.channel,
+    address: message.address,
+    provider,
+    reason,
+    occurred_at: now,
+    received_at: now,
+  }
 }
 
 /** The message after this outcome, or null when it no longer matters. */

@@ -7,6 +7,7 @@ import { createGuardrailRunner } from '../guardrails/run/evaluate.ts'
 import { loadGuardrails } from '../guardrails/run/load-guardrails.ts'
 import { createInbox } from '../ingest/inbox.ts'
 import { createIngest, type Ingest } from '../ingest/ingest.ts'
+import { createCallbackCounter } from '../pipeline/callbacks/callback-counter.ts'
 import type { EngineParts } from '../pipeline/engine-parts.ts'
 import { startDeadline } from '../pipeline/placement/deadline.ts'
 import { createPlacementDecider } from '../pipeline/placement/decide-for-placement.ts'
@@ -46,7 +47,17 @@ export async function assembleApi(
     newKey: () => randomBytes(16).toString('hex'),
     startDeadline,
   })
-  const doors: Doors = { ...parts, ...options, ingest, identities, rejectedEvents, auth, placements }
+  const callbackCounter = createCallbackCounter(parts)
+  const doors: Doors = {
+    ...parts,
+    ...options,
+    ingest,
+    identities,
+    rejectedEvents,
+    auth,
+    placements,
+    callbackCounter,
+  }
   const app = await createApi({
     ingest,
     keys,
@@ -63,6 +74,7 @@ export async function assembleApi(
   const close = async (): Promise<void> => {
     await inbox?.close()
     await app.close()
+    await callbackCounter.flush()
   }
   return { listen: (at) => app.listen(at), document: () => buildOpenApi(app), close }
 }

@@ -1,6 +1,7 @@
 import type { StoreLocation } from '#platform/store/open-store.ts'
 import type { Config } from '../config.ts'
 import type { Ingest } from '../ingest/ingest.ts'
+import type { CallbackCounter } from '../pipeline/callbacks/callback-counter.ts'
 import type { EngineParts } from '../pipeline/engine-parts.ts'
 import type { PlacementDecider } from '../pipeline/placement/decide-for-placement.ts'
 import type { Identities } from '../profile/identities.ts'
@@ -16,4 +17,5 @@ export interface Doors extends EngineParts {
   rejectedEvents: RejectedEventsPort
   auth: Auth
   placements: PlacementDecider
+  callbackCounter: CallbackCounter
 }

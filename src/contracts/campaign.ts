@@ -130,6 +130,38 @@ export const quietHoursSchema = z.strictObject({
 })
 export type QuietHours = z.infer<typeof quietHoursSchema>
 
+const domainSchema = z.string().regex(/^([a-z0-9-]+\.)+[a-z0-9-]+$/, 'a domain in lower case')
+
+/** A sender that mail providers do not know yet sends little at first. */
+export const warmUpSchema = z.strictObject({
+  /** Domain of the sender's address. */
+  sender: domainSchema,
+  /** First day, UTC. */
+  startsOn: z.iso.date(),
+  /** Most sends of each day, from the first on, to each mail domain. After the last day there is no limit. */
+  dailySends: z.array(z.number().int().min(1)).min(1).max(366),
+  /** Only to these mail domains, all others together count as one: default each by itself. */
+  domains: z.array(domainSchema).max(100).exactOptional(),
+})
+export type WarmUp = z.infer<typeof warmUpSchema>
+
+export const deliverabilitySchema = z.strictObject({
+  /** A live campaign pauses by itself at this share of hard bounces. */
+  bounceShareMax: share.default(0.02),
+  /** And at this share of complaints. */
+  complaintShareMax: share.default(0.001),
+  /** Of sends within so long, or since the campaign was launched. */
+  windowHours: z
+    .number()
+    .positive()
+    .max(24 * 30)
+    .default(24),
+  /** Of fewer sends no share is taken. */
+  sendsMin: z.number().int().min(1).default(200),
+  warmUps: z.array(warmUpSchema).max(100).default([]),
+})
+export type Deliverability = z.infer<typeof deliverabilitySchema>
+
 /** What binds every campaign of the workspace. */
 export const guardrailSettingsSchema = z.strictObject({
   frequencyCaps: z.array(frequencyCapSchema).max(32).default([]),
@@ -139,6 +171,8 @@ export const guardrailSettingsSchema = z.strictObject({
   globalHoldout: share.default(0),
   /** Channels that need a granted consent; elsewhere a denied one stops, a missing one does not. */
   consentRequired: z.array(channelSchema).default([]),
+  /** What keeps mail welcome; without it the defaults hold, and no sender is warmed up. */
+  deliverability: deliverabilitySchema.exactOptional(),
 })
 export type GuardrailSettings = z.infer<typeof guardrailSettingsSchema>
 

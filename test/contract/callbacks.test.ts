@@ -40,7 +40,7 @@ describe.each(files)('$vendor', (file) => {
           )
         }
       }),
-      { numRuns: 12 },
+      { numRuns: 8 },
     )
   })
 

@@ -6,6 +6,7 @@ import { callbackRoutes } from './callback-routes.ts'
 import { campaignRoutes } from './campaign-routes.ts'
 import { customerRoutes } from './customer-routes.ts'
 import { decisionRoutes } from './decision-routes.ts'
+import { deliverabilityRoutes } from './deliverability-routes.ts'
 import { eventCatalogueRoutes } from './event-catalogue-routes.ts'
 import { importRoutes } from './import-routes.ts'
 import { linkRoutes } from './link-routes.ts'
@@ -42,6 +43,7 @@ export function adminRoutes(doors: Doors): ApiRoutes[] {
     networkRoutes(doors),
     workspaceRoutes(doors),
     statusRoutes(doors),
+    deliverabilityRoutes(doors),
     maintenanceRoutes(doors),
     eventCatalogueRoutes(doors),
     rejectedEventRoutes(doors.rejectedEvents),

@@ -3,7 +3,6 @@ import { z } from 'zod'
 import type { CallbackRequest, CallbackTools } from '../../action/callback-file.ts'
 import type { CallbackOutcome } from '../../action/callback-rows.ts'
 import { type CallbackProvider, loadCallbacks } from '../../action/load-callbacks.ts'
-import { createCallbackCounter } from '../../pipeline/callbacks/callback-counter.ts'
 import { receiveFacts } from '../../pipeline/callbacks/receive-facts.ts'
 import type { ApiRoutes } from '../api-app.ts'
 import type { Doors } from '../doors.ts'
@@ -16,12 +15,10 @@ const comeAgainSeconds = 30
 
 /** Where providers tell what became of messages: no key, each request is signed by its vendor's recipe. */
 export function callbackRoutes(doors: Doors): ApiRoutes {
-  const { config, settings, store, wallClock, logger } = doors
+  const { config, settings, wallClock, logger, callbackCounter: counter } = doors
   return async (app) => {
     const loaded = await loadCallbacks(config.callbacks ?? {})
     if (loaded.kind === 'faults') throw new Error(`the settings do not fit:\n${loaded.faults.join('\n')}`)
-    const counter = createCallbackCounter({ store, wallClock, logger })
-    app.addHook('onClose', () => counter.flush())
     // What cannot be told to be of a workspace stands with the installation's own.
     const count = (provider: string, outcome: CallbackOutcome) =>
       counter.count(config.workspace, [{ provider, outcome, count: 1 }])

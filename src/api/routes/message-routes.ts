@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { type DeliveryKind, deliveryKinds } from '#contracts/delivery.ts'
+import { deliveryState, loadMessageEvents } from '../../action/message-event-rows.ts'
 import { listMessages, loadMessage, type MessageFilter } from '../../action/message-rows.ts'
 import { findCustomer } from '../../pipeline/find-customer.ts'
 import { resolveMessage } from '../../pipeline/resolve-message.ts'
@@ -23,6 +25,17 @@ const storySchema = messageSchema
         result: z.string().describe('Empty while under way.'),
         reason: z.string(),
         providerMessageId: z.string(),
+      }),
+    ),
+    delivery: z
+      .enum(['', 'sent', 'delivered', 'bounced', 'failed', 'complained'])
+      .describe('By all that its provider told, whatever came first; empty where nothing was told.'),
+    told: z.array(
+      z.object({
+        kind: z.enum(deliveryKinds),
+        at: z.int(),
+        provider: z.string().describe('`mail`: a report that came back by mail.'),
+        reason: z.string(),
       }),
     ),
   })
@@ -76,9 +89,11 @@ export function messageRoutes({ store, clock }: Doors): ApiRoutes {
       },
       async (request, reply) => {
         const { id } = request.params
-        const story = await store.snapshot((scope) =>
-          loadMessage(scope.workspace(principalOf(request).workspace), id),
-        )
+        const { story, told } = await store.snapshot(async (scope) => {
+          const db = scope.workspace(principalOf(request).workspace)
+          const events = await loadMessageEvents(db, [id])
+          return { story: await loadMessage(db, id), told: events.get(id) ?? [] }
+        })
         if (story === null)
           return sendFault(reply, { code: 'not_found', detail: `there is no message ${id}` })
         return reply.send({
@@ -96,6 +111,13 @@ export function messageRoutes({ store, clock }: Doors): ApiRoutes {
             result: row.result,
             reason: row.reason,
             providerMessageId: row.provider_message_id,
+          })),
+          delivery: deliveryState(told),
+          told: told.map((row) => ({
+            kind: row.kind as DeliveryKind,
+            at: row.occurred_at,
+            provider: row.provider,
+            reason: row.reason,
           })),
         })
       },

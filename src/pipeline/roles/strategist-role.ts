@@ -9,12 +9,15 @@ import type { RoleParts } from '../engine-parts.ts'
 import { keepHouse, keepPartitions } from '../keep-house.ts'
 import { promoteWhatPasses } from '../policy-versions.ts'
 import { createSlowWork, type SlowWork } from '../training/slow-work.ts'
+import { watchDeliverability } from '../watch-deliverability.ts'
 import { touchWorkspace } from '../workspace-context.ts'
 import { keepGoing, type RoleRun } from './keep-going.ts'
 
 export interface Strategist {
   /** Deletes what is kept no longer; promotes candidates that pass the gate, where that is allowed. */
   keepHouse(): Promise<void>
+  /** Pauses campaigns whose messages come back or are complained of too often. */
+  watchDeliverability(): Promise<void>
   /** Closes windows that ended and learns from what came in. Returns rows handled; 0 means nothing is left. */
   step(): Promise<number>
   /** Training and scoring, which go on beside the steps. */
@@ -48,6 +51,10 @@ export function assembleStrategist(parts: RoleParts): Strategist {
         await promoteWhatPasses(parts, workspace)
       }
     },
+    async watchDeliverability() {
+      for (const { workspace } of await listWorkspaces(parts.store.read))
+        await watchDeliverability(parts, workspace)
+    },
     async step() {
       let handled = 0
       for (const { workspace } of await listWorkspaces(parts.store.read)) {
@@ -67,14 +74,20 @@ export function assembleStrategist(parts: RoleParts): Strategist {
 
 const idleMs = 1000
 const keepHouseEveryMs = 3_600_000
+const watchEveryMs = 10_000
 
 export async function runStrategist(parts: RoleParts, strategist: Strategist, role: RoleRun): Promise<void> {
   let keepHouseAt = 0
+  let watchAt = 0
   await keepGoing(parts.logger, role, async () => {
     const now = parts.wallClock.now()
     if (now >= keepHouseAt) {
       await strategist.keepHouse()
       keepHouseAt = now + keepHouseEveryMs
+    }
+    if (now >= watchAt) {
+      await strategist.watchDeliverability()
+      watchAt = now + watchEveryMs
     }
     strategist.slowWork.look()
     if ((await strategist.step()) === 0)

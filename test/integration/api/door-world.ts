@@ -36,7 +36,9 @@ export interface DoorWorld {
   close(): Promise<void>
 }
 
-export async function openDoorWorld(options: { host?: string; publicUrl?: string } = {}): Promise<DoorWorld> {
+export async function openDoorWorld(
+  options: { host?: string; publicUrl?: string; callbacks?: object } = {},
+): Promise<DoorWorld> {
   const dataDir = mkdtempSync(join(tmpdir(), 'starling-doors-'))
   const clock = createSteppedClock(Date.now())
   const location = await storeLocation(dataDir)
@@ -62,6 +64,7 @@ export async function openDoorWorld(options: { host?: string; publicUrl?: string
       STARLING_PORT: '0',
       STARLING_HOST: options.host,
       STARLING_PUBLIC_URL: options.publicUrl,
+      STARLING_CALLBACKS: options.callbacks === undefined ? undefined : JSON.stringify(options.callbacks),
     },
     dataDir,
   )

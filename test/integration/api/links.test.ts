@@ -9,6 +9,8 @@ beforeEach(async () => {
   await installShop(world)
   await world.identify('u1', { email: 'u1@example.com', firstName: 'Uma' })
   await world.track('u1', 'Cart Abandoned')
+  // Nobody reads a mail as it leaves.
+  world.clock.stepTo(world.clock.now() + 60_000)
 })
 afterEach(() => world.close())
 
@@ -31,7 +33,10 @@ async function consents(): Promise<unknown> {
   return (await world.call<{ consents: object }>('GET', '/customers/u1')).body.consents
 }
 
+/** Once it is seen whether a scanner follows the others of the message too. */
 async function clicks(): Promise<{ kind: string }[]> {
+  await world.engine.drain()
+  world.clock.stepTo(world.clock.now() + 2000)
   await world.engine.drain()
   const db = world.engine.parts.store.read.workspace('main')
   return db.selectFrom('outcomes').select('outcomes.kind').execute()
