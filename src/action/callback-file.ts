@@ -35,7 +35,7 @@ export interface CallbackFile<S = unknown> {
   vendor: string
   channel: ChannelName
   /** What it needs to know of the account; a strict object. */
-  settings: z.ZodType<S>
+  settings: z.ZodObject & z.ZodType<S>
   verify(request: CallbackRequest, settings: S, tools: CallbackTools): Promise<CallbackVerdict>
   /** Of a verified request. Null: it is not of the vendor's form. */
   parse(request: CallbackRequest, settings: S): CallbackFact[] | null

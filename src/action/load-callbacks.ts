@@ -1,4 +1,5 @@
 import { readdir } from 'node:fs/promises'
+import type { ProviderSettings } from '#contracts/provider.ts'
 import type { CallbackFile } from './callback-file.ts'
 
 /** A provider that calls us back, with what its vendor's file needs. */
@@ -12,24 +13,31 @@ export type LoadedCallbacks =
   | { kind: 'loaded'; providers: ReadonlyMap<string, CallbackProvider> }
   | { kind: 'faults'; faults: string[] }
 
-/** The providers of the configuration: `{ id: { vendor, …settings of its file } }`. All faults together. */
-export async function loadCallbacks(
-  configured: Readonly<Record<string, { vendor: string; [setting: string]: unknown }>>,
-): Promise<LoadedCallbacks> {
+/**
+ * The providers that call back. `callbacks` says how; without it a provider does whose kind is a vendor's and
+ * whose own settings have all that its callbacks need (Twilio signs with the token that we sign in with). All
+ * faults together.
+ */
+export async function loadCallbacks(configured: readonly ProviderSettings[]): Promise<LoadedCallbacks> {
   const files = new Map((await callbackFiles()).map((file) => [file.vendor, file]))
   const providers = new Map<string, CallbackProvider>()
   const faults: string[] = []
-  for (const [id, { vendor, ...given }] of Object.entries(configured)) {
-    const file = files.get(vendor)
+  for (const { id, kind, settings, callbacks } of configured) {
+    const { vendor = kind, ...given } = callbacks ?? {}
+    const file = files.get(String(vendor))
     if (file === undefined) {
-      faults.push(`callbacks.${id}.vendor: must be one of ${[...files.keys()].join(', ')}`)
+      if (callbacks !== undefined)
+        faults.push(`providers: ${id}: callbacks.vendor: must be one of ${[...files.keys()].join(', ')}`)
       continue
     }
-    const parsed = file.settings.safeParse(given)
+    const shared = Object.entries(settings).filter(([name]) => Object.hasOwn(file.settings.shape, name))
+    const parsed = file.settings.safeParse({ ...Object.fromEntries(shared), ...given })
     if (parsed.success) providers.set(id, { id, file, settings: parsed.data })
-    else
+    else if (callbacks !== undefined)
       faults.push(
-        ...parsed.error.issues.map(({ path, message }) => `callbacks.${[id, ...path].join('.')}: ${message}`),
+        ...parsed.error.issues.map(
+          ({ path, message }) => `providers: ${[`${id}: callbacks`, ...path].join('.')}: ${message}`,
+        ),
       )
   }
   return faults.length > 0 ? { kind: 'faults', faults } : { kind: 'loaded', providers }

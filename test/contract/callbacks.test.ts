@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { providerSchema } from '#contracts/provider.ts'
 import type { CallbackRequest, CallbackTools } from '../../src/action/callback-file.ts'
 import { callbackFiles, loadCallbacks } from '../../src/action/load-callbacks.ts'
 import { messageId, snsRequest, snsTools, topicArn, vendors } from './callbacks/vendors.ts'
@@ -94,10 +95,24 @@ describe.each(files)('$vendor', (file) => {
   })
 
   test('its settings are strict, and a fault names them', async () => {
-    const faults = await loadCallbacks({ shop: { vendor: file.vendor, ...vendor.settings, colour: 'red' } })
-    expect(faults).toMatchObject({ kind: 'faults', faults: [expect.stringContaining('callbacks.shop')] })
-    expect(await loadCallbacks({ shop: { vendor: file.vendor, ...vendor.settings } })).toMatchObject({
+    const provider = (callbacks: object, settings = {}) =>
+      providerSchema.parse({ id: 'shop', kind: 'smtp', settings, callbacks })
+    const { vendor: name } = file
+    expect(
+      await loadCallbacks([provider({ vendor: name, ...vendor.settings, colour: 'red' })]),
+    ).toMatchObject({
+      kind: 'faults',
+      faults: [expect.stringMatching(/^providers: shop: callbacks.*colour/)],
+    })
+    expect(await loadCallbacks([provider({ vendor: name }, { ...vendor.settings, url: 'x' })])).toMatchObject(
+      {
+        kind: 'loaded',
+        providers: new Map([['shop', expect.objectContaining({ id: 'shop' })]]),
+      },
+    )
+    expect(await loadCallbacks([providerSchema.parse({ id: 'shop', kind: name })])).toEqual({
       kind: 'loaded',
+      providers: new Map(),
     })
   })
 })

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { CallbackRequest, CallbackTools } from '../../action/callback-file.ts'
 import type { CallbackOutcome } from '../../action/callback-rows.ts'
 import { type CallbackProvider, loadCallbacks } from '../../action/load-callbacks.ts'
+import { providersOf } from '../../config.ts'
 import { receiveFacts } from '../../pipeline/callbacks/receive-facts.ts'
 import type { ApiRoutes } from '../api-app.ts'
 import type { Doors } from '../doors.ts'
@@ -17,7 +18,7 @@ const comeAgainSeconds = 30
 export function callbackRoutes(doors: Doors): ApiRoutes {
   const { config, settings, wallClock, logger, callbackCounter: counter } = doors
   return async (app) => {
-    const loaded = await loadCallbacks(config.callbacks ?? {})
+    const loaded = await loadCallbacks(providersOf(config))
     if (loaded.kind === 'faults') throw new Error(`the settings do not fit:\n${loaded.faults.join('\n')}`)
     // What cannot be told to be of a workspace stands with the installation's own.
     const count = (provider: string, outcome: CallbackOutcome) =>

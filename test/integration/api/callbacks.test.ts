@@ -6,6 +6,7 @@ import { type DoorWorld, openDoorWorld } from './door-world.ts'
 
 const day = 86_400_000
 const token = '12345678901234567890123456789012'
+const help = 'Write to help@shop.example.'
 const shop = `
 goals: [{ id: order, event: Order Completed, windowHours: 72 }]
 offers: [{ id: tea, name: Tea, value: 10 }]
@@ -25,11 +26,10 @@ let customers = 0
 
 beforeAll(async () => {
   world = await openDoorWorld({
-    callbacks: {
-      grid: { vendor: 'sendgrid', ...vendors.sendgrid!.settings },
-      texts: { vendor: 'twilio', authToken: token, helpText: 'Write to help@shop.example.' },
-      mg: { vendor: 'mailgun', ...vendors.mailgun!.settings },
-    },
+    providers: [
+      { id: 'grid', kind: 'smtp', callbacks: { vendor: 'sendgrid', ...vendors.sendgrid!.settings } },
+      { id: 'texts', kind: 'smtp', callbacks: { vendor: 'twilio', authToken: token, helpText: help } },
+    ],
   })
   await world.call('POST', '/workspace-file', { yaml: shop })
   for (const campaign of ['mails', 'texts'])

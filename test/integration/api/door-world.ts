@@ -37,7 +37,7 @@ export interface DoorWorld {
 }
 
 export async function openDoorWorld(
-  options: { host?: string; publicUrl?: string; callbacks?: object } = {},
+  options: { host?: string; publicUrl?: string; providers?: object[] } = {},
 ): Promise<DoorWorld> {
   const dataDir = mkdtempSync(join(tmpdir(), 'starling-doors-'))
   const clock = createSteppedClock(Date.now())
@@ -64,7 +64,7 @@ export async function openDoorWorld(
       STARLING_PORT: '0',
       STARLING_HOST: options.host,
       STARLING_PUBLIC_URL: options.publicUrl,
-      STARLING_CALLBACKS: options.callbacks === undefined ? undefined : JSON.stringify(options.callbacks),
+      STARLING_PROVIDERS: options.providers === undefined ? undefined : JSON.stringify(options.providers),
     },
     dataDir,
   )
