@@ -129,6 +129,16 @@ export const configSchema = z.strictObject({
     .min(3)
     .default('Starling <hello@starling.localhost>')
     .describe('Sender of mail whose template names none.'),
+  bounceAddress: z
+    .string()
+    // With the message's token, 49 characters, the local part has to stay within 64.
+    .regex(/^[\w.-]{1,15}@([\w-]+\.)*[\w-]+$/, 'must be an address, before the @ at most 15 characters')
+    .exactOptional()
+    .describe('Where mails come back to, each with a part of its own. Default: to their sender.'),
+  linkUrls: z
+    .preprocess(parsedJson, z.record(z.string().toLowerCase(), z.url()))
+    .exactOptional()
+    .describe('By the sender’s domain, where links of its mails begin; in the environment as JSON.'),
   zone: z
     .string()
     .min(1)

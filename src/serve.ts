@@ -217,6 +217,8 @@ function settingsOf(config: Config): EngineSettings {
     ...(config.channelsDir === undefined ? {} : { channelsDir: resolve(config.channelsDir) }),
     ...(config.redisUrl === undefined ? {} : { redisUrl: config.redisUrl }),
     mailFrom: config.mailFrom,
+    ...(config.bounceAddress === undefined ? {} : { bounceAddress: config.bounceAddress }),
+    ...(config.linkUrls === undefined ? {} : { linkUrls: config.linkUrls }),
     publicUrl: config.publicUrl ?? `http://${config.host}:${config.port}`,
     // Containers share process ids: two owners of one name would take each other's leases for their own.
     owner: `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`,

@@ -14,12 +14,16 @@ export interface ConfirmTarget {
 }
 
 export interface Links {
+  /** The links of a sender of this domain: a mail whose links lead to its own sender's is trusted more. */
+  ofSender(domain: string): Links
   unsubscribeUrl(workspace: string, messageId: string): string
   preferencesUrl(workspace: string, messageId: string): string
   /** Where a customer says yes to a topic a second time (double opt-in). */
   confirmUrl(target: ConfirmTarget): string
   clickUrl(workspace: string, messageId: string, url: string): string
   openUrl(workspace: string, messageId: string): string
+  /** Where a mail comes back to: an address of its own for each message (VERP). */
+  bounceAddress(address: string, messageId: string): string
   /** What a token from a link names, or null when it is damaged or not ours. */
   verifyUnsubscribe(token: string): LinkTarget | null
   verifyPreferences(token: string): LinkTarget | null
@@ -28,6 +32,8 @@ export interface Links {
   verifyOpen(token: string): LinkTarget | null
   /** Whether this leads to a page of ours on which the customer says something. */
   isOwnPage(url: string): boolean
+  /** The message's id in an address that a mail came back to, or null where it is not one of ours. */
+  verifyBounce(address: string): string | null
 }
 
 /** Where the doors serve them; the token follows. */
@@ -49,10 +55,23 @@ const tokenCharactersMax = 8192
  * Signed links. A token is base64url(JSON) and base64url(HMAC-SHA256 of kind and payload), joined by a dot:
  * all that is needed stands in it (RFC 8058 posts carry nothing else), and it does not expire.
  */
-export function createLinks({ secret, baseUrl }: { secret: string; baseUrl: string }): Links {
+export function createLinks({
+  secret,
+  baseUrl,
+  senderUrls = {},
+}: {
+  secret: string
+  baseUrl: string
+  /** By domain of the sender, where its mails' links begin instead of at `baseUrl`. */
+  senderUrls?: Readonly<Record<string, string>>
+}): Links {
   if (Buffer.byteLength(secret) < secretBytesMin)
     throw new Error(`a link secret has at least ${secretBytesMin} bytes`)
   const base = baseUrl.replace(/\/+$/, '')
+
+  const bySender = new Map(
+    Object.entries(senderUrls).map(([domain, own]) => [domain, createLinks({ secret, baseUrl: own })]),
+  )
 
   const url = (kind: LinkKind, parts: string[]): string => {
     const payload = Buffer.from(JSON.stringify(parts)).toString('base64url')
@@ -72,12 +91,28 @@ export function createLinks({ secret, baseUrl }: { secret: string; baseUrl: stri
     parts === null ? null : { workspace: parts[0]!, messageId: parts[1]! }
 
   return {
+    ofSender(domain) {
+      return bySender.get(domain.toLowerCase()) ?? this
+    },
     unsubscribeUrl: (workspace, messageId) => url('unsubscribe', [workspace, messageId]),
     preferencesUrl: (workspace, messageId) => url('preferences', [workspace, messageId]),
     confirmUrl: ({ workspace, customerId, channel, topic }) =>
       url('confirm', [workspace, customerId, channel, topic]),
     clickUrl: (workspace, messageId, to) => url('click', [workspace, messageId, to]),
     openUrl: (workspace, messageId) => url('open', [workspace, messageId]),
+    bounceAddress(address, messageId) {
+      const at = address.lastIndexOf('@')
+      const token = `${messageId}-${bounceSignature(secret, messageId)}`
+      return `${address.slice(0, at)}+${token}${address.slice(at)}`
+    },
+    verifyBounce(address) {
+      const [, messageId = '', signature = ''] = bouncePattern.exec(address) ?? []
+      const given = Buffer.from(signature.toLowerCase())
+      const expected = Buffer.from(bounceSignature(secret, messageId.toLowerCase()))
+      return given.length === expected.length && timingSafeEqual(given, expected)
+        ? messageId.toLowerCase()
+        : null
+    },
     verifyUnsubscribe: (token) => target(verify('unsubscribe', token, 2)),
     verifyPreferences: (token) => target(verify('preferences', token, 2)),
     verifyConfirm(token) {
@@ -93,6 +128,13 @@ export function createLinks({ secret, baseUrl }: { secret: string; baseUrl: stri
     },
     isOwnPage: (url) => ownPages.some((path) => url.startsWith(`${base}${path}`)),
   }
+}
+
+/** On their way addresses lose their case. A local part has 64 characters at most: 49 of them are the token's. */
+const bouncePattern = /\+([0-9a-f]{32})-([0-9a-f]{16})@/i
+
+function bounceSignature(secret: string, messageId: string): string {
+  return createHmac('sha256', secret).update(`bounce\u0000${messageId}`).digest('hex').slice(0, 16)
 }
 
 function signatureOf(secret: string, kind: LinkKind, payload: string): Buffer {

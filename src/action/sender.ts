@@ -8,10 +8,13 @@ import type { Store } from '#platform/store/store.ts'
 import { type ClaimedMessage, type ClaimParts, type ClaimResult, claimMessages } from './claim-messages.ts'
 import { composeMessage, trackClicks, trackTap } from './compose-message.ts'
 import type { Turn } from './dispatch/dispatcher.ts'
+import { type ClaimedMessage, type ClaimParts, claimMessages } from './claim-messages.ts'
+import { composeMessage, domainOf, trackClicks, trackTap } from './compose-message.ts'
 import type { Links } from './links.ts'
 import type { MessageRow } from './message-rows.ts'
 import { markUnknown } from './recover.ts'
 import { createResultWriter } from './result-writer.ts'
+import type { UtmParameters } from './utm.ts'
 import { type ResultParts, writeResults } from './write-results.ts'
 
 export interface RenderInput<F extends GuardrailFacts> {
@@ -25,13 +28,13 @@ export interface RenderInput<F extends GuardrailFacts> {
   urlTransform(url: string): string
 }
 
-/** Says what the message says, with the facts of the claim. `from` null: the default sender. */
+/** Says what the message says, with the facts of the claim. */
 export interface RenderPort<F extends GuardrailFacts> {
+  /** Who writes it (null: the default sender), and what its links tell the site's analytics. */
+  about(input: Pick<RenderInput<F>, 'message' | 'facts'>): { from: string | null; utm: UtmParameters }
   render(
     input: RenderInput<F>,
-  ):
-    | { kind: 'rendered'; content: RenderedContent; from: string | null }
-    | { kind: 'fault'; fault: ContentFault }
+  ): { kind: 'rendered'; content: RenderedContent } | { kind: 'fault'; fault: ContentFault }
 }
 
 export interface SenderParts<F extends GuardrailFacts> extends ClaimParts<F>, ResultParts {
@@ -41,6 +44,8 @@ export interface SenderParts<F extends GuardrailFacts> extends ClaimParts<F>, Re
   links: Links
   /** Sender of messages whose template names none. */
   defaultFrom: string
+  /** Where mails come back to, `bounces@shop.example`; each with a part of its own. Absent: to their sender. */
+  bounceAddress?: string
   /** Most messages `sending` at once, all workspaces together: what a crash can leave `unknown`. */
   inFlightMax: number
   logger: Pick<Logger, 'error'>
@@ -158,24 +163,38 @@ type Rendered = { kind: 'outgoing'; message: OutgoingMessage } | SendResult
 
 function renderOne<F extends GuardrailFacts>(
   { message, facts }: ClaimedMessage<F>,
-  { links, render, defaultFrom, logger }: SenderParts<F>,
+  { links: allLinks, render, defaultFrom, bounceAddress, logger }: SenderParts<F>,
 ): Rendered {
   const { workspace, message_id: messageId } = message
-  const unsubscribeUrl = links.unsubscribeUrl(workspace, messageId)
+  const isMail = message.channel === 'email'
   try {
     const preferencesUrl = links.preferencesUrl(workspace, messageId)
     const htmlTransform = trackClicks(links, workspace, messageId)
     const urlTransform = trackTap(links, workspace, messageId)
     const own = { unsubscribeUrl, preferencesUrl, htmlTransform, urlTransform }
     const rendered = render.render({ message, facts, ...own })
+    const about = render.about({ message, facts })
+    const from = about.from ?? defaultFrom
+    const links = allLinks.ofSender(domainOf(from))
+    const unsubscribeUrl = links.unsubscribeUrl(workspace, messageId)
+    const tracking = { links, workspace, messageId, unsubscribeUrl, utm: about.utm, countsOpens: isMail }
+    const rendered = render.render({
+      message,
+      facts,
+      unsubscribeUrl,
+      htmlTransform: trackClicks(tracking),
+      urlTransform: trackTap(tracking),
+    })
     if (rendered.kind === 'fault') {
       const { code, detail } = rendered.fault
       return { kind: 'permanent', reason: `${code}: ${detail}`, suppress: false }
     }
-    const from = rendered.from ?? defaultFrom
+    const returnPath =
+      isMail && bounceAddress !== undefined ? links.bounceAddress(bounceAddress, messageId) : undefined
+    const input = { message, content: rendered.content, from, unsubscribeUrl }
     return {
       kind: 'outgoing',
-      message: composeMessage({ message, content: rendered.content, from, unsubscribeUrl }),
+      message: composeMessage(returnPath === undefined ? input : { ...input, returnPath }),
     }
   } catch (error) {
     // The provider was not called: it may be tried again.

@@ -66,6 +66,7 @@ export function resolveCampaign(
       ...(campaign.budget === undefined ? {} : { budgetMicros: microsOf(campaign.budget) }),
       expiresAfterMs: Math.round(campaign.expiresAfterHours * 3_600_000),
       ...(campaign.sendTime === undefined ? {} : { sendTime: campaign.sendTime }),
+      ...(campaign.utm === undefined ? {} : { utm: campaign.utm }),
       features: campaign.features,
       ...(campaign.fairness === undefined ? {} : { fairness: campaign.fairness }),
     },

@@ -2,7 +2,14 @@ import type { Command } from 'commander'
 import { readConfig } from '../config.ts'
 import { exitCodes } from './exit-codes.ts'
 import { type Failure, failed, type Outcome, type Output, tell } from './outcome.ts'
-import { type Answer, callServer, findServer, noServer, type ServerAddress } from './server-call.ts'
+import {
+  type Answer,
+  callServer,
+  findServer,
+  noServer,
+  type RequestBody,
+  type ServerAddress,
+} from './server-call.ts'
 
 /** What the process gives a command. */
 export interface CliContext extends Output {
@@ -63,7 +70,7 @@ export async function ask<T>(
   command: Command,
   method: string,
   path: string,
-  body?: { json: unknown } | { csv: string },
+  body?: RequestBody,
 ): Promise<Answer<T>> {
   const server = serverOf(context, command)
   return 'kind' in server ? server : callServer<T>(server, method, path, body)

@@ -12,6 +12,8 @@ export const exitCodes = {
   folderInUse: 73,
   /** After SIGTERM, what was under way did not end in time. */
   drainTooLong: 75,
+  /** Of `bounces`: no server answers now; a mail server's pipe then tries again (EX_TEMPFAIL). */
+  tryAgain: 75,
   /** A setting is wrong. */
   config: 78,
 } as const

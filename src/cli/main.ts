@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 import { version } from '../api/version.ts'
 import { applyCommand } from './commands/apply.ts'
 import { backupCommand } from './commands/backup.ts'
+import { bouncesCommand } from './commands/bounces.ts'
 import { campaignCommand } from './commands/campaign.ts'
 import { decideCommand } from './commands/decide.ts'
 import { evaluateCommand } from './commands/evaluate.ts'
@@ -68,6 +69,7 @@ for (const command of [
   verifyCommand,
   backupCommand,
   restoreCommand,
+  bouncesCommand,
   migrateStoreCommand,
 ]) {
   program.addCommand(command(context))

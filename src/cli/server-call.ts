@@ -46,13 +46,14 @@ export async function callServer<T>(
   server: ServerAddress,
   method: string,
   path: string,
-  body?: { json: unknown } | { csv: string },
+  body?: RequestBody,
 ): Promise<Answer<T>> {
   const headers: Record<string, string> = { authorization: `Bearer ${server.adminKey}` }
-  let payload: string | undefined
+  let payload: string | Uint8Array<ArrayBuffer> | undefined
   if (body !== undefined) {
-    headers['content-type'] = 'json' in body ? 'application/json' : 'text/csv'
-    payload = 'json' in body ? JSON.stringify(body.json) : body.csv
+    const [type, sent] = typedBody(body)
+    headers['content-type'] = type
+    payload = sent
   }
   let response: Response
   let text: string
@@ -75,6 +76,13 @@ export async function callServer<T>(
   const parsed: unknown = isJson ? JSON.parse(text) : text
   if (response.ok) return { kind: 'answer', body: parsed as T }
   return failureOf(server, response, isJson ? (parsed as Problem) : { detail: text })
+}
+
+export type RequestBody = { json: unknown } | { csv: string } | { mail: Uint8Array<ArrayBuffer> }
+
+function typedBody(body: RequestBody): [string, string | Uint8Array<ArrayBuffer>] {
+  if ('json' in body) return ['application/json', JSON.stringify(body.json)]
+  return 'csv' in body ? ['text/csv', body.csv] : ['message/rfc822', body.mail]
 }
 
 /** A file of the server's, as it is. */

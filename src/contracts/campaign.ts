@@ -272,6 +272,21 @@ export const treatmentSchema = z.strictObject({
     .max(20),
 })
 
+const utmText = z.string().min(1).max(200)
+
+/** `utm_…` parameters of every link; one that a template writes itself stays as it is. */
+export const utmSchema = z.strictObject({
+  source: utmText.default('starling'),
+  /** Default: the channel. */
+  medium: utmText.exactOptional(),
+  /** Default: the campaign's id. */
+  campaign: utmText.exactOptional(),
+  /** Default: the variant's id. */
+  content: utmText.exactOptional(),
+  term: utmText.exactOptional(),
+})
+export type Utm = z.infer<typeof utmSchema>
+
 /** A campaign as people write it: it refers to goals, offers, templates and an experiment by id. */
 export const campaignSchema = z.strictObject({
   id: idSchema,
@@ -320,6 +335,8 @@ export const campaignSchema = z.strictObject({
   /** Traits that enter the feature vector, as categories. */
   features: z.array(z.string().min(1)).max(16).default([]),
   fairness: fairnessSchema.exactOptional(),
+  /** What links tell the site's analytics; without it links stay as they are. */
+  utm: utmSchema.exactOptional(),
 })
 export type Campaign = z.infer<typeof campaignSchema>
 
@@ -382,6 +399,7 @@ export interface CampaignSpec {
   sendTime?: SendTime
   features: string[]
   fairness?: Fairness
+  utm?: Utm
 }
 
 export type CampaignState = 'draft' | 'in-review' | 'approved' | 'live' | 'paused' | 'ended'

@@ -45,6 +45,8 @@ export interface CallbackFact {
   userAgent?: string
   /** The provider says that a program did it, not a reader. */
   byMachine?: true
+  /** Nobody has signed it: it counts in this workspace alone, and of the address that we wrote to. */
+  onlyIn?: string
 }
 
 /** A customer's answer to a text message that says yes or no to further ones, or asks for help. */

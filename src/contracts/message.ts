@@ -42,6 +42,8 @@ export interface OutgoingMessage {
   customerId: string
   address: string
   from: string
+  /** Of a mail: the address it comes back to where it cannot be delivered; absent: the sender's. */
+  returnPath?: string
   subject: string
   html: string
   text: string

@@ -42,6 +42,10 @@ export interface EngineSettings {
   /** Several processes share through it; absent where there is one. */
   redisUrl?: string
   mailFrom: string
+  /** Where mails come back to; each with a part of its own (VERP). Absent: to their sender. */
+  bounceAddress?: string
+  /** By domain of the sender, where the links of its mails begin instead of at `publicUrl`. */
+  linkUrls?: Readonly<Record<string, string>>
   /** How customers reach us: links in messages start with it. */
   publicUrl: string
   /** Names this process and role in leases. */

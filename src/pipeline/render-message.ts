@@ -1,4 +1,6 @@
-import type { RenderPort } from '../action/sender.ts'
+import type { Utm } from '#contracts/campaign.ts'
+import type { RenderInput, RenderPort } from '../action/sender.ts'
+import type { UtmParameters } from '../action/utm.ts'
 import { templateContext } from '../creative/context.ts'
 import { render } from '../creative/render.ts'
 import type { TemplateCache } from '../creative/template-cache.ts'
@@ -12,6 +14,15 @@ export function createRenderPort(templates: TemplateCache): RenderPort<SendFacts
         (own) => own.treatmentId === message.treatment_id,
       )
       const variant = treatment?.variants.find((own) => own.variantId === message.variant_id)
+    about({ message, facts }) {
+      const { utm } = facts.decidedBy.spec
+      return {
+        from: variantOf(message, facts)?.template.from ?? null,
+        utm: utm === undefined ? {} : utmOf(utm, message),
+      }
+    },
+    render({ message, facts, unsubscribeUrl, htmlTransform, urlTransform }) {
+      const variant = variantOf(message, facts)
       if (variant === undefined) return fault(`no variant ${message.variant_id} of ${message.treatment_id}`)
       const compiled = templates.compile(variant.template)
       if (compiled.kind === 'faults') return fault(compiled.faults.join('; '))
@@ -25,8 +36,26 @@ export function createRenderPort(templates: TemplateCache): RenderPort<SendFacts
       })
       const rendered = render(compiled.template, context, { htmlTransform, urlTransform })
       if (rendered.kind === 'fault') return rendered
-      return { kind: 'rendered', content: rendered.content, from: compiled.template.from }
+      return { kind: 'rendered', content: rendered.content }
     },
+  }
+}
+
+type Message = RenderInput<SendFacts>['message']
+
+function variantOf(message: Message, { decidedBy }: SendFacts) {
+  const treatment = decidedBy.spec.treatments.find((own) => own.treatmentId === message.treatment_id)
+  return treatment?.variants.find((own) => own.variantId === message.variant_id)
+}
+
+/** What a campaign does not say of its own is said of the message. */
+function utmOf(utm: Utm, message: Message): UtmParameters {
+  return {
+    source: utm.source,
+    medium: utm.medium ?? message.channel,
+    campaign: utm.campaign ?? message.campaign_id,
+    content: utm.content ?? message.variant_id,
+    ...(utm.term === undefined ? {} : { term: utm.term }),
   }
 }
 

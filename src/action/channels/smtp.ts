@@ -54,7 +54,8 @@ function openSmtp(settings: SmtpSettings): Channel {
       }).compile()
       const { from } = mail.getEnvelope()
       if (from === false || from === '') return { kind: 'permanent', reason: 'bad_sender', suppress: false }
-      return smtpResult(await pool.send({ from, to: message.address }, await mail.build()))
+      const envelope = { from: message.returnPath ?? from, to: message.address }
+      return smtpResult(await pool.send(envelope, await mail.build()))
     },
     close: () => pool.close(),
   }

@@ -2,6 +2,7 @@ import type { FastifyPluginAsync } from 'fastify'
 import type { ApiApp, ApiRoutes } from '../api-app.ts'
 import type { Doors } from '../doors.ts'
 import { pageAccess } from '../page-access.ts'
+import { bounceRoutes } from './bounce-routes.ts'
 import { callbackRoutes } from './callback-routes.ts'
 import { campaignRoutes } from './campaign-routes.ts'
 import { customerRoutes } from './customer-routes.ts'
@@ -37,6 +38,7 @@ export function adminRoutes(doors: Doors): ApiRoutes[] {
     importRoutes(doors),
     messageRoutes(doors),
     sendRoutes(doors),
+    bounceRoutes(doors),
     placementRoutes(doors),
     decisionRoutes(doors),
     policyRoutes(doors),

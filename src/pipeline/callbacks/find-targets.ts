@@ -32,12 +32,15 @@ export async function findTargets(
   const others = facts.filter(({ kind }) => kind !== 'reply')
   for (const { workspace } of await listWorkspaces(scope)) {
     const db = scope.workspace(workspace)
-    const missing = others.filter((fact) => !found.has(fact))
+    const missing = others.filter(
+      (fact) => !found.has(fact) && (fact.onlyIn === undefined || fact.onlyIn === workspace),
+    )
     const byId = await messagesById(db, idsOf(missing, 'messageId'))
     const byProvider = await messagesByProviderId(db, idsOf(missing, 'providerMessageId'))
     for (const fact of missing) {
       const target = byId.get(fact.messageId) ?? byProvider.get(fact.providerMessageId)
       if (target === undefined || target.channel !== channel) continue
+      if (fact.onlyIn !== undefined && !isSameAddress(fact.address, target.address)) continue
       targeted.push({ workspace, fact, target })
       found.add(fact)
     }
@@ -49,6 +52,10 @@ export async function findTargets(
     }
   }
   return { targeted, unknown: facts.length - found.size }
+}
+
+function isSameAddress(a: string, b: string): boolean {
+  return a.trim().toLowerCase() === b.trim().toLowerCase()
 }
 
 function idsOf(facts: readonly CallbackFact[], key: 'messageId' | 'providerMessageId'): string[] {

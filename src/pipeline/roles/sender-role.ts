@@ -56,7 +56,12 @@ export async function assembleSender(parts: RoleParts): Promise<SenderRole> {
     guardrails: createGuardrailRunner(await loadGuardrails()),
     facts: createClaimFacts(contexts),
     render: createRenderPort(createTemplateCache(templatesKept)),
-    links: createLinks({ secret: await linkSecret(store), baseUrl: settings.publicUrl }),
+    ...(settings.bounceAddress === undefined ? {} : { bounceAddress: settings.bounceAddress }),
+    links: createLinks({
+      secret: await linkSecret(store),
+      baseUrl: settings.publicUrl,
+      ...(settings.linkUrls === undefined ? {} : { senderUrls: settings.linkUrls }),
+    }),
     suppressions: { suppress },
     sent: { recordSent: openExposures },
   })

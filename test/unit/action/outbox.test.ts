@@ -61,6 +61,7 @@ describe('outbox', () => {
         channels,
         clock: bench.clock,
         render: {
+          about: () => ({ from: null, utm: {} }),
           render: ({ message }) => ({
             kind: 'rendered',
             content: {
@@ -70,7 +71,6 @@ describe('outbox', () => {
               url: '',
               data: {},
             },
-            from: null,
           }),
         },
       })

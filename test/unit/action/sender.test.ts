@@ -162,7 +162,10 @@ describe('results', () => {
         variables: [],
       } as const
       const { sender } = await createBench(store, channel, calmWorld(), {
-        render: { render: () => ({ kind: 'fault', fault: { ...fault, variables: [] } }) },
+        render: {
+          about: () => ({ from: null, utm: {} }),
+          render: () => ({ kind: 'fault', fault: { ...fault, variables: [] } }),
+        },
       })
       await queue(store, [newMessage({ messageId: 'm1' })])
       await settle(sender)

@@ -213,6 +213,7 @@ export async function createBench(
     facts: factsPort(world),
     guardrails: createGuardrailRunner(await loadGuardrails()),
     render: {
+      about: () => ({ from: null, utm: {} }),
       render: ({ message, htmlTransform, unsubscribeUrl }) => ({
         kind: 'rendered',
         content: {
@@ -222,7 +223,6 @@ export async function createBench(
           url: '',
           data: {},
         },
-        from: null,
       }),
     },
     links: createLinks({ secret: 'a secret of thirty-two characters', baseUrl: 'https://s.example' }),
