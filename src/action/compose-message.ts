@@ -49,34 +49,21 @@ export function composeMessage({
   }
 }
 
-/** Sends every web link of the html through our click link, except those that lead to our own pages. */
-export function trackClicks(links: Links, workspace: string, messageId: string) {
-  return (html: string): string =>
-    rewriteLinks(html, (url) => (links.isOwnPage(url) ? null : links.clickUrl(workspace, messageId, url)))
-}
-
-/** The same for the one address that a tap opens; an app's own (`myapp://cart`) stays as it is. */
-export function trackTap(links: Links, workspace: string, messageId: string) {
-  return (url: string): string =>
-    /^https?:/i.test(url) && !links.isOwnPage(url) ? links.clickUrl(workspace, messageId, url) : url
-}
-
 /** What the links of one message are made of. */
 export interface Tracking {
   links: Links
   workspace: string
   messageId: string
-  unsubscribeUrl: string
   utm: UtmParameters
   /** Mails have an image that counts opens. */
   countsOpens: boolean
 }
 
-/** Sends every web link of the html through our click link, except the one that unsubscribes. */
-export function trackClicks({ links, workspace, messageId, unsubscribeUrl, utm, countsOpens }: Tracking) {
+/** Sends every web link of the html through our click link, except those that lead to our own pages. */
+export function trackClicks({ links, workspace, messageId, utm, countsOpens }: Tracking) {
   return (html: string): string => {
     const tracked = rewriteLinks(html, (url) =>
-      url === unsubscribeUrl ? null : links.clickUrl(workspace, messageId, withUtm(url, utm)),
+      links.isOwnPage(url) ? null : links.clickUrl(workspace, messageId, withUtm(url, utm)),
     )
     return countsOpens ? withOpenPixel(tracked, links.openUrl(workspace, messageId)) : tracked
   }
@@ -85,7 +72,9 @@ export function trackClicks({ links, workspace, messageId, unsubscribeUrl, utm, 
 /** The same for the one address that a tap opens; an app's own (`myapp://cart`) stays as it is. */
 export function trackTap({ links, workspace, messageId, utm }: Tracking) {
   return (url: string): string =>
-    /^https?:/i.test(url) ? links.clickUrl(workspace, messageId, withUtm(url, utm)) : url
+    /^https?:/i.test(url) && !links.isOwnPage(url)
+      ? links.clickUrl(workspace, messageId, withUtm(url, utm))
+      : url
 }
 
 /** Of a sender, `Shop <hello@shop.example>`. */

@@ -6,10 +6,8 @@ import type { Logger } from '#contracts/logger.ts'
 import type { ContentFault, OutgoingMessage, RenderedContent, SendResult } from '#contracts/message.ts'
 import type { Store } from '#platform/store/store.ts'
 import { type ClaimedMessage, type ClaimParts, type ClaimResult, claimMessages } from './claim-messages.ts'
-import { composeMessage, trackClicks, trackTap } from './compose-message.ts'
-import type { Turn } from './dispatch/dispatcher.ts'
-import { type ClaimedMessage, type ClaimParts, claimMessages } from './claim-messages.ts'
 import { composeMessage, domainOf, trackClicks, trackTap } from './compose-message.ts'
+import type { Turn } from './dispatch/dispatcher.ts'
 import type { Links } from './links.ts'
 import type { MessageRow } from './message-rows.ts'
 import { markUnknown } from './recover.ts'
@@ -168,20 +166,16 @@ function renderOne<F extends GuardrailFacts>(
   const { workspace, message_id: messageId } = message
   const isMail = message.channel === 'email'
   try {
-    const preferencesUrl = links.preferencesUrl(workspace, messageId)
-    const htmlTransform = trackClicks(links, workspace, messageId)
-    const urlTransform = trackTap(links, workspace, messageId)
-    const own = { unsubscribeUrl, preferencesUrl, htmlTransform, urlTransform }
-    const rendered = render.render({ message, facts, ...own })
     const about = render.about({ message, facts })
     const from = about.from ?? defaultFrom
     const links = allLinks.ofSender(domainOf(from))
     const unsubscribeUrl = links.unsubscribeUrl(workspace, messageId)
-    const tracking = { links, workspace, messageId, unsubscribeUrl, utm: about.utm, countsOpens: isMail }
+    const tracking = { links, workspace, messageId, utm: about.utm, countsOpens: isMail }
     const rendered = render.render({
       message,
       facts,
       unsubscribeUrl,
+      preferencesUrl: links.preferencesUrl(workspace, messageId),
       htmlTransform: trackClicks(tracking),
       urlTransform: trackTap(tracking),
     })

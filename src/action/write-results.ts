@@ -68,9 +68,8 @@ async function writeWorkspace(
   )
   const transientBefore = await countTransient(db, finished)
   const changed: MessageRow[] = []
-  for (const { message, provider, result, elsewhere } of finished) {
   const refused: MessageEvent[] = []
-  for (const { message, provider, result } of finished) {
+  for (const { message, provider, result, elsewhere } of finished) {
     const row = current.get(message.message_id)
     if (row !== undefined && row.attempts === message.attempts) {
       const tries = (transientBefore.get(`${message.message_id} ${provider}`) ?? 0) + 1

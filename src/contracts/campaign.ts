@@ -259,19 +259,6 @@ export const fairnessSchema = z.strictObject({
 })
 export type Fairness = z.infer<typeof fairnessSchema>
 
-export const treatmentSchema = z.strictObject({
-  offer: idSchema,
-  channel: channelSchema,
-  /** Cost of one send. */
-  cost: amount.default(0),
-  /** The marketer's bounded push: multiplies the value. */
-  lever: z.number().min(0.1).max(10).default(1),
-  variants: z
-    .array(z.strictObject({ id: idSchema, template: idSchema, weight: z.number().positive().default(1) }))
-    .min(1)
-    .max(20),
-})
-
 const utmText = z.string().min(1).max(200)
 
 /** `utm_…` parameters of every link; one that a template writes itself stays as it is. */

@@ -1,9 +1,8 @@
-import type { CampaignSpec, CampaignState, ChannelName, GuardrailRules, Offer } from './campaign.ts'
 import type {
   CampaignSpec,
   CampaignState,
   ChannelName,
-  GuardrailSettings,
+  GuardrailRules,
   Offer,
   Priority,
 } from './campaign.ts'

@@ -2,18 +2,13 @@ import type { Customer } from '#contracts/profile.ts'
 import type { RowOf, Store } from '#platform/store/store.ts'
 import { lookAtSegments } from './apply-product-event.ts'
 import { zoneOf } from './customer-zone.ts'
-import { noticesOf } from './notices.ts'
-import type { BatchParts } from './process-batch.ts'
-import { occurrenceAt, scheduleTimer } from './schedule-timers.ts'
-import { dueTimers, type TimerPayload } from './timer-rows.ts'
-import { triggerCampaigns } from './trigger-campaigns.ts'
-import { openWorkspaceBatch, type WorkspaceBatch, writeWorkspaceBatch } from './workspace-batch.ts'
-import { decideForTrigger } from './decide-for-trigger.ts'
 import { deleteHeldClicks, heldOf, releaseClicks } from './held-clicks.ts'
 import { noticesOf } from './notices.ts'
 import type { BatchParts } from './process-batch.ts'
-import { dueTimers, type TimerSetting } from './timer-rows.ts'
-import { openWorkspaceBatch, writeWorkspaceBatch } from './workspace-batch.ts'
+import { occurrenceAt, scheduleTimer } from './schedule-timers.ts'
+import { dueTimers, type TimerKey, type TimerPayload } from './timer-rows.ts'
+import { triggerCampaigns } from './trigger-campaigns.ts'
+import { openWorkspaceBatch, type WorkspaceBatch, writeWorkspaceBatch } from './workspace-batch.ts'
 
 /** Few enough to stay near the 5 ms that a batch may take while others wait. */
 const timersPerTransaction = 50
@@ -35,34 +30,18 @@ export async function fireTimers(parts: BatchParts, store: Store, workspace: str
     if (!(await db.tryLock('timers'))) return 0
     const timers = await dueTimers(db, now, timersPerTransaction)
     const ids = [...new Set(timers.map((timer) => timer.customer_id))]
-    const needs = { eventIds: [], customerIds: ids, engagedCustomerIds: ids, earliestOccurredAt: now }
-    const rows = await openWorkspaceBatch(db, context, needs, now, parts.capCache)
-    for (const timer of timers) {
-      const { kind, subject } = keyOf(timer)
-      // Removed unless what follows sets it again.
-      rows.written.timers.push({ customerId: timer.customer_id, kind, subject, dueAt: null })
-    const ids = timers.map((timer) => timer.customer_id)
     const held = await heldOf(
       db,
       timers.filter((timer) => timer.kind === 'clicks').map((timer) => timer.customer_id),
     )
-    const rows = await openWorkspaceBatch(
-      db,
-      context,
-      {
-        eventIds: [],
-        customerIds: ids,
-        engagedCustomerIds: ids,
-        earliestOccurredAt: Math.min(now, ...held.map(({ record }) => record.occurredAt)),
-      },
-      now,
-      parts.capCache,
-    )
+    const earliestOccurredAt = Math.min(now, ...held.map(({ record }) => record.occurredAt))
+    const needs = { eventIds: [], customerIds: ids, engagedCustomerIds: ids, earliestOccurredAt }
+    const rows = await openWorkspaceBatch(db, context, needs, now, parts.capCache)
     const done: typeof held = []
     for (const timer of timers) {
-      const kind = timer.kind as TimerSetting['kind']
-      // Removed unless the look below sets it again.
-      rows.written.timers.push({ customerId: timer.customer_id, kind, dueAt: null })
+      const { kind, subject } = keyOf(timer)
+      // Removed unless what follows sets it again.
+      rows.written.timers.push({ customerId: timer.customer_id, kind, subject, dueAt: null })
       if (kind === 'clicks') {
         const own = held.filter((click) => click.customer_id === timer.customer_id)
         done.push(...releaseClicks(rows, own, now))
@@ -85,7 +64,7 @@ export async function fireTimers(parts: BatchParts, store: Store, workspace: str
 type Timer = RowOf<'timers'>
 
 function keyOf({ kind, subject }: Timer) {
-  return { kind: kind as 'segments' | 'absence' | 'schedule', subject }
+  return { kind: kind as TimerKey['kind'], subject }
 }
 
 function fireSegments(

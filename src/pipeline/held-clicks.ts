@@ -13,7 +13,7 @@ const holdMs = allLinksMs + 500
 export function holdClick(rows: WorkspaceBatch, record: HeldClick, now: number): void {
   const dueAt = now + holdMs
   rows.written.held.push({ record, dueAt })
-  rows.written.timers.push({ customerId: record.customerId, kind: 'clicks', dueAt })
+  rows.written.timers.push({ customerId: record.customerId, kind: 'clicks', subject: '', dueAt })
 }
 
 export async function insertHeldClicks(
@@ -75,7 +75,7 @@ export function releaseClicks(rows: WorkspaceBatch, held: readonly Held[], now: 
     const dueAt = Math.max(...own.map((click) => click.held_until))
     if (dueAt > now) {
       const [{ customer_id: customerId }] = own as [Held]
-      rows.written.timers.push({ customerId, kind: 'clicks', dueAt })
+      rows.written.timers.push({ customerId, kind: 'clicks', subject: '', dueAt })
       continue
     }
     const clicks = own.map((click) => ({

@@ -38,7 +38,6 @@ export async function mergeCustomer(
   await deleteScores(db, fromId)
   await mergeJourneys(db, fromId, intoId, now)
   await mergeTimers(db, fromId, intoId)
-  await db.deleteFrom('timers').where('timers.customer_id', '=', fromId).execute()
   const dueAt = await moveHeldClicks(db, fromId, intoId)
-  if (dueAt !== null) await setTimers(db, [{ customerId: intoId, kind: 'clicks', dueAt }])
+  if (dueAt !== null) await setTimers(db, [{ customerId: intoId, kind: 'clicks', subject: '', dueAt }])
 }

@@ -236,10 +236,9 @@ function needsOf(records: LogRecord[], context: WorkspaceContext): BatchNeeds {
 
 /** Whether a record may decide or convert: only then are the customer's messages and assignments read. */
 function mayEngage(record: LogRecord, context: WorkspaceContext): boolean {
-  if (record.kind === 'click' || record.kind === 'open') return context.hasCadences
   if (record.kind === 'delivery') return false
-  if (record.kind === 'click') return context.byGoalEvent.has(clicked)
-  if (record.kind === 'open') return false
+  if (record.kind === 'click') return context.hasCadences || context.byGoalEvent.has(clicked)
+  if (record.kind === 'open') return context.hasCadences
   if (record.kind === 'decision' || record.kind === 'outcome') return true
   if (context.bySegmentEntered.size > 0) return true
   const name = eventName(record as CustomerEvent)

@@ -9,11 +9,6 @@ import type { SendFacts } from './claim-facts.ts'
 /** Puts a claimed message into words, with the customer and the offer as they are at the claim. */
 export function createRenderPort(templates: TemplateCache): RenderPort<SendFacts> {
   return {
-    render({ message, facts, unsubscribeUrl, preferencesUrl, htmlTransform, urlTransform }) {
-      const treatment = facts.decidedBy.spec.treatments.find(
-        (own) => own.treatmentId === message.treatment_id,
-      )
-      const variant = treatment?.variants.find((own) => own.variantId === message.variant_id)
     about({ message, facts }) {
       const { utm } = facts.decidedBy.spec
       return {
@@ -21,7 +16,7 @@ export function createRenderPort(templates: TemplateCache): RenderPort<SendFacts
         utm: utm === undefined ? {} : utmOf(utm, message),
       }
     },
-    render({ message, facts, unsubscribeUrl, htmlTransform, urlTransform }) {
+    render({ message, facts, unsubscribeUrl, preferencesUrl, htmlTransform, urlTransform }) {
       const variant = variantOf(message, facts)
       if (variant === undefined) return fault(`no variant ${message.variant_id} of ${message.treatment_id}`)
       const compiled = templates.compile(variant.template)

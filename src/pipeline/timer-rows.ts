@@ -6,12 +6,9 @@ import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 /** One timer per customer, kind and subject. */
 export interface TimerKey {
   customerId: string
-  kind: 'segments' | 'absence' | 'schedule'
+  kind: 'segments' | 'absence' | 'schedule' | 'clicks'
   /** The campaign of an absence or a schedule, '' otherwise. */
   subject: string
-  kind: 'segments' | 'clicks'
-  /** Null takes the timer away. */
-  dueAt: number | null
 }
 
 export interface TimerSetting extends TimerKey {

@@ -1,9 +1,8 @@
-import type { CampaignState, CampaignVersion, Goal, GuardrailRules, Template } from '#contracts/campaign.ts'
 import type {
   CampaignState,
   CampaignVersion,
   Goal,
-  GuardrailSettings,
+  GuardrailRules,
   Priority,
   Template,
 } from '#contracts/campaign.ts'
@@ -12,18 +11,15 @@ import type { FeatureSchema } from '#contracts/feature-schema.ts'
 import type { WorkspaceSettings } from '#contracts/workspace.ts'
 import { createReportingCurrency, type ReportingCurrency } from '#platform/money/reporting-currency.ts'
 import type { SystemQuery } from '#platform/store/recurring-query.ts'
-import type { StoreScope, StoreTransaction } from '#platform/store/store.ts'
-import { listCampaigns } from '../campaign/campaign-rows.ts'
+import type { StoreScope, StoreTransaction, WorkspaceDb } from '#platform/store/store.ts'
+import { type Cadence, compileCadence } from '../campaign/cadence.ts'
+import { listCampaigns, loadCampaignVersion } from '../campaign/campaign-rows.ts'
 import {
   loadCurrencyRates,
   loadGuardrailSettings,
   loadSegments,
   loadSubscriptionGroups,
 } from '../campaign/document-rows.ts'
-import type { StoreScope, StoreTransaction, WorkspaceDb } from '#platform/store/store.ts'
-import { type Cadence, compileCadence } from '../campaign/cadence.ts'
-import { listCampaigns, loadCampaignVersion } from '../campaign/campaign-rows.ts'
-import { loadCurrencyRates, loadGuardrailSettings, loadSegments } from '../campaign/document-rows.ts'
 import { followedVersions } from '../campaign/journey-rows.ts'
 import { loadWorkspace } from '../campaign/workspaces.ts'
 import { type CompiledTemplate, compileTemplate } from '../creative/compile-template.ts'

@@ -125,7 +125,6 @@ export async function* eachSuppressionPage(db: WorkspaceDb): AsyncGenerator<Supp
   }
 }
 
-function normalAddress(channel: ChannelName, address: string): string {
 /** As suppressions hold it: e-mail in lower case, a number without what people write between its digits. */
 export function normalAddress(channel: ChannelName, address: string): string {
   const trimmed = address.trim()

@@ -58,8 +58,12 @@ export function publicRoutes(doors: Doors): ApiRoutes[] {
     app.addHook('onRequest', pageAccess(doors))
     for (const routes of [pageRoutes(doors), outboxRoutes(doors)]) await routes(app)
   }
-  return [apart(linkRoutes(doors)), apart(preferenceRoutes(doors)), apart(pages)]
-  return [apart(linkRoutes(doors)), apart(callbackRoutes(doors)), apart(pages)]
+  return [
+    apart(linkRoutes(doors)),
+    apart(preferenceRoutes(doors)),
+    apart(callbackRoutes(doors)),
+    apart(pages),
+  ]
 }
 
 /** In a scope of its own: what it says about bodies and access is not said for others. */

@@ -4,16 +4,14 @@ import { createLinks, type LinkTarget } from '../../action/links.ts'
 import { unsubscribe } from '../../action/unsubscribe.ts'
 import { unsubscribedPage, unsubscribePage } from '../../action/unsubscribe-page.ts'
 import { linkSecret } from '../../pipeline/first-start.ts'
-import { createClicks } from '../../pipeline/record-click.ts'
-import { topicNameOf, topicOf } from '../../pipeline/topic-of.ts'
 import { createEngagements } from '../../pipeline/record-click.ts'
+import { topicNameOf, topicOf } from '../../pipeline/topic-of.ts'
 import { setConsent } from '../../profile/consent-rows.ts'
 import type { ApiRoutes } from '../api-app.ts'
 import type { Doors } from '../doors.ts'
 import { messagePage } from '../pages/message-page.ts'
 import { sendFault } from '../problem.ts'
 import { seenOf } from '../seen-of.ts'
-import { sendPage, wantsHtml } from '../send-page.ts'
 import { sendPage, sendPixel, wantsHtml } from '../send-page.ts'
 
 const tokenParams = z.object({ token: z.string().max(8192) })
@@ -137,13 +135,12 @@ export function linkRoutes({ store, log, clock, wallClock, settings, logger }: D
   }
 }
 
-export function refuse<Reply extends object>(request: FastifyRequest, reply: Reply): Reply {
 /** What tells readers from programs. */
 function requestOf({ method, headers }: FastifyRequest) {
   return { method, headers, userAgent: headers['user-agent'] ?? '' }
 }
 
-function refuse<Reply extends object>(request: FastifyRequest, reply: Reply): Reply {
+export function refuse<Reply extends object>(request: FastifyRequest, reply: Reply): Reply {
   if (!wantsHtml(request.headers.accept)) {
     return sendFault(reply, { code: 'invalid_link', detail: 'the link is damaged, or not one of ours' })
   }
