@@ -1,11 +1,4 @@
-import type {
-  CampaignSpec,
-  CampaignState,
-  ChannelName,
-  GuardrailRules,
-  Offer,
-  Priority,
-} from './campaign.ts'
+import type { CampaignSpec, CampaignState, ChannelName, GuardrailRules, Offer, Priority } from './campaign.ts'
 import type { InstantMs } from './clock.ts'
 import type { Consents } from './profile.ts'
 import type { WorkspaceSettings } from './workspace.ts'

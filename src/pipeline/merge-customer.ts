@@ -9,9 +9,8 @@ import { moveOutcomes } from '../learning/outcome-rows.ts'
 import { canonicalCustomerId } from '../profile/canonical-customer.ts'
 import { mergeCustomerRows } from '../profile/customer-rows.ts'
 import { deleteScores } from '../profile/score-rows.ts'
-import { mergeTimers } from './timer-rows.ts'
 import { moveHeldClicks } from './held-clicks.ts'
-import { setTimers } from './timer-rows.ts'
+import { mergeTimers, setTimers } from './timer-rows.ts'
 
 /**
  * Moves everything of one customer to another in the batch's transaction and leaves a pointer, also where
