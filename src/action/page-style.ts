@@ -35,8 +35,8 @@ button { font: inherit; padding: .6rem 1.4rem; border: 0; border-radius: 8px; ba
 button:focus-visible, a:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 `
 
-/** A whole page; `body` is html. */
-export function page(title: string, body: string): string {
+/** A whole page; `body` is html, `style` what this page needs beside the sheet. */
+export function page(title: string, body: string, style = ''): string {
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -44,7 +44,7 @@ export function page(title: string, body: string): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
 <title>${escapeHtml(title)}</title>
-<style>${pageStyle}</style>
+<style>${pageStyle}${style}</style>
 </head>
 <body><main>${body}</main></body>
 </html>

@@ -42,8 +42,7 @@ export interface PreferenceNotice {
 export function preferencePage(view: PreferencesView, notice: PreferenceNotice | null): string {
   return page(
     'Your preferences',
-    `<style>${ownStyle}</style>
-<header><h1>What would you like to hear from ${escapeHtml(view.workspaceName)}?</h1></header>
+    `<header><h1>What would you like to hear from ${escapeHtml(view.workspaceName)}?</h1></header>
 ${notice === null ? '' : noticeOf(notice)}
 <p class="soft">For ${escapeHtml(maskedAddress(view.address))}. Tick what you want, then save. It counts from that moment on.</p>
 <form method="post">
@@ -52,6 +51,7 @@ ${view.channels.map(fieldset).join('\n')}
 <button type="submit" name="do" value="nothing" class="plain">Take me off everything</button></p>
 </form>
 <p class="soft">Messages that you ask for yourself, such as receipts and codes, are not affected.</p>`,
+    ownStyle,
   )
 }
 

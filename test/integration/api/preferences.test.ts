@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type DoorWorld, openDoorWorld } from './door-world.ts'
+import { type DoorWorld, openDoorWorld, writeKey } from './door-world.ts'
 
 /** Two topics and something without one; a mail at each of three events. */
 const yaml = `
@@ -274,4 +274,19 @@ describe('double opt-in', () => {
       expect(answer.status).toBe(404)
     }
   })
+})
+
+test('a topic that becomes opt-in stops at once for those who have not asked for it, also what is queued', async () => {
+  const { userId } = await somebody()
+  const { worker, sender } = world.engine.roles
+  const before = (await mailsOf(userId)).length
+  const event = { type: 'track', messageId: 'late', userId, event: 'news' }
+  await fetch(`${world.url}/v1/batch`, { method: 'POST', body: JSON.stringify({ batch: [event], writeKey }) })
+  while ((await worker.lag()) > 0) await worker.step(0)
+  const group = '{ id: news, name: News & views, description: Once a week, channels: [email, sms], kind: opt-in }'
+  await world.call('POST', '/workspace-file', { yaml: `subscriptionGroups: [${group}]` })
+  while ((await sender.step()) > 0) await sender.drain()
+  expect(await mailsOf(userId)).toHaveLength(before)
+  const { messages } = (await world.call<{ messages: object[] }>('GET', `/customers/${userId}`)).body
+  expect(messages[0]).toMatchObject({ state: 'lapsed', reason: 'consent:topic_missing' })
 })

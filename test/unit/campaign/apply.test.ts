@@ -181,6 +181,8 @@ const arms = [
 ]
 const split = (patch: object) => ({ experiments: [{ id: 'split', arms, ...patch }] })
 
+const news = { id: 'news', name: 'News', channels: ['email'], kind: 'opt-in' }
+
 describe('faults name the field and nothing is written', () => {
   test.each([
     ['campaigns[0].goal', { campaigns: [spring({ goal: 'visit' })] }],
@@ -238,6 +240,24 @@ describe('faults name the field and nothing is written', () => {
       'campaigns[0].audience.any[0].property',
       { campaigns: [spring({ audience: { any: [{ property: 'sku', op: 'eq', value: 1 }] } })] },
     ],
+    ['campaigns[0].topic', { campaigns: [spring({ topic: 'news' })] }],
+    [
+      'campaigns[0].topic',
+      { subscriptionGroups: [{ ...news, channels: ['sms'] }], campaigns: [spring({ topic: 'news' })] },
+    ],
+    [
+      'subscriptionGroups[0].doubleOptIn.email',
+      { subscriptionGroups: [{ ...news, doubleOptIn: { email: 'none' } }] },
+    ],
+    [
+      'subscriptionGroups[0].doubleOptIn.email',
+      { subscriptionGroups: [{ ...news, doubleOptIn: { email: 'coffee-mail' } }] },
+    ],
+    [
+      'subscriptionGroups[0].doubleOptIn',
+      { subscriptionGroups: [{ ...news, kind: 'opt-out', doubleOptIn: { email: 'coffee-mail' } }] },
+    ],
+    ['subscriptionGroups[1].id', { subscriptionGroups: [news, news] }],
     ['campaigns[0].quietHours', { campaigns: [spring({ quietHours: { from: '08:00', until: '08:00' } })] }],
     ['campaigns[1].id', { campaigns: [spring(), spring()] }],
     ['experiments[0].arms', split({ arms: [arms[0], { ...arms[1], share: 0.4 }] })],

@@ -20,7 +20,16 @@ const leastGap: fc.Arbitrary<LeastGap> = fc.record(
   { requiredKeys: ['minutes'] },
 )
 const priority = fc.constantFrom<(Priority | undefined)[]>('low', 'high', undefined)
-const consent = fc.constantFrom('granted', 'denied', undefined)
+const consent = fc.constantFrom('granted' as const, 'denied' as const, undefined)
+const topicConsents = fc.dictionary(
+  fc.constantFrom('email/news', 'email/drops', 'email/*', 'sms/news'),
+  fc.constantFrom('granted' as const, 'pending' as const, 'denied' as const),
+  { maxKeys: 2, noNullPrototype: true },
+)
+const topicKinds = new Map([
+  ['news', 'opt-out' as const],
+  ['drops', 'opt-in' as const],
+])
 
 /** Facts of any sort: each guardrail objects to some of them. */
 export const anyFacts: fc.Arbitrary<GuardrailFacts> = fc
@@ -36,6 +45,8 @@ export const anyFacts: fc.Arbitrary<GuardrailFacts> = fc
     quiet: fc.option(quietHours, { nil: undefined }),
     required: fc.constantFrom<ChannelName[]>([], ['email']),
     email: consent,
+    topics: topicConsents,
+    topic: fc.constantFrom(undefined, undefined, 'news', 'drops'),
     suppressed: fc.boolean(),
     zone: fc.constantFrom('UTC', 'Asia/Kolkata', 'America/New_York'),
     contactAges: fc.array(fc.integer({ min: -10, max: 50 }), { maxLength: 4 }),
@@ -60,11 +71,12 @@ export const anyFacts: fc.Arbitrary<GuardrailFacts> = fc
         frequencyCaps: f.caps,
         consentRequired: f.required,
         ...(f.gaps === undefined ? {} : { leastGaps: f.gaps }),
+        topicKinds,
         ...(f.quiet === undefined ? {} : { quietHours: f.quiet }),
       },
       customer: {
         zone: f.zone,
-        consents: f.email === undefined ? {} : { email: f.email },
+        consents: { ...f.topics, ...(f.email === undefined ? {} : { email: f.email }) },
         suppressions: f.suppressed ? { email: 'complaint' } : {},
         contacts: f.contactAges.map((hours) =>
           slotAt(now - hours * hourMs, hours < 0 ? { state: 'queued', campaignId: 'winter' } : {}),
@@ -83,6 +95,7 @@ export const anyFacts: fc.Arbitrary<GuardrailFacts> = fc
       spec: {
         frequencyCaps: f.ownCaps,
         ...(f.priority === undefined ? {} : { priority: f.priority }),
+        ...(f.topic === undefined ? {} : { topic: f.topic }),
         ...(f.budgetMicros === undefined ? {} : { budgetMicros: f.budgetMicros }),
       },
       candidate: {

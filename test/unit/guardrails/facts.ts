@@ -1,4 +1,4 @@
-import type { CampaignSpec, GuardrailSettings, Offer } from '#contracts/campaign.ts'
+import type { CampaignSpec, GuardrailRules, Offer } from '#contracts/campaign.ts'
 import type { CampaignFacts, ContactSlot, CustomerFacts, GuardrailFacts } from '#contracts/guardrail.ts'
 
 export const hourMs = 3_600_000
@@ -22,7 +22,7 @@ const spec: CampaignSpec = {
 
 export interface FactsPatch
   extends Partial<Omit<GuardrailFacts, 'settings' | 'customer' | 'campaign' | 'candidate'>> {
-  settings?: Partial<GuardrailSettings>
+  settings?: Partial<GuardrailRules>
   customer?: Partial<CustomerFacts>
   campaign?: Partial<Omit<CampaignFacts, 'spec'>>
   spec?: Partial<CampaignSpec>

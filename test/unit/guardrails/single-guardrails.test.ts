@@ -21,6 +21,9 @@ const offer = { id: 'coffee', name: 'Coffee', value: 10, available: true, facts:
 const dated = { ...offer, validFrom: '2026-03-11T12:00:00Z', validUntil: '2026-03-12T12:00:00Z' }
 const claim = { stage: 'claim', messageId: 'own' } as const
 
+const optOut = { topicKinds: new Map([['news', 'opt-out' as const]]) }
+const optIn = { topicKinds: new Map([['news', 'opt-in' as const]]) }
+
 const cases: [Guardrail, FactsPatch, string][] = [
   [consent, {}, 'allow'],
   [consent, { customer: { consents: { email: 'denied' } } }, 'suppress consent_denied'],
@@ -30,6 +33,49 @@ const cases: [Guardrail, FactsPatch, string][] = [
   [
     consent,
     { settings: { consentRequired: ['email'] }, customer: { consents: { email: 'granted' } } },
+    'allow',
+  ],
+  [consent, { spec: { topic: 'news' } }, 'suppress topic_missing'],
+  [consent, { spec: { topic: 'news' }, settings: optOut }, 'allow'],
+  [consent, { spec: { topic: 'news' }, settings: optIn }, 'suppress topic_missing'],
+  [
+    consent,
+    { spec: { topic: 'news' }, settings: { ...optOut, consentRequired: ['email'] } },
+    'suppress consent_missing',
+  ],
+  ...(
+    [
+      ['email/news', 'granted', 'allow'],
+      ['email/news', 'pending', 'suppress topic_pending'],
+      ['email/news', 'denied', 'suppress topic_denied'],
+      ['sms/news', 'granted', 'suppress topic_missing'],
+      ['email/*', 'granted', 'suppress topic_missing'],
+      ['email', 'granted', 'suppress topic_missing'],
+    ] as const
+  ).map(([scope, state, expected]): [Guardrail, FactsPatch, string] => [
+    consent,
+    { spec: { topic: 'news' }, settings: optIn, customer: { consents: { [scope]: state } } },
+    expected,
+  ]),
+  [
+    consent,
+    { spec: { topic: 'news' }, customer: { consents: { email: 'denied', 'email/news': 'granted' } } },
+    'suppress consent_denied',
+  ],
+  [
+    consent,
+    {
+      spec: { topic: 'news' },
+      settings: { consentRequired: ['email'] },
+      customer: { consents: { 'email/news': 'granted' } },
+    },
+    'allow',
+  ],
+  [consent, { customer: { consents: { 'email/*': 'denied' } } }, 'suppress topic_denied'],
+  [consent, { customer: { consents: { 'email/news': 'denied' } } }, 'allow'],
+  [
+    consent,
+    { settings: { consentRequired: ['email'] }, customer: { consents: { 'email/*': 'granted' } } },
     'allow',
   ],
   [suppression, { customer: { suppressions: { email: 'bounce' } } }, 'suppress address_suppressed'],

@@ -2,7 +2,12 @@ import { describe, expect, test } from 'vitest'
 import type { ChannelName } from '#contracts/campaign.ts'
 import { applyEvent } from '../../../src/profile/apply-event.ts'
 import { canonicalCustomerId } from '../../../src/profile/canonical-customer.ts'
-import { loadConsents, setConsent } from '../../../src/profile/consent-rows.ts'
+import {
+  loadConsentRecords,
+  loadConsents,
+  setConsent,
+  setConsents,
+} from '../../../src/profile/consent-rows.ts'
 import { loadCustomers, mergeCustomerRows, saveCustomers } from '../../../src/profile/customer-rows.ts'
 import { insertEvents, loadCustomerEvents, seenEventIds } from '../../../src/profile/event-rows.ts'
 import { createIdentities } from '../../../src/profile/identities.ts'
@@ -124,6 +129,35 @@ describe('merging customers', () => {
     const consents = await loadConsents(store.read.workspace(workspace), [user, visitor])
     expect(consents.get(user)!.push).toBe('denied')
     expect(consents.has(visitor)).toBe(false)
+  })
+
+  test('of two answers about a topic the stricter one holds, and the proofs of both sides stay', async () => {
+    const store = await open()
+    const strictest = { granted: 0, pending: 1, denied: 2 }
+    const states = ['granted', 'pending', 'denied'] as const
+    const topics = states.flatMap((from) => states.map((into) => ({ from, into, topic: `${from}-${into}` })))
+    await write(store, async (db) => {
+      await saveCustomers(db, [customer(now, 'from'), customer(now, 'into')], now)
+      for (const side of ['from', 'into'] as const) {
+        const choices = topics.map((own) => ({
+          channel: 'email' as const,
+          topic: own.topic,
+          state: own[side],
+        }))
+        await setConsents(db, { customerId: side, choices, proof: { source: side }, now })
+      }
+      await mergeCustomerRows(db, 'from', 'into', now + 1)
+    })
+    const db = store.read.workspace(workspace)
+    const consents = (await loadConsents(db, ['into'])).get('into')
+    for (const { from, into, topic } of topics) {
+      const stricter = strictest[from] > strictest[into] ? from : into
+      expect([topic, consents?.[`email/${topic}`]]).toEqual([topic, stricter])
+    }
+    expect((await loadConsentRecords(db, 'into')).map((row) => row.source).sort()).toEqual([
+      ...topics.map(() => 'from'),
+      ...topics.map(() => 'into'),
+    ])
   })
 
   test('without rows there is a pointer all the same, and rows go on along pointers', async () => {
