@@ -18,7 +18,7 @@ test('who finds no place is told when, one behind the other; who is new stands b
   const ses = provider('ses', { callsPerSecondMax: 2 })
   expect(call(pace.admit(ses, at('a.example'), false))).toBe('called')
   expect(call(pace.admit(ses, at('a.example'), false))).toBe('called')
-  expect([1, 2, 3].map(() => call(pace.admit(ses, at('a.example'), false)))).toEqual([1000, 1500, 2000])
+  expect([1, 2, 3].map(() => call(pace.admit(ses, at('a.example'), false)))).toEqual([1001, 1502, 2002])
   clock.pass(1000)
   // Both places are free again, and belong to those who wait.
   expect(call(pace.admit(ses, at('a.example'), false))).toBe(1500)
