@@ -27,8 +27,8 @@ const rates: Record<ProviderName, number> = { smtp: 90, 'http-keyed': 110, 'http
 const domainRates = { 'slow.example': 4 }
 const answerTimeoutMs = 1500
 const eventsPerBatch = 250
-/** After the last fault a message waits 30 s at most, or twice as long after a second round of failures. */
-const settleMsMax = 170_000
+/** Longer than what was not taken waits in its first rounds (30 s, 60 s): who stands still for that long stays. */
+const standstillMsMax = 130_000
 
 /** 10,000 mails over three providers that all have bad moments, then a second mail to everybody whose first bounced. */
 export async function runProviderFaults(options: {
@@ -185,11 +185,14 @@ async function suppress(
   bounced.set(to, { callsBefore: await sinks.callsSoFar() })
 }
 
-/** Until nothing waits and nothing is under way; gives up after a bounded time, which the count then shows. */
+/** Until nothing waits and nothing is under way; gives up where nothing moves, which the count then shows. */
 async function settle(dataDir: string, expected: number, say: (line: string) => void): Promise<void> {
-  const until = Date.now() + settleMsMax
+  let seen = ''
+  let until = Date.now() + standstillMsMax
   while (Date.now() < until) {
     const standing = lookAtLiving(dataDir)
+    if (JSON.stringify(standing) !== seen) until = Date.now() + standstillMsMax
+    seen = JSON.stringify(standing)
     const done = expected - standing.queued - standing.sending - standing.unprocessed
     say(`${bar(done / expected)} ${JSON.stringify(standing)}`)
     if (standing.queued + standing.sending + standing.unprocessed === 0) return
