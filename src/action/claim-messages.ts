@@ -82,7 +82,7 @@ export async function claimMessages<F extends GuardrailFacts>(
   const due = await lockDue(db, now, limit)
   if (due.length === 0) return { claimed: [], taken: 0 }
   const facts = await parts.facts.load(tx, workspace, due, now)
-  const tries = await loadTries(db, due, parts.channels)
+  const tries = await loadTries(db, triedElsewhere(due, parts.channels))
 
   const changed: MessageRow[] = []
   const repeated = new Set<MessageRow>()
@@ -145,6 +145,13 @@ async function lockDue(db: WorkspaceDb, now: InstantMs, limit: number): Promise<
 type Gate<F> =
   | { kind: 'claim'; facts: F }
   | { kind: 'stay' | 'lapse'; change: Pick<MessageRow, 'state' | 'reason' | 'due_at'> }
+
+/** Failover goes to who failed least: that matters where a channel has several providers. */
+function triedElsewhere(messages: readonly MessageRow[], { real }: ChannelSet): string[] {
+  return messages
+    .filter((row) => row.attempts > 0 && (real.get(row.channel as ChannelName)?.length ?? 0) > 1)
+    .map((row) => row.message_id)
+}
 
 const noTries: ReadonlyMap<string, number> = new Map()
 

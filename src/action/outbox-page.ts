@@ -60,6 +60,8 @@ export function outboxMessagePage(workspace: Shown, message: OutboxMessage): str
 <div class="card pad"><dl>${facts.map(([name, value]) => `<dt>${name}</dt><dd>${value}</dd>`).join('')}</dl></div>
 ${message.html === '' ? '' : `<h2>As the customer sees it</h2><div class="card">${frame(message.html)}</div>`}
 ${message.text === '' ? '' : `<h2>Plain text</h2><div class="card pad"><pre>${escapeHtml(message.text)}</pre></div>`}
+${message.url === '' ? '' : `<h2>Where a tap leads</h2><div class="card pad"><pre>${escapeHtml(message.url)}</pre></div>`}
+${message.data_json === '{}' ? '' : `<h2>Data</h2><div class="card pad"><pre>${escapeHtml(JSON.stringify(JSON.parse(message.data_json), null, 2))}</pre></div>`}
 <h2>Headers</h2>
 <div class="card pad"><pre>${headers.map(([name, value]) => escapeHtml(`${name}: ${value}`)).join('\n')}</pre></div>`,
   )

@@ -4,7 +4,7 @@ import type { MessageState, OutgoingMessage } from '#contracts/message.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 
 /** A message in the outbox with its state in the ledger. */
-export type OutboxEntry = Omit<RowOf<'outbox'>, 'html' | 'text' | 'headers_json'> & {
+export type OutboxEntry = Omit<RowOf<'outbox'>, 'html' | 'text' | 'headers_json' | 'url' | 'data_json'> & {
   /** The text's beginning: what a message without a subject is known by. */
   opening: string
   state: MessageState
@@ -28,6 +28,8 @@ export async function insertOutbox(
     html: message.html,
     text: message.text,
     headers_json: JSON.stringify(message.headers),
+    url: message.url,
+    data_json: JSON.stringify(message.data),
     created_at: now,
   }))
   await db.bulkInsert('outbox', rows, 'ignore')

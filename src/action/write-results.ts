@@ -4,6 +4,8 @@ import type { DeliveryKind } from '#contracts/delivery.ts'
 import type { SendResult } from '#contracts/message.ts'
 import type { Random } from '#contracts/random.ts'
 import type { Store, WorkspaceDb } from '#platform/store/store.ts'
+import { keepDeadLetters } from './dead-letters.ts'
+import { loadTries } from './dispatch/tries.ts'
 import { insertMessageEvents, type MessageEvent } from './message-event-rows.ts'
 import { lockMessageRows, type MessageRow, saveMessages } from './message-rows.ts'
 import { outcomeOf, reasonOf, type SendOutcome } from './send-outcome.ts'
@@ -66,15 +68,21 @@ async function writeWorkspace(
     db,
     finished.map(({ message }) => message.message_id),
   )
-  const transientBefore = await countTransient(db, finished)
+  const retried = finished.filter(({ result }) => result.kind === 'transient')
+  const triesBefore = await loadTries(
+    db,
+    retried.map(({ message }) => message.message_id),
+  )
+  const failed: { message: MessageRow; provider: string }[] = []
   const changed: MessageRow[] = []
   const refused: MessageEvent[] = []
   for (const { message, provider, result, elsewhere } of finished) {
     const row = current.get(message.message_id)
     if (row !== undefined && row.attempts === message.attempts) {
-      const tries = (transientBefore.get(`${message.message_id} ${provider}`) ?? 0) + 1
+      const tries = (triesBefore.get(message.message_id)?.get(provider) ?? 0) + 1
       const next = nextRow(row, outcomeOf(row, result, tries, now, parts.random, elsewhere), now)
       if (next !== null) changed.push(next)
+      if (next?.state === 'failed') failed.push({ message: next, provider })
     }
     if (result.kind === 'permanent' && result.suppress) {
       refused.push(refusalOf(message, { provider, reason: reasonOf(result) }, now))
@@ -88,6 +96,7 @@ async function writeWorkspace(
     }
   }
   await saveMessages(db, changed, now)
+  await keepDeadLetters(db, failed, now)
   await endAttempts(db, finished, now)
   await insertMessageEvents(db, refused)
   const sent = changed.filter((row) => row.state === 'sent')
@@ -125,21 +134,6 @@ function nextRow(row: MessageRow, outcome: SendOutcome, now: InstantMs): Message
   if (outcome.state !== 'queued') return { ...done, state: outcome.state, reason: outcome.reason }
   // The slot is given back until the next claim takes one.
   return { ...done, state: 'queued', reason: outcome.reason, due_at: outcome.dueAt!, sending_at: null }
-}
-
-/** By message and provider. */
-async function countTransient(db: WorkspaceDb, finished: FinishedAttempt[]): Promise<Map<string, number>> {
-  const ids = finished
-    .filter(({ result }) => result.kind === 'transient')
-    .map(({ message }) => message.message_id)
-  if (ids.length === 0) return new Map()
-  const rows = await db
-    .selectByKeys('attempts', 'message_id', ids)
-    .where('attempts.result', '=', 'transient')
-    .select((eb) => ['attempts.message_id', 'attempts.provider', eb.fn.countAll<number>().as('tries')])
-    .groupBy(['attempts.message_id', 'attempts.provider'])
-    .execute()
-  return new Map(rows.map((row) => [`${row.message_id} ${row.provider}`, Number(row.tries)]))
 }
 
 async function endAttempts(db: WorkspaceDb, finished: FinishedAttempt[], now: InstantMs): Promise<void> {

@@ -4,6 +4,7 @@ import { applyCommand } from './commands/apply.ts'
 import { backupCommand } from './commands/backup.ts'
 import { bouncesCommand } from './commands/bounces.ts'
 import { campaignCommand } from './commands/campaign.ts'
+import { deadLettersCommand } from './commands/dead-letters.ts'
 import { decideCommand } from './commands/decide.ts'
 import { evaluateCommand } from './commands/evaluate.ts'
 import { eventsCommand } from './commands/events.ts'
@@ -66,6 +67,7 @@ for (const command of [
   killSwitchCommand,
   sendModeCommand,
   resolveCommand,
+  deadLettersCommand,
   verifyCommand,
   backupCommand,
   restoreCommand,

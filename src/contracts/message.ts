@@ -4,7 +4,8 @@ import type { JsonObject } from './json.ts'
 
 /**
  * queued → sending (claim) → sent | failed | unknown; queued → lapsed; sending → queued (transient
- * result, the slot is given back until the next claim); unknown → sent | failed (a callback or a person).
+ * result, the slot is given back until the next claim); unknown → sent | failed (a callback or a person);
+ * failed → queued (a person retries it).
  */
 export type MessageState = 'queued' | 'sending' | 'sent' | 'failed' | 'unknown' | 'lapsed'
 

@@ -183,7 +183,7 @@ function pick(row: Row, names: string[]): Row {
 }
 
 function isSystem(table: keyof StoreSchema): table is SystemTable {
-  return ['workspaces', 'api_keys', 'system_settings', 'log_offsets'].includes(table)
+  return ['workspaces', 'api_keys', 'system_settings', 'log_offsets', 'provider_states'].includes(table)
 }
 
 function inTransaction<T>(store: Store, work: (tx: StoreTransaction) => Promise<T>): Promise<T> {

@@ -39,6 +39,34 @@ export const tableShapes: {
     key: ['group_name', 'partition_number'],
     columns: { group_name: 'text', partition_number: 'int', next_offset: 'int' },
   },
+  provider_states: {
+    key: ['owner', 'provider'],
+    columns: {
+      owner: 'text',
+      provider: 'text',
+      channel: 'text',
+      weight_milli: 'int',
+      state: 'text',
+      reason: 'text',
+      retry_at: 'int',
+      updated_at: 'int',
+    },
+  },
+  dead_letters: {
+    key: ['workspace', 'message_id'],
+    columns: {
+      workspace: 'text',
+      message_id: 'text',
+      provider: 'text',
+      reason: 'text',
+      attempts: 'int',
+      failed_at: 'int',
+      state: 'text',
+      actor: 'text',
+      note: 'text',
+      changed_at: 'int',
+    },
+  },
   identities: {
     key: ['workspace', 'kind', 'external_id'],
     columns: { workspace: 'text', kind: 'text', external_id: 'text', customer_id: 'text', linked_at: 'int' },
@@ -300,6 +328,8 @@ export const tableShapes: {
       text: 'text',
       headers_json: 'json',
       created_at: 'int',
+      url: 'text',
+      data_json: 'json',
     },
   },
   outcomes: {

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { capsMain } from './caps/main.ts'
 import { runFaults } from './harness/run-faults.ts'
 import { runServiceFaults } from './harness/run-service-faults.ts'
+import { missedProviderBars, runProviderFaults } from './providers/run-provider-faults.ts'
 
 /**
  * `npm run -s faults -- --kills 20`: streams events, kills the server again and again, and counts from
@@ -13,9 +14,14 @@ import { runServiceFaults } from './harness/run-service-faults.ts'
  *
  * `npm run -s faults -- --caps`: 64 deciders and the sender over 1,000 customers and 5 windows for `--seconds`,
  * with `--crashes`, by a clock on which a day lasts 24 seconds; counted from what the receivers got.
+ *
+ * `npm run -s faults -- --providers`: sends `--messages` mails over three providers that refuse, time out, close
+ * and bounce, each with a rate of its own, and counts at the providers.
  */
 const { values } = parseArgs({
   options: {
+    providers: { type: 'boolean', default: false },
+    messages: { type: 'string', default: '10000' },
     services: { type: 'boolean', default: false },
     caps: { type: 'boolean', default: false },
     seconds: { type: 'string', default: '60' },
@@ -33,12 +39,22 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`)
 const seed = Number(values.seed)
 
 if (values.caps) process.exit(await capsMain({ ...values, customers: values.customers ?? '1000', say }))
+if (values.providers) await onProviders()
 
 const { report, findings, insideOf } = values.services ? await onServices() : await onOneMachine()
 const broken = [...findings, ...missedBars()]
 for (const line of broken) say(`BROKEN ${line}`)
 console.log(JSON.stringify(report))
 process.exit(broken.length === 0 ? 0 : 1)
+
+async function onProviders(): Promise<never> {
+  const messages = Number(values.messages)
+  const { report, findings } = await runProviderFaults({ messages, seed, say })
+  const broken = [...findings, ...missedProviderBars(report, messages)]
+  for (const line of broken) say(`BROKEN ${line}`)
+  console.log(JSON.stringify(report))
+  process.exit(broken.length === 0 ? 0 : 1)
+}
 
 async function onOneMachine() {
   const customers = Number(values.customers ?? 900)

@@ -24,7 +24,8 @@ const newestWeight = 0.1
  */
 export function createCallWindow(perSecondMax: number): CallWindow {
   const places = Math.ceil(perSecondMax)
-  const windowMs = (places * 1000) / perSecondMax
+  // One more: our clock counts whole milliseconds.
+  const windowMs = (places * 1000) / perSecondMax + 1
   /** When calls ended, oldest first from `first` on; those a window ago are dropped. */
   let ended: InstantMs[] = []
   let first = 0

@@ -188,10 +188,10 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
         const breaker = breakerOf(provider)
         const state = breaker.state(now)
         if (state !== 'closed') return { id, state, reason: breaker.reason, retryAt: breaker.openUntil }
-        const pausedMs = pace.pausedMs(provider)
-        return pausedMs === 0
+        const retryAt = pace.pausedUntil(provider)
+        return retryAt <= now
           ? { id, state, reason: '', retryAt: 0 }
-          : { id, state: 'paused' as const, reason: 'it asked to be left alone', retryAt: now + pausedMs }
+          : { id, state: 'paused' as const, reason: 'it asked to be left alone', retryAt }
       })
     },
   }

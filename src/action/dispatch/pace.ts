@@ -17,6 +17,7 @@ export interface Pace {
   admit(provider: Provider, address: string, isReturning: boolean): Admission
   /** How long the provider asked to be left alone. */
   pausedMs(provider: Provider): number
+  pausedUntil(provider: Provider): InstantMs
   /** It asks to be left alone, with all messages or those to this address's domain. */
   pause(provider: Provider, ms: number, address?: string): void
   /** The lines as they stand in the ledger: by name, how long until their last message is due. */
@@ -95,6 +96,7 @@ export function createPace({ wallClock, bucket }: { wallClock: Clock; bucket?: T
       })
       return { kind: 'go', over: (called) => ends.forEach((end) => void end(wallClock.now(), called)) }
     },
+    pausedUntil: ({ id }) => lines.get(id)?.pausedUntil ?? 0,
     pausedMs: ({ id }) => Math.max(0, (lines.get(id)?.pausedUntil ?? 0) - wallClock.now()),
     pause(provider, ms, address) {
       const now = wallClock.now()

@@ -6,6 +6,7 @@ import { bounceRoutes } from './bounce-routes.ts'
 import { callbackRoutes } from './callback-routes.ts'
 import { campaignRoutes } from './campaign-routes.ts'
 import { customerRoutes } from './customer-routes.ts'
+import { deadLetterRoutes } from './dead-letter-routes.ts'
 import { decisionRoutes } from './decision-routes.ts'
 import { deliverabilityRoutes } from './deliverability-routes.ts'
 import { eventCatalogueRoutes } from './event-catalogue-routes.ts'
@@ -38,6 +39,7 @@ export function adminRoutes(doors: Doors): ApiRoutes[] {
     importRoutes(doors),
     messageRoutes(doors),
     sendRoutes(doors),
+    deadLetterRoutes(doors),
     bounceRoutes(doors),
     placementRoutes(doors),
     decisionRoutes(doors),

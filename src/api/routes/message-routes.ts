@@ -1,45 +1,16 @@
 import { z } from 'zod'
-import { type DeliveryKind, deliveryKinds } from '#contracts/delivery.ts'
-import { deliveryState, loadMessageEvents } from '../../action/message-event-rows.ts'
+import { loadMessageEvents } from '../../action/message-event-rows.ts'
 import { listMessages, loadMessage, type MessageFilter } from '../../action/message-rows.ts'
 import { findCustomer } from '../../pipeline/find-customer.ts'
 import { resolveMessage } from '../../pipeline/resolve-message.ts'
 import type { ApiRoutes } from '../api-app.ts'
 import { principalOf } from '../auth.ts'
 import type { Doors } from '../doors.ts'
-import { messageSchema, messageStateSchema, messageView } from '../message-view.ts'
+import { messageSchema, messageStateSchema, messageView, storySchema, storyView } from '../message-view.ts'
 import { sendFault } from '../problem.ts'
 import { adminSecurity, cursorOf, cutPage, pageOf, pageQuery } from '../shapes.ts'
 
 const params = z.object({ id: z.string().max(64) })
-
-const storySchema = messageSchema
-  .extend({
-    transitions: z.array(z.object({ state: messageStateSchema, reason: z.string(), at: z.int() })),
-    attemptsMade: z.array(
-      z.object({
-        attempt: z.int(),
-        provider: z.string(),
-        startedAt: z.int(),
-        endedAt: z.int().nullable(),
-        result: z.string().describe('Empty while under way.'),
-        reason: z.string(),
-        providerMessageId: z.string(),
-      }),
-    ),
-    delivery: z
-      .enum(['', 'sent', 'delivered', 'bounced', 'failed', 'complained'])
-      .describe('By all that its provider told, whatever came first; empty where nothing was told.'),
-    told: z.array(
-      z.object({
-        kind: z.enum(deliveryKinds),
-        at: z.int(),
-        provider: z.string().describe('`mail`: a report that came back by mail.'),
-        reason: z.string(),
-      }),
-    ),
-  })
-  .meta({ id: 'MessageStory' })
 
 export function messageRoutes({ store, clock }: Doors): ApiRoutes {
   return (app) => {
@@ -96,30 +67,7 @@ export function messageRoutes({ store, clock }: Doors): ApiRoutes {
         })
         if (story === null)
           return sendFault(reply, { code: 'not_found', detail: `there is no message ${id}` })
-        return reply.send({
-          ...messageView(story.message),
-          transitions: story.transitions.map(({ state, reason, at }) => ({
-            state: messageStateSchema.parse(state),
-            reason,
-            at,
-          })),
-          attemptsMade: story.attempts.map((row) => ({
-            attempt: row.attempt,
-            provider: row.provider,
-            startedAt: row.started_at,
-            endedAt: row.ended_at,
-            result: row.result,
-            reason: row.reason,
-            providerMessageId: row.provider_message_id,
-          })),
-          delivery: deliveryState(told),
-          told: told.map((row) => ({
-            kind: row.kind as DeliveryKind,
-            at: row.occurred_at,
-            provider: row.provider,
-            reason: row.reason,
-          })),
-        })
+        return reply.send(storyView(story, told))
       },
     )
 

@@ -12,7 +12,7 @@ import { sendModeSchema } from './workspace-routes.ts'
 
 const count = z.int().min(0)
 
-export function statusRoutes({ store, log }: Doors): ApiRoutes {
+export function statusRoutes({ store, log, wallClock }: Doors): ApiRoutes {
   return (app) => {
     const logLag = createLogLag({ store, log })
     app.get(
@@ -38,6 +38,28 @@ export function statusRoutes({ store, log }: Doors): ApiRoutes {
                 unknown: count.describe('Nobody knows whether they went out: resolve them.'),
                 lapsed: count,
               }),
+              providers: z
+                .array(
+                  z.object({
+                    id: z.string(),
+                    channel: z.string(),
+                    weight: z.number(),
+                    state: z.enum(['closed', 'open', 'half-open', 'paused']),
+                    reason: z.string(),
+                    retryAt: z.int().nullable(),
+                    sendersOut: count,
+                    senders: count,
+                  }),
+                )
+                .describe(
+                  'As the senders find them, of all workspaces. `closed` is well; `open`: left alone after failures; `half-open`: one call tries it; `paused`: it asked for that.',
+                ),
+              waiting: z
+                .array(z.object({ line: z.string(), messages: count, nextAt: z.int(), expectedAt: z.int() }))
+                .describe(
+                  'Messages in line for a provider, or for one domain of it: when the first and the last are expected to go.',
+                ),
+              deadLetters: count.describe('Messages that failed for good: retry or drop them.'),
               rejectedEvents: count.describe('Refused events that nobody has replayed.'),
               logLag: count.describe('Records acknowledged and not yet applied, of all workspaces.'),
             }),
@@ -48,7 +70,7 @@ export function statusRoutes({ store, log }: Doors): ApiRoutes {
         const { workspace } = principalOf(request)
         // First, so that a lag of 0 means that the counts below hold everything acknowledged before.
         const lag = await logLag.records()
-        const status = await workspaceStatus(store, workspace)
+        const status = await workspaceStatus({ store, wallClock }, workspace)
         if (status === null) {
           return sendFault(reply, { code: 'not_found', detail: `there is no workspace ${workspace}` })
         }

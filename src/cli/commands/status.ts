@@ -9,6 +9,9 @@ interface Status {
   killSwitch: boolean
   liveCampaigns: string[]
   messages: Record<string, number>
+  providers: { id: string; channel: string; state: string; reason: string; retryAt: number | null }[]
+  waiting: { line: string; messages: number; expectedAt: number }[]
+  deadLetters: number
   rejectedEvents: number
   logLag: number
 }
@@ -25,6 +28,13 @@ export function statusCommand(context: CliContext): Command {
     )
 }
 
+const timeOf = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC`
+
+function providerText({ state, reason, retryAt }: Status['providers'][number]): string {
+  if (state === 'closed') return 'well'
+  return `${state}, ${reason}${retryAt === null ? '' : `; tried again at ${timeOf(retryAt)}`}`
+}
+
 function textOf(status: Status): string {
   const messages = Object.entries(status.messages).map(([state, count]) => `${count} ${state}`)
   return [
@@ -33,6 +43,12 @@ function textOf(status: Status): string {
     `kill switch      ${status.killSwitch ? 'ON: nothing is sent' : 'off'}`,
     `live campaigns   ${status.liveCampaigns.length === 0 ? 'none' : status.liveCampaigns.join(', ')}`,
     `messages         ${messages.join(', ')}`,
+    ...status.providers.map((own) => `provider         ${own.id} (${own.channel}): ${providerText(own)}`),
+    ...status.waiting.map(
+      ({ line, messages, expectedAt }) =>
+        `in line          ${messages} for ${line}, the last expected at ${timeOf(expectedAt)}`,
+    ),
+    `dead letters     ${status.deadLetters}`,
     `refused events   ${status.rejectedEvents}`,
     `not yet applied  ${status.logLag} records`,
   ].join('\n')

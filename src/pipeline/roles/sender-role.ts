@@ -12,6 +12,7 @@ import { createClaimFacts } from '../claim-facts.ts'
 import type { RoleParts } from '../engine-parts.ts'
 import { linkSecret } from '../first-start.ts'
 import { openExposures } from '../open-exposures.ts'
+import { createProviderReport } from '../provider-report.ts'
 import { createRenderPort } from '../render-message.ts'
 import { createWorkspaceContexts } from '../workspace-context.ts'
 import { keepGoing, type RoleRun } from './keep-going.ts'
@@ -65,9 +66,20 @@ export async function assembleSender(parts: RoleParts): Promise<SenderRole> {
     suppressions: { suppress },
     sent: { recordSent: openExposures },
   })
+  const health = createProviderReport({ parts, channels, dispatcher })
   await sender.recover(store.dialect === 'sqlite' ? 'all' : 'expired')
+  await health.refresh()
   return {
     ...sender,
+    async step() {
+      const taken = await sender.step()
+      await health.tellChanges()
+      return taken
+    },
+    async recover(which) {
+      await health.refresh()
+      return await sender.recover(which)
+    },
     async close() {
       await sender.drain()
       await channels.close()

@@ -10,7 +10,7 @@ const moves: Record<MessageState, readonly MessageState[]> = {
   sending: ['queued', 'sent', 'failed', 'unknown'],
   unknown: ['sent', 'failed'],
   sent: [],
-  failed: [],
+  failed: ['queued'],
   lapsed: [],
 }
 

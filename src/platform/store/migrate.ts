@@ -4,6 +4,7 @@ import { migration as eventCatalogue } from '#migrations/0002_event_catalogue.ts
 import { migration as policyCandidates } from '#migrations/0003_policy_candidates.ts'
 import { migration as placements } from '#migrations/0004_placements.ts'
 import { migration as networks } from '#migrations/0006_networks.ts'
+import { migration as providers } from '#migrations/0007_providers.ts'
 import { migration as consent } from '#migrations/0008_consent.ts'
 import { migration as callbacks } from '#migrations/0009_callbacks.ts'
 import { migration as cadences } from '#migrations/0012_cadences.ts'
@@ -20,6 +21,7 @@ const migrations: { name: string; migration: StoreMigration }[] = [
   { name: '0003_policy_candidates', migration: policyCandidates },
   { name: '0004_placements', migration: placements },
   { name: '0006_networks', migration: networks },
+  { name: '0007_providers', migration: providers },
   { name: '0008_consent', migration: consent },
   { name: '0009_callbacks', migration: callbacks },
   { name: '0012_cadences', migration: cadences },

@@ -12,6 +12,7 @@ export interface StoreSchema {
   api_keys: ApiKeyRow
   system_settings: SystemSettingRow
   log_offsets: LogOffsetRow
+  provider_states: ProviderStateRow
 
   // ── profile ──
   identities: IdentityRow
@@ -44,6 +45,7 @@ export interface StoreSchema {
   message_transitions: MessageTransitionRow
   attempts: AttemptRow
   campaign_spend: CampaignSpendRow
+  dead_letters: DeadLetterRow
   outbox: OutboxRow
   message_events: MessageEventRow
   callback_receipts: CallbackReceiptRow
@@ -101,6 +103,19 @@ export interface LogOffsetRow {
   group_name: string
   partition_number: number
   next_offset: number
+}
+
+/** How each sender finds each provider: written as it changes, and every half a minute. By the wall clock. */
+export interface ProviderStateRow {
+  owner: string
+  provider: string
+  channel: string
+  weight_milli: number
+  state: 'closed' | 'open' | 'half-open' | 'paused'
+  reason: string
+  /** When a call is let through again; 0 where it is. */
+  retry_at: number
+  updated_at: number
 }
 
 export interface IdentityRow {
@@ -374,6 +389,23 @@ export interface CampaignSpendRow {
   queued_micros: number
 }
 
+/** A message that failed for good, until an operator retries or drops it. */
+export interface DeadLetterRow {
+  workspace: string
+  message_id: string
+  /** Who refused it last. */
+  provider: string
+  reason: string
+  /** Of the message when it failed: what it is tried after a retry counts anew. */
+  attempts: number
+  failed_at: number
+  state: 'open' | 'retried' | 'dropped'
+  /** Who retried or dropped it, and why; '' while open. */
+  actor: string
+  note: string
+  changed_at: number
+}
+
 /** Messages as the customer would see them, while the send mode keeps them here. */
 export interface OutboxRow {
   workspace: string
@@ -387,6 +419,8 @@ export interface OutboxRow {
   text: string
   headers_json: string
   created_at: number
+  url: Generated<string>
+  data_json: Generated<string>
 }
 
 /** What a provider, or a mail that came back, told of a message. Of these its delivery state is made. */

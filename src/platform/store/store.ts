@@ -13,7 +13,7 @@ import type { PartitionKeeper } from './partitions.ts'
 import type { QueryValues, RecurringQuery, SystemQuery } from './recurring-query.ts'
 import type { StoreSchema } from './schema.ts'
 
-export type SystemTable = 'workspaces' | 'api_keys' | 'system_settings' | 'log_offsets'
+export type SystemTable = 'workspaces' | 'api_keys' | 'system_settings' | 'log_offsets' | 'provider_states'
 export type WorkspaceTable = Exclude<keyof StoreSchema, SystemTable>
 
 /**

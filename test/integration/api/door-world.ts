@@ -5,6 +5,7 @@ import { createSteppedClock, type SteppedClock } from '#platform/clock/stepped-c
 import { createLogger } from '#platform/telemetry/logger.ts'
 import { type ApiServer, assembleApi } from '../../../src/api/assemble-api.ts'
 import { readConfig } from '../../../src/config.ts'
+import type { EngineSettings } from '../../../src/pipeline/engine-parts.ts'
 import { firstStart } from '../../../src/pipeline/first-start.ts'
 import { type InThreadEngine, openInThreadEngine } from '../../../src/pipeline/in-thread-engine.ts'
 import { storeLocation } from '../../support/test-store.ts'
@@ -37,7 +38,12 @@ export interface DoorWorld {
 }
 
 export async function openDoorWorld(
-  options: { host?: string; publicUrl?: string; providers?: object[] } = {},
+  options: {
+    host?: string
+    publicUrl?: string
+    providers?: object[]
+    settings?: Partial<EngineSettings>
+  } = {},
 ): Promise<DoorWorld> {
   const dataDir = mkdtempSync(join(tmpdir(), 'starling-doors-'))
   const clock = createSteppedClock(Date.now())
@@ -47,6 +53,7 @@ export async function openDoorWorld(
     clock,
     seed: 7,
     logger: createLogger({}, { level: 'error' }),
+    ...(options.settings === undefined ? {} : { settings: options.settings }),
     ...(location.url === undefined ? {} : { storeUrl: location.url }),
   })
   await firstStart(engine.parts.store, {

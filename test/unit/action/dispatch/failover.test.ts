@@ -169,8 +169,8 @@ test('a provider with a rate: no more are claimed than it takes, the others say 
     expect(slow.calls).toHaveLength(2)
     expect((await states()).filter((state) => state === 'queued ')).toHaveLength(6)
     for (let second = 0; second < 5; second++) {
-      wallClock.stepTo(wallClock.now() + 1000)
-      clock.stepTo(clock.now() + 1000)
+      wallClock.stepTo(wallClock.now() + 1010)
+      clock.stepTo(clock.now() + 1010)
       await settle(sender)
     }
     expect(slow.calls.map(({ messageId }) => messageId)).toEqual(ids)

@@ -18,12 +18,12 @@ test('who finds no place is told when, one behind the other; who is new stands b
   const ses = provider('ses', { callsPerSecondMax: 2 })
   expect(call(pace.admit(ses, at('a.example'), false))).toBe('called')
   expect(call(pace.admit(ses, at('a.example'), false))).toBe('called')
-  expect([1, 2, 3].map(() => call(pace.admit(ses, at('a.example'), false)))).toEqual([1000, 1500, 2000])
-  clock.pass(1000)
+  expect([1, 2, 3].map(() => call(pace.admit(ses, at('a.example'), false)))).toEqual([1001, 1502, 2002])
+  clock.pass(1001)
   // Both places are free again, and belong to those who wait.
-  expect(call(pace.admit(ses, at('a.example'), false))).toBe(1500)
+  expect(call(pace.admit(ses, at('a.example'), false))).toBe(1502)
   expect(call(pace.admit(ses, at('a.example'), true))).toBe('called')
-  clock.pass(500)
+  clock.pass(501)
   expect(call(pace.admit(ses, at('a.example'), true))).toBe('called')
 })
 
@@ -34,7 +34,7 @@ test('a domain has a rate of its own, the others one each; the longer wait count
   expect(call(pace.admit(ses, at('Gmail.com'), false))).toBe('called')
   expect(pace.admit(ses, at('gmail.com'), false)).toEqual({
     kind: 'wait',
-    waitMs: 1000,
+    waitMs: 1001,
     line: 'ses gmail.com',
   })
   for (let i = 0; i < 3; i++) expect(call(pace.admit(ses, at('a.example'), false))).toBe('called')
