@@ -31,13 +31,20 @@ export interface DoorWorld {
   get(path: string, headers?: Record<string, string>, method?: string): Promise<Response>
   track(userId: string, event: string, properties?: object): Promise<void>
   identify(userId: string, traits: object): Promise<void>
+  alias(previousId: string, userId: string): Promise<void>
   /** A second server over the same parts: it remembers nothing that the first one answered. */
   anotherDoor(): Promise<Pick<DoorWorld, 'url' | 'call' | 'close'>>
   close(): Promise<void>
 }
 
 export async function openDoorWorld(
-  options: { host?: string; publicUrl?: string; providers?: object[] } = {},
+  options: {
+    host?: string
+    publicUrl?: string
+    providers?: object[]
+    linkUrls?: Record<string, string>
+    bounceAddress?: string
+  } = {},
 ): Promise<DoorWorld> {
   const dataDir = mkdtempSync(join(tmpdir(), 'starling-doors-'))
   const clock = createSteppedClock(Date.now())
@@ -47,6 +54,10 @@ export async function openDoorWorld(
     clock,
     seed: 7,
     logger: createLogger({}, { level: 'error' }),
+    settings: {
+      ...(options.linkUrls === undefined ? {} : { linkUrls: options.linkUrls }),
+      ...(options.bounceAddress === undefined ? {} : { bounceAddress: options.bounceAddress }),
+    },
     ...(location.url === undefined ? {} : { storeUrl: location.url }),
   })
   await firstStart(engine.parts.store, {
@@ -96,6 +107,7 @@ export async function openDoorWorld(
     get: (path, headers = {}, method = 'GET') =>
       fetch(`${url}${path}`, { method, headers, redirect: 'manual' }),
     track: (userId, event, properties = {}) => send({ type: 'track', userId, event, properties }),
+    alias: (previousId, userId) => send({ type: 'alias', previousId, userId }),
     identify: (userId, traits) => send({ type: 'identify', userId, traits }),
     async anotherDoor() {
       const other = await assembleApi(engine.parts, { config: read.config, location })

@@ -40,7 +40,7 @@ describe('results', () => {
         subject: 'for m1',
       })
       expect(calls[0]!.html).toMatch(
-        /^<a href="https:\/\/s.example\/c\/[\w.-]+">x<\/a><a href="https:\/\/s.example\/u\/[\w.-]+">no<\/a>$/,
+        /^<a href="https:\/\/s.example\/c\/[\w.-]+">x<\/a><a href="https:\/\/s.example\/u\/[\w.-]+">no<\/a><img src="https:\/\/s.example\/o\/[\w.-]+" width="1" height="1" alt="">$/,
       )
       expect(calls[0]!.headers).toEqual({
         'Message-ID': '<m1@acme.example>',
