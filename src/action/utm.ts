@@ -16,6 +16,6 @@ export function withUtm(url: string, parameters: UtmParameters): string {
     .filter(([name, value]) => value !== '' && !known.has(`utm_${name}`))
     .map(([name, value]) => `utm_${name}=${encodeURIComponent(value)}`)
   if (added.length === 0) return url
-  const joint = query < 0 ? '?' : /[?&]$/.test(base) ? '' : '&'
+  const joint = query < 0 ? '?' : query === base.length - 1 || base.endsWith('&') ? '' : '&'
   return `${base}${joint}${added.join('&')}${fragment}`
 }

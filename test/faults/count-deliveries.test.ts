@@ -67,7 +67,7 @@ describe('the count at the providers', () => {
     })
   })
 
-  it.each([
+  it.each<[string, keyof ReturnType<typeof countsOf>, (own: Evidence) => void]>([
     [
       'delivered by two providers',
       'duplicated',
@@ -113,7 +113,7 @@ describe('the count at the providers', () => {
       'after_bounce',
       (own: Evidence) => void own.bounced.set('ann@slow.example', { callsBefore: 2 }),
     ],
-  ] as const)('finds %s', (_, count, change) => {
+  ])('finds %s', (_, count, change) => {
     expect(countsOf(change)[count]).toBeGreaterThan(0)
   })
 

@@ -1,8 +1,11 @@
+import { readFileSync } from 'node:fs'
 import { getExpectedTwilioSignature } from 'twilio/lib/webhooks/webhooks.js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createLinks } from '../../../src/action/links.ts'
 import { markUnknown } from '../../../src/action/recover.ts'
+import { linkSecret } from '../../../src/pipeline/first-start.ts'
 import { vendors } from '../../contract/callbacks/vendors.ts'
-import { type DoorWorld, openDoorWorld } from './door-world.ts'
+import { adminKey, type DoorWorld, openDoorWorld } from './door-world.ts'
 
 const day = 86_400_000
 const token = '12345678901234567890123456789012'
@@ -222,6 +225,73 @@ describe('what a provider tells of a mail', () => {
     expect(await suppressions(first.address)).toEqual([])
     await soft(7)
     expect(await suppressions(first.address)).toEqual(['soft-bounces'])
+  })
+})
+
+describe('mails that come back', () => {
+  const sample = (name: string, id: string, address: string, returnPath: string): string =>
+    readFileSync(new URL(`../../unit/action/bounces/${name}.eml`, import.meta.url), 'utf8')
+      .replaceAll('50cd0123456789abcdef0123456789ab', id)
+      .replaceAll('ann@example.com', address)
+      .replaceAll('bounces+TOKEN@mail.shop.example', returnPath)
+      .replace(/^(Message-I[dD]:) <.*>$/m, `$1 <report-of-${id}@x.example>`)
+
+  async function handIn(mail: string, recipient = '') {
+    const answer = await fetch(`${world.url}/api/v1/bounces?recipient=${encodeURIComponent(recipient)}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${adminKey}`, 'content-type': 'message/rfc822' },
+      body: mail.replaceAll('\n', '\r\n'),
+    })
+    return [answer.status, await answer.json()]
+  }
+
+  async function returnPathOf(id: string): Promise<string> {
+    const { store } = world.engine.parts
+    const links = createLinks({ secret: await linkSecret(store), baseUrl: world.url })
+    return links.bounceAddress('bounces@mail.shop.example', id)
+  }
+
+  test.each(['postfix', 'exchange', 'gmail'])(
+    'a report of %s suppresses before it is answered',
+    async (name) => {
+      const { id, address } = await messageTo('Mail')
+      const mail = sample(name, id, address, await returnPathOf(id))
+      expect(await handIn(mail)).toEqual([200, { report: true, told: 1, known: 1 }])
+      expect(await suppressions(address)).toEqual(['bounce'])
+      expect(await handIn(mail)).toEqual([200, { report: true, told: 1, known: 1 }])
+      expect(await storyOf(id)).toMatchObject({
+        delivery: 'bounced',
+        told: [{ kind: 'hard-bounce', provider: 'mail' }],
+      })
+    },
+  )
+
+  test('a complaint suppresses; an out-of-office answer does not', async () => {
+    const { id, address } = await messageTo('Mail')
+    const path = await returnPathOf(id)
+    expect(await handIn(sample('out-of-office', id, address, path), path)).toEqual([
+      200,
+      { report: false, told: 0, known: 0 },
+    ])
+    expect(await suppressions(address)).toEqual([])
+    await handIn(sample('complaint', id, address, path))
+    expect(await suppressions(address)).toEqual(['complaint'])
+    expect(await counts()).toMatchObject({ 'mail unreadable': 1 })
+  })
+
+  test('the envelope’s recipient is enough; the Message-ID alone only for the address that was written to', async () => {
+    const { id, address } = await messageTo('Mail')
+    const unsigned = 'bounces@mail.shop.example'
+    const forged = sample('postfix', id, 'bob@example.com', unsigned)
+    expect(await handIn(forged)).toEqual([200, { report: true, told: 1, known: 0 }])
+    const wrong = `bounces+${id}-0123456789abcdef@mail.shop.example`
+    expect(await handIn(forged, wrong)).toEqual([200, { report: true, told: 1, known: 0 }])
+    expect(await suppressions(address)).toEqual([])
+    expect(await handIn(sample('postfix', id, address, unsigned))).toMatchObject([200, { known: 1 }])
+    const other = await messageTo('Mail')
+    const elsewhere = sample('gmail', 'f'.repeat(32), 'forwarded@example.com', unsigned)
+    expect(await handIn(elsewhere, await returnPathOf(other.id))).toMatchObject([200, { known: 1 }])
+    expect([await suppressions(address), await suppressions(other.address)]).toEqual([['bounce'], ['bounce']])
   })
 })
 

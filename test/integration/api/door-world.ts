@@ -32,6 +32,7 @@ export interface DoorWorld {
   get(path: string, headers?: Record<string, string>, method?: string): Promise<Response>
   track(userId: string, event: string, properties?: object): Promise<void>
   identify(userId: string, traits: object): Promise<void>
+  alias(previousId: string, userId: string): Promise<void>
   /** A second server over the same parts: it remembers nothing that the first one answered. */
   anotherDoor(): Promise<Pick<DoorWorld, 'url' | 'call' | 'close'>>
   close(): Promise<void>
@@ -103,6 +104,7 @@ export async function openDoorWorld(
     get: (path, headers = {}, method = 'GET') =>
       fetch(`${url}${path}`, { method, headers, redirect: 'manual' }),
     track: (userId, event, properties = {}) => send({ type: 'track', userId, event, properties }),
+    alias: (previousId, userId) => send({ type: 'alias', previousId, userId }),
     identify: (userId, traits) => send({ type: 'identify', userId, traits }),
     async anotherDoor() {
       const other = await assembleApi(engine.parts, { config: read.config, location })
