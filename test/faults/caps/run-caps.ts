@@ -60,7 +60,7 @@ const factor = 3600
 const unprocessedMax = 500
 const dueMax = 100
 /** No mail may come for so long: the windows are full. */
-const patienceMs = 15_000
+const patienceMs = 40_000
 const settleMsMax = 90_000
 const hook = fileURLToPath(new URL('../harness/fast-clock/hook.ts', import.meta.url))
 
