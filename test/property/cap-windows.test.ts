@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { ChannelName, FrequencyCap } from '#contracts/campaign.ts'
-import type { Channel } from '#contracts/message.ts'
 import type { Store } from '#platform/store/store.ts'
+import type { Provider } from '../../src/action/open-channels.ts'
 import {
   calmWorld,
   createBench,
@@ -99,9 +99,10 @@ async function play(store: Store, workspace: string, { caps, commands, given, zo
   const slots: Slot[] = []
   let answered = 0
   let hasFailed = false
-  const real = (name: ChannelName): Channel => ({
-    name,
-    provider: 'scripted',
+  const real = (name: ChannelName): Provider => ({
+    id: name,
+    weight: 1,
+    resends: false,
     async send({ messageId }) {
       const kind = given[answered++ % given.length] as Kind
       if (kind === 'sent' || kind === 'unknown') slots.push({ id: messageId, at: clock.now(), channel: name })
@@ -112,13 +113,13 @@ async function play(store: Store, workspace: string, { caps, commands, given, zo
     },
     close: async () => {},
   })
-  const channels = new Map([
-    ['email', real('email')],
-    ['sms', real('sms')],
-  ] as const)
+  const channels = new Map<ChannelName, Provider[]>([
+    ['email', [real('email')]],
+    ['sms', [real('sms')]],
+  ])
   const { sender, clock } = await createBench(store, real('email'), world, {
     workspaces: { list: async () => [workspace] },
-    channels: { real: channels, outbox: channels, close: async () => {} },
+    channels: { real: channels, outbox: real('in-app'), close: async () => {} },
   })
   let queued = 0
   for (const one of commands) {
