@@ -59,12 +59,11 @@ const patienceMs = 5
  * configuration, asks every guardrail again about what is true now, and for those allowed sets `sending` and writes the attempt. The
  * commit of this transaction is the moment a send begins; nothing else may start one.
  *
- * Messages are judged one after the other, each seeing the slots and the money that those before it took. A message
- * whose provider cannot be called now waits, with the time at which it can: no more are claimed than are sent.
+ * Messages are judged one after the other, the higher classes first, each seeing the slots and the money that
+ * those before it took or left. A message whose provider cannot be called now waits, with the time at which it
+ * can: no more are claimed than are sent.
  *
  * `turns` takes the places that providers gave; whoever gets an error from the transaction gives them back.
- * Messages are judged one after the other, the higher classes first, each seeing the slots and the money that
- * those before it took or left.
  */
 export async function claimMessages<F extends GuardrailFacts>(
   tx: StoreTransaction,
@@ -108,6 +107,7 @@ export async function claimMessages<F extends GuardrailFacts>(
     if (choice.kind === 'wait') {
       const waiting = { ...message, ...waitOf(message, choice.waitMs, choice.reason, now), state_at: now }
       changed.push(waiting)
+      batch.leave(waiting)
       if (waiting.reason === message.reason) repeated.add(waiting)
       continue
     }

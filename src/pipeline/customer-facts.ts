@@ -2,6 +2,7 @@ import type { ChannelName } from '#contracts/campaign.ts'
 import type { ContactSlot, CustomerFacts } from '#contracts/guardrail.ts'
 import type { Consents, Customer, Profile } from '#contracts/profile.ts'
 import { isGloballyHeldOut } from '../campaign/assignment.ts'
+import { customerZone } from '../profile/zone-of-place.ts'
 import type { WorkspaceContext } from './workspace-context.ts'
 
 /** Assignment to the holdout of everything: a row like a campaign's, under this id. */
@@ -60,7 +61,7 @@ export function customerFactsOf(sources: CustomerFactSources): CustomerFacts {
   }
   return {
     customerId,
-    zone: profile.zone ?? context.settings.zone,
+    zone: customerZone(profile, context.settings.zone),
     consents: sources.consents.get(customerId) ?? {},
     suppressions,
     contacts: sources.contacts.get(customerId) ?? [],

@@ -9,6 +9,7 @@ import { decodeDecision } from '../decision/record.ts'
 import { loadMergedInto } from '../profile/customer-rows.ts'
 import { loadAppliedEvents } from '../profile/event-rows.ts'
 import { type AppliedEvent, type Known, type MergedCustomer, profileAsOf } from '../profile/profile-as-of.ts'
+import { customerZone } from '../profile/zone-of-place.ts'
 import { contactsKeptMs } from './customer-facts.ts'
 
 /** Everything that a customer's features are made of, with when it came to be known. */
@@ -74,7 +75,7 @@ export function featureInputAsOf(
   const contacts = history.messages.flatMap((message) =>
     owners.has(message.owner) ? contactAt(message, now) : [],
   )
-  return { profile, traits, contacts, now, zone: profile.zone ?? zone }
+  return { profile, traits, contacts, now, zone: customerZone(profile, zone) }
 }
 
 function instantOf({ events }: CustomerHistory, known: Known): number | null {

@@ -5,6 +5,7 @@ import type { Customer } from '#contracts/profile.ts'
 import { capCampaignKey } from '#platform/cache/cap-entries.ts'
 import type { WorkspaceDb } from '#platform/store/store.ts'
 import { capWindowStart } from '../guardrails/frequency-cap.ts'
+import { customerZone } from '../profile/zone-of-place.ts'
 import { loadSlots } from './load-slots.ts'
 import type { WorkspaceContext } from './workspace-context.ts'
 
@@ -35,7 +36,11 @@ export async function loadContactsEarly(
   if (capCache === undefined || caps.length === 0 || customerIds.length === 0) return await read(customerIds)
 
   const rulesIn = createRules(caps, now)
-  const zoneOf = (id: string) => customers.get(id)?.profile.zone ?? context.settings.zone
+  const zoneOf = (id: string) => {
+    const customer = customers.get(id)
+    const { zone } = context.settings
+    return customer === undefined ? zone : customerZone(customer.profile, zone)
+  }
   const questions = customerIds.map((customerId) => ({ customerId, rules: rulesIn(zoneOf(customerId)) }))
   const answers = await capCache.check(db.workspace, questions)
 

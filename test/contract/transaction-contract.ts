@@ -29,6 +29,24 @@ export function transactionContract(store: () => Store, openAgain: () => Promise
       await other.close()
     })
 
+    it('that need not be on the disk yet are all or nothing too, and others see them at once', async () => {
+      const other = await openAgain()
+      const later = { durable: 'later' } as const
+      await store().transaction(
+        (tx) => tx.workspace('w').bulkInsert('customers', [customer('a')], 'fail'),
+        later,
+      )
+      expect(await ids(other.read.workspace('w'))).toEqual(['a'])
+      const failing = store().transaction(async (tx) => {
+        await tx.workspace('w').bulkInsert('customers', [customer('b')], 'fail')
+        throw new Error('no')
+      }, later)
+      await expect(failing).rejects.toThrow('no')
+      await other.transaction((tx) => tx.workspace('w').bulkInsert('customers', [customer('c')], 'fail'))
+      expect(await ids(store().read.workspace('w'))).toEqual(['a', 'c'])
+      await other.close()
+    })
+
     it('keep nothing after a statement that failed, even when its error is caught', async () => {
       const work = store().transaction(async (tx) => {
         const db = tx.workspace('w')

@@ -14,6 +14,7 @@ import {
   loadCustomerHistories,
 } from '../../src/pipeline/customer-history.ts'
 import { touchWorkspace } from '../../src/pipeline/workspace-context.ts'
+import { customerZone } from '../../src/profile/zone-of-place.ts'
 import {
   customer,
   type EngineWorld,
@@ -188,7 +189,7 @@ async function play(
       if (row.merged_into !== null) continue
       const profile = JSON.parse(row.profile_json) as Profile
       const contacts = (await loadContacts(db, [row.customer_id], 0)).get(row.customer_id) ?? []
-      const vector = schema.vector({ profile, traits, contacts, now: at, zone: profile.zone ?? 'UTC' })
+      const vector = schema.vector({ profile, traits, contacts, now: at, zone: customerZone(profile, 'UTC') })
       seen.push({ at, customerId: row.customer_id, ...vector })
     }
   }

@@ -1,3 +1,4 @@
+import type { ChannelName } from '#contracts/campaign.ts'
 import type { DecisionPayload, LogRecord, RankPayload } from '#contracts/event.ts'
 import { dayUtcOf } from '#platform/ids/ids.ts'
 import type { WorkspaceRowOf } from '#platform/store/store.ts'
@@ -24,11 +25,16 @@ export function applyDecision(rows: WorkspaceBatch, record: LogRecord<DecisionPa
       at: occurredAt,
     })
   }
-  for (const [index, rank] of payload.ranks.entries()) {
-    rows.written.decisions.push(decisionRow(record, rank))
-    if (rank.chosen !== undefined) keepRank(rows, record, rank, rank.chosen, index + 1)
-  }
+  for (const rank of payload.ranks) rows.written.decisions.push(decisionRow(record, rank))
+  for (const row of rankRows(record)) keepRank(rows, row)
   return payload.ranks.length
+}
+
+/** What the decision gave, by rank. */
+export function rankRows(record: LogRecord<DecisionPayload>): WorkspaceRowOf<'decision_ranks'>[] {
+  return record.payload.ranks.flatMap((rank, index) =>
+    rank.chosen === undefined ? [] : [rankRow(record, rank, rank.chosen, index + 1)],
+  )
 }
 
 function decisionRow(
@@ -55,14 +61,32 @@ function decisionRow(
   }
 }
 
-function keepRank(
-  rows: WorkspaceBatch,
+function keepRank(rows: WorkspaceBatch, row: WorkspaceRowOf<'decision_ranks'>): void {
+  rows.written.ranks.push(row)
+  rows.ranks.set(row.decision_id, {
+    ...row,
+    workspace: rows.db.workspace,
+    exposed_at: null,
+    responded_at: null,
+  })
+  const slot = rankSlot({
+    decisionId: row.decision_id,
+    channel: row.channel as ChannelName,
+    campaignId: row.campaign_id,
+    decidedAt: row.decided_at,
+    exposedAt: null,
+    expiresAt: row.expires_at,
+  })
+  rows.contacts.set(row.customer_id, [...(rows.contacts.get(row.customer_id) ?? []), slot])
+}
+
+function rankRow(
   { eventId, customerId, occurredAt, receivedAt, payload }: LogRecord<DecisionPayload>,
   { decisionId, outcome }: RankPayload,
   chosen: NonNullable<RankPayload['chosen']>,
   rank: number,
-): void {
-  const row = {
+): WorkspaceRowOf<'decision_ranks'> {
+  return {
     decision_id: decisionId,
     day_utc: dayUtcOf(receivedAt),
     request_id: eventId,
@@ -76,7 +100,7 @@ function keepRank(
     channel: chosen.channel,
     goal_id: chosen.goalId,
     window_ms: chosen.windowMs,
-    degraded: outcome === 'degraded' ? (1 as const) : (0 as const),
+    degraded: outcome === 'degraded' ? 1 : 0,
     decided_at: occurredAt,
     expires_at: chosen.expiresAt,
     exposed_at: null,
@@ -85,16 +109,4 @@ function keepRank(
     response_by: '',
     responded_at: null,
   }
-  rows.written.ranks.push(row)
-  rows.ranks.set(decisionId, { workspace: rows.db.workspace, ...row })
-  const { channel, campaignId, expiresAt } = chosen
-  const slot = rankSlot({
-    decisionId,
-    channel,
-    campaignId,
-    decidedAt: occurredAt,
-    exposedAt: null,
-    expiresAt,
-  })
-  rows.contacts.set(customerId, [...(rows.contacts.get(customerId) ?? []), slot])
 }

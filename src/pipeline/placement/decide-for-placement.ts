@@ -1,25 +1,25 @@
 import type { Clock } from '#contracts/clock.ts'
 import type { ApiFault } from '#contracts/errors.ts'
-import type { AppendResult, EventLog, LogAppend } from '#contracts/event-log.ts'
+import type { AppendResult, EventLog } from '#contracts/event-log.ts'
 import type { ProfileCache } from '#contracts/profile-cache.ts'
 import { dayUtcOf } from '#platform/ids/ids.ts'
 import type { Store } from '#platform/store/store.ts'
 import { isStoreFault } from '#platform/store/store-faults.ts'
 import { together } from '#platform/store/together.ts'
 import { createTemplateCache } from '../../creative/template-cache.ts'
-import { rankSlot } from '../../decision/decision-rank-rows.ts'
 import { storedDecisionIds } from '../../decision/decision-rows.ts'
 import { explainDecision } from '../../decision/explain.ts'
 import { decodeDecision } from '../../decision/record.ts'
 import { canonicalCustomerId } from '../../profile/canonical-customer.ts'
 import type { Identities } from '../../profile/identities.ts'
-import { type DecisionParts, prepareDecision, type TriggeredDecision } from '../decision-input.ts'
+import type { DecisionParts, TriggeredDecision } from '../decision-input.ts'
 import { createWorkspaceContexts, type KnownContext, type WorkspaceContext } from '../workspace-context.ts'
-import { askedOf, customersOf, isSomebody, triggerOf } from './asked.ts'
+import { askedOf, customersOf, triggerOf } from './asked.ts'
 import type { Deadline } from './deadline.ts'
-import { chosenPayload, decisionRecord } from './decision-record.ts'
+import { decideFresh, decideInTurn, type ReadForAll, takesTurns } from './decide-fresh.ts'
+import { appendOf } from './decision-record.ts'
 import { degradeAll } from './degrade-all.ts'
-import { type DrawnRank, drawRanks } from './draw-ranks.ts'
+import type { DrawnRank } from './draw-ranks.ts'
 import type { PlacementAnswer, PlacementRequest, RankedTreatment } from './placement-request.ts'
 import { rankedTreatment } from './ranked-treatments.ts'
 import { type PlacementFacts, readPlacementFacts } from './read-facts.ts'
@@ -69,7 +69,7 @@ export function createPlacementDecider(parts: PlacementParts): PlacementDecider 
     if (read === null) return { kind: 'fault', fault: noWorkspace }
     return decideAll(own, run, read, customerIds)
   }
-  const decideFresh = async (workspace: string, requests: PlacementRequest[], timeoutMs: number) => {
+  const decideInTime = async (workspace: string, requests: PlacementRequest[], timeoutMs: number) => {
     const deadline = parts.startDeadline(timeoutMs)
     const run: Run = {
       workspace,
@@ -103,7 +103,7 @@ export function createPlacementDecider(parts: PlacementParts): PlacementDecider 
     async decide(workspace, requests, timeoutMs) {
       const [only] = requests
       if (requests.length !== 1 || only?.idempotencyKey === undefined)
-        return decideFresh(workspace, requests, timeoutMs)
+        return decideInTime(workspace, requests, timeoutMs)
       const key = JSON.stringify([
         workspace,
         only.placement,
@@ -112,7 +112,7 @@ export function createPlacementDecider(parts: PlacementParts): PlacementDecider 
         only.anonymousId,
         only.idempotencyKey,
       ])
-      return repeats.once(key, wallClock.now(), () => decideFresh(workspace, requests, timeoutMs))
+      return repeats.once(key, wallClock.now(), () => decideInTime(workspace, requests, timeoutMs))
     },
   }
 }
@@ -123,47 +123,25 @@ async function decideAll(
   { context, facts, stored }: ReadForAll,
   customerIds: string[],
 ): Promise<PlacementResult> {
-  const { parts, recent } = own
-  const { workspace, requests, now, receivedAt } = run
+  const { parts } = own
+  const { requests } = run
   run.asked = requests.map((request, i) => askedOf(run, context, facts, request, i, customerIds[i] as string))
   const answers = await repeatedAnswers(own, run, run.asked, stored)
   if (run.isLate()) return { kind: 'fault', fault: tooLate }
 
-  const records: LogAppend[] = []
-  const drawn: { index: number; asked: TriggeredDecision; ranks: DrawnRank[] }[] = []
-  for (const [index, asked] of run.asked.entries()) {
-    if (answers[index] !== null) continue
-    const request = requests[index] as PlacementRequest
-    const { customerId } = asked.customer
-    facts.contacts.set(
-      customerId,
-      recent.withRecent(workspace, customerId, facts.contacts.get(customerId) ?? []),
-    )
-    const prepared = prepareDecision(parts, facts, asked)
-    answers[index] = emptyAnswer(asked, request.placement, now)
-    if (prepared === null) continue
-    const ranks = drawRanks(prepared.input, request.count, receivedAt)
-    const isCounted = isSomebody(request)
-    records.push(decisionRecord(prepared, ranks, { placement: request.placement, receivedAt, isCounted }))
-    // Before the record is safe: a request that comes meanwhile must see it, and a slot too many frees itself.
-    recent.add(workspace, customerId, slotsOf(ranks))
-    drawn.push({ index, asked, ranks })
-  }
+  const decided =
+    takesTurns(context, parts.store.dialect) && answers.includes(null)
+      ? await decideInTurn(own, run, { context, facts, stored }, answers)
+      : decideFresh(own, run, { context, facts, stored }, answers)
+  if (decided === 'late') return { kind: 'fault', fault: tooLate }
   // The log waits for the disk; meanwhile the words are found.
+  const records = decided.map(({ record }) => appendOf(record))
   const appending = records.length > 0 ? parts.log.append(records) : appended
-  for (const { index, asked, ranks } of drawn)
+  for (const { index, asked, ranks } of decided)
     fillAnswer(answers[index] as PlacementAnswer, context, asked, ranks, requests[index] as PlacementRequest)
   const result = await appending
   if (result.kind !== 'appended') return { kind: 'fault', fault: faultOf(result) }
   return { kind: 'answered', answers: answers as PlacementAnswer[] }
-}
-
-/** What the requests of a call are decided by. */
-interface ReadForAll {
-  context: WorkspaceContext
-  facts: PlacementFacts
-  /** Of the ids that a request with a key may have had before, those that are decided. */
-  stored: ReadonlySet<string>
 }
 
 /**
@@ -238,19 +216,6 @@ async function repeatedAnswers(
   return answers
 }
 
-function emptyAnswer({ customer }: TriggeredDecision, placement: string, now: number): PlacementAnswer {
-  return {
-    decisionId: null,
-    customerId: customer.customerId,
-    placement,
-    decidedAt: now,
-    outcome: 'none-eligible',
-    degraded: false,
-    repeated: false,
-    treatments: [],
-  }
-}
-
 function fillAnswer(
   answer: PlacementAnswer,
   context: WorkspaceContext,
@@ -270,15 +235,6 @@ function fillAnswer(
   answer.reasons = ranks.map(({ input, decision }) =>
     explainDecision(decodeDecision(decision.record), input.campaigns),
   )
-}
-
-function slotsOf(ranks: DrawnRank[]) {
-  return ranks.flatMap(({ input, decision: { choice } }) => {
-    if (choice.kind !== 'treatment') return []
-    const given = chosenPayload(input, choice.candidateIndex, choice.variantIndex)
-    const { decisionId, decidedAt } = input
-    return [rankSlot({ ...given, decisionId, decidedAt, exposedAt: null })]
-  })
 }
 
 const appended: Promise<AppendResult> = Promise.resolve({ kind: 'appended' })

@@ -10,7 +10,7 @@ export function decisionRecord(
   prepared: PreparedDecision,
   ranks: DrawnRank[],
   about: { placement: string; receivedAt: number; isCounted: boolean },
-): LogAppend {
+): LogRecord<DecisionPayload> {
   const { input, enrolments } = prepared
   const first = ranks[0] as DrawnRank
   const payload: DecisionPayload = {
@@ -30,7 +30,7 @@ export function decisionRecord(
       windowMs: goalWindowMs(spec),
     })),
   }
-  return appendOf({
+  return {
     v: 1,
     workspace: input.workspace,
     eventId: input.decisionId,
@@ -39,7 +39,7 @@ export function decisionRecord(
     occurredAt: input.decidedAt,
     receivedAt: about.receivedAt,
     payload,
-  })
+  }
 }
 
 export function appendOf(record: LogRecord): LogAppend {

@@ -6,6 +6,7 @@ import { createForwardNetwork } from '../../learning/networks/forward.ts'
 import { newestPropensity, openNetwork } from '../../learning/networks/network-rows.ts'
 import { listCustomerIds, loadCustomers } from '../../profile/customer-rows.ts'
 import { saveScores } from '../../profile/score-rows.ts'
+import { customerZone } from '../../profile/zone-of-place.ts'
 import { contactsKeptMs } from '../customer-facts.ts'
 import { featureSchemaFor } from '../feature-schema-for.ts'
 import { setTimers } from '../timer-rows.ts'
@@ -49,7 +50,7 @@ export async function scoreCustomers(
     const contacts = await loadContacts(db, page, now - contactsKeptMs)
     const scores = new Map<string, Record<string, number>>()
     for (const { customerId, profile } of customers.values()) {
-      const zone = profile.zone ?? context.settings.zone
+      const zone = customerZone(profile, context.settings.zone)
       const own = contacts.get(customerId) ?? []
       const told = forward.heads(schema.vector({ profile, traits, contacts: own, now, zone }).dense)
       const heads = card.heads.map(({ name, calibration }, place) => [

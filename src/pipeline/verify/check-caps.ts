@@ -1,7 +1,9 @@
 import type { CampaignSpec, FrequencyCap, GuardrailSettings, LeastGap } from '#contracts/campaign.ts'
+import type { Profile } from '#contracts/profile.ts'
 import type { RowOf, Store, StoreScope, WorkspaceDb } from '#platform/store/store.ts'
 import { loadCampaignHistory } from '../../campaign/campaign-rows.ts'
 import { loadWorkspace } from '../../campaign/workspaces.ts'
+import { customerZone } from '../../profile/zone-of-place.ts'
 import { type CheckResult, type Difference, difference } from './difference.ts'
 import { eachCustomerPage } from './pages.ts'
 
@@ -34,7 +36,7 @@ export async function checkCaps(store: Store, workspace: string): Promise<CheckR
     for (const customer of customers) {
       const own = sends.get(customer.customer_id) ?? []
       const since = mergedAt.get(customer.customer_id) ?? 0
-      const ownZone = (JSON.parse(customer.profile_json) as { zone?: string }).zone ?? zone
+      const ownZone = customerZone(JSON.parse(customer.profile_json) as Profile, zone)
       for (const send of own) {
         result.checked += 1
         // What two customers had got before they were known to be one is nobody's overrun.

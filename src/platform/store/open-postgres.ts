@@ -69,19 +69,20 @@ export async function openPostgres(url: string, now: () => number): Promise<Stor
     dialect: 'postgres',
     read: createScope(partsOf(read, () => {})),
     partitions: createPartitionKeeper((work) => withMaintenance(url, work)),
-    async transaction(work) {
+    async transaction(work, { durable = 'now' } = {}) {
       transactions.assertOutside()
       return againAfterLostRaces(() =>
         write
           .transaction()
           .setIsolationLevel('read committed')
-          .execute((tx) =>
-            transactions.run(({ assertOpen }) =>
+          .execute(async (tx) => {
+            if (durable === 'later') await sql`set local synchronous_commit = off`.execute(tx)
+            return transactions.run(({ assertOpen }) =>
               withoutTurns(tx, assertOpen, (own) =>
                 work(createTransactionScope(partsOf(own, assertOpen), writePool.isBusy)),
               ),
-            ),
-          ),
+            )
+          }),
       )
     },
     async snapshot(work) {

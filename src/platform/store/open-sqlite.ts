@@ -29,16 +29,18 @@ export async function openSqlite(file: string, ticket: WriterTicket, now: () => 
     dialect: 'sqlite',
     read: createScope(partsOf(reader)),
     partitions: null,
-    async transaction(work) {
+    async transaction(work, { durable = 'now' } = {}) {
       transactions.assertOutside()
       await ticket.acquire()
       try {
+        if (durable === 'later') writer.syncCommits(false)
         return await writer.inTransaction(() =>
           transactions.run(({ assertOpen }) =>
             work(createTransactionScope({ ...writerParts, assertOpen }, () => ticket.waiting() > 0)),
           ),
         )
       } finally {
+        if (durable === 'later') writer.syncCommits(true)
         ticket.release()
       }
     },
@@ -111,6 +113,8 @@ function createWriter(file: string) {
     requireTransaction: () => {
       restricted = true
     },
+    /** Without: the next commit that syncs, of any connection, syncs the whole write-ahead log. */
+    syncCommits: (on: boolean) => database.exec(`pragma synchronous = ${on ? 'full' : 'normal'}`),
     async inTransaction<T>(work: () => Promise<T>): Promise<T> {
       // `immediate`: a deferred transaction that reads and then writes fails with SQLITE_BUSY_SNAPSHOT at once.
       database.exec('begin immediate')

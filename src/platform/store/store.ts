@@ -33,12 +33,20 @@ export interface Store {
    * PostgreSQL runs `work` again, a few times, when others made it impossible (a deadlock, a row that changed
    * meanwhile, a key that somebody else took): what it does beside the transaction must bear that.
    */
-  transaction<T>(work: (tx: StoreTransaction) => Promise<T>): Promise<T>
+  transaction<T>(work: (tx: StoreTransaction) => Promise<T>, options?: TransactionOptions): Promise<T>
   /** One consistent read over several queries. */
   snapshot<T>(work: (scope: StoreScope) => Promise<T>): Promise<T>
   /** The tables that PostgreSQL keeps in months; null in SQLite. */
   readonly partitions: PartitionKeeper | null
   close(): Promise<void>
+}
+
+export interface TransactionOptions {
+  /**
+   * `later`: others see it at once, and the disk has it with the next transaction that says nothing; a power cut
+   * may take it back before. For what a record in the log brings again. Default `now`.
+   */
+  durable?: 'now' | 'later'
 }
 
 export interface StoreScope {

@@ -55,9 +55,9 @@ export function startDeciders(
   let isStopped = false
   const counts = { asked: 0, triggers: 0 }
   const shown: Shown[] = []
-  // Half of what happens, happens to one in eight: theirs are the windows that are full all the time.
+  // Half of what happens, happens to one in sixteen: theirs are the windows that are full all the time.
   const someone = () =>
-    `user-${Math.floor(random.next() * (random.next() < 0.5 ? customers / 8 : customers))}`
+    `user-${Math.floor(random.next() * (random.next() < 0.5 ? customers / 16 : customers))}`
 
   const ask = async (): Promise<void> => {
     const userId = someone()

@@ -33,7 +33,7 @@ function missedBars(report: CapsReport): string[] {
     [report.shown >= 100, `only ${report.shown} shown at placements`],
     [report.refusals >= 1000, `only ${report.refusals} refusals`],
     [report.deferrals >= 100, `only ${report.deferrals} put off at the claim`],
-    [Math.min(...report.full) >= 100, `a window was full only ${Math.min(...report.full)} times`],
+    [Math.min(...report.full) >= 50, `a window was full only ${Math.min(...report.full)} times`],
     [crashes_inside * 2 >= crashes, `only ${crashes_inside} of ${crashes} crashes were inside`],
   ]
   return bars.filter(([holds]) => !holds).map(([, line]) => line)

@@ -8,8 +8,8 @@ export interface Window {
 
 /** Sliding and by local day, of one channel and of all. A day lasts 24 s. */
 export const windows: readonly Window[] = [
-  { sendsMax: 5, hours: 24 },
-  { sendsMax: 7, localDays: 2 },
+  { sendsMax: 4, hours: 24 },
+  { sendsMax: 6, localDays: 2 },
   { sendsMax: 2, hours: 8, channel: 'email' },
   { sendsMax: 3, localDays: 1, channel: 'email' },
   { sendsMax: 2, hours: 12, channel: 'in-app' },

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { CampaignSpec } from '#contracts/campaign.ts'
+import type { CampaignSpec, ChannelName } from '#contracts/campaign.ts'
 import type { GuardrailFacts } from '#contracts/guardrail.ts'
 import type { JsonObject } from '#contracts/json.ts'
 import type { NewMessage, OutgoingMessage, SendResult } from '#contracts/message.ts'
@@ -158,7 +158,7 @@ export function factsPort(world: World): ClaimFacts<Facts> {
             ...world.campaign,
           },
           candidate: {
-            channel: 'email',
+            channel: message.channel as ChannelName,
             costMicros: message.cost_micros,
             address: message.address,
             offer: { ...offer, ...world.offer },
