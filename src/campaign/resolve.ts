@@ -216,7 +216,12 @@ function checkConditions(
   if ('where' in trigger)
     faults.push(...checkCondition(trigger.where, `${field}.trigger.where`, definitions, 'with-event'))
   if ('absence' in trigger) {
-    const { where, afterWhere } = trigger.absence
+    const { event, after, where, afterWhere } = trigger.absence
+    if (event === after)
+      faults.push({
+        field: `${field}.trigger.absence.event`,
+        detail: `${event} cannot be absent after itself: name another event`,
+      })
     faults.push(
       ...checkCondition(where, `${field}.trigger.absence.where`, definitions, 'with-event'),
       ...checkCondition(afterWhere, `${field}.trigger.absence.afterWhere`, definitions, 'with-event'),

@@ -31,6 +31,21 @@ export function nextOccurrence(schedule: Schedule, zone: string, after: InstantM
   return null
 }
 
+/** The last occurrence from `from` on that has come round by `now`. */
+export function lastOccurrence(
+  schedule: Schedule,
+  zone: string,
+  from: Occurrence,
+  now: InstantMs,
+): Occurrence {
+  let last = from
+  for (;;) {
+    const next = nextOccurrence(schedule, zone, last.at)
+    if (next === null || next.at > now) return last
+    last = next
+  }
+}
+
 function* countFrom(first: number, count: number): Generator<number> {
   for (let i = 0; i < count; i++) yield first + i
 }

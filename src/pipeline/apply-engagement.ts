@@ -4,7 +4,7 @@ import { dayUtcOf } from '#platform/ids/ids.ts'
 import { applyEngagement } from '../profile/apply-event.ts'
 import { clicked } from '../profile/event-counts.ts'
 import { nextAppliedOrder } from '../profile/profile.ts'
-import { hearEngagement } from './cadence/hear.ts'
+import { hearEngagement, hearEvent } from './cadence/hear.ts'
 import { creditConversions } from './credit-conversions.ts'
 import type { WorkspaceBatch } from './workspace-batch.ts'
 
@@ -39,7 +39,11 @@ export function applyEngagementRecord(
   applyEngagement(customer, kind, record.occurredAt)
   rows.changed.add(customer.customerId)
   hearEngagement(rows, record, now)
-  if (kind === 'click') creditConversions(rows, asEvent(record))
+  if (kind !== 'click') return
+  const event = asEvent(record)
+  creditConversions(rows, event)
+  const heard = { name: clicked, properties: event.payload.properties ?? {}, occurredAt: event.occurredAt }
+  hearEvent(rows, customer.customerId, heard, customer.profile, now)
 }
 
 /** As goals and conditions see a click: a track of that name. */

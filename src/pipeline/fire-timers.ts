@@ -1,5 +1,6 @@
 import type { Customer } from '#contracts/profile.ts'
 import type { RowOf, Store } from '#platform/store/store.ts'
+import { lastOccurrence } from '../campaign/schedule.ts'
 import { lookAtSegments } from './apply-product-event.ts'
 import { zoneOf } from './customer-zone.ts'
 import { deleteHeldClicks, heldOf, releaseClicks } from './held-clicks.ts'
@@ -109,7 +110,10 @@ function fireAbsence(
   })
 }
 
-/** An occurrence that was missed by more than a message would wait is left out; so are those of a pause. */
+/**
+ * Of several occurrences that were missed the last comes, unless it was missed by more than a message would wait;
+ * those of a pause do not.
+ */
 function fireSchedule(
   parts: BatchParts,
   rows: WorkspaceBatch,
@@ -131,16 +135,17 @@ function fireSchedule(
     rows.written.timers.push({ ...key, dueAt, payload: { occurrence } })
     return
   }
+  const last = lastOccurrence(schedule, zone, { id: occurrence, at: dueAt }, now)
   if (campaign.version.state !== 'ended')
-    rows.written.timers.push(scheduleTimer(rows, customerId, campaign, now, occurrence))
-  if (!campaign.live || now - timer.due_at > spec.expiresAfterMs) return
+    rows.written.timers.push(scheduleTimer(rows, customerId, campaign, now, last.id))
+  if (!campaign.live || now - last.at > spec.expiresAfterMs) return
   triggerCampaigns(parts.decision, rows, {
     customer,
     campaigns: [campaign],
-    trigger: { kind: 'timer', triggerId: `${timer.subject}:${occurrence}`, step: 0 },
+    trigger: { kind: 'timer', triggerId: `${timer.subject}:${last.id}`, step: 0 },
     now,
     receivedAt: now,
-    event: { name: 'Schedule', properties: { occurrence } },
-    since: timer.due_at,
+    event: { name: 'Schedule', properties: { occurrence: last.id } },
+    since: last.at,
   })
 }

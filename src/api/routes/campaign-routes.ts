@@ -2,6 +2,7 @@ import type { FastifyReply } from 'fastify'
 import { z } from 'zod'
 import type { CampaignVersion } from '#contracts/campaign.ts'
 import { type ListedCampaign, listCampaigns, loadCampaignHistory } from '../../campaign/campaign-rows.ts'
+import { countSteps } from '../../campaign/journey-rows.ts'
 import { standingOf } from '../../campaign/standing.ts'
 import { readStarter } from '../../learning/starter.ts'
 import { campaignReport } from '../../pipeline/campaign-report.ts'
@@ -41,6 +42,9 @@ const campaignSchema = listedSchema
   .extend({
     spec: z.unknown().describe('The version in effect, with everything it refers to.'),
     history: z.array(versionSchema).describe('Every version, oldest first.'),
+    steps: z
+      .array(z.object({ stepId: z.string(), waiting: z.int(), passed: z.int() }))
+      .describe('Of a cadence: customers at each step, and how often it was passed.'),
   })
   .meta({ id: 'Campaign' })
 
@@ -89,6 +93,7 @@ export function campaignRoutes({ store, clock }: Doors): ApiRoutes {
           ...listedView({ ...effective, waiting: follows }),
           spec: effective.spec,
           history: history.map(versionView),
+          steps: await countSteps(store.read.workspace(workspace), request.params.id),
         })
       },
     )

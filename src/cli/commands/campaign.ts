@@ -1,4 +1,6 @@
 import { Command } from 'commander'
+import type { CampaignSpec } from '#contracts/campaign.ts'
+import { drawCadence, type StepCount } from '../../campaign/draw-cadence.ts'
 import { act, ask, type CliContext } from '../context.ts'
 import { operatorName } from '../operator-name.ts'
 import { done } from '../outcome.ts'
@@ -12,6 +14,8 @@ interface Listed {
   waiting: { version: number; state: string } | null
 }
 interface Shown extends Listed {
+  spec: CampaignSpec
+  steps: StepCount[]
   history: { version: number; state: string; actor: string; note: string; createdAt: number }[]
 }
 interface Moved {
@@ -137,9 +141,11 @@ function shownText(shown: Shown): string {
     actor,
     note,
   ])
+  const { cadence, goal } = shown.spec
   return [
     `${shown.name} (${shown.id}): ${shown.state}, version ${shown.version}`,
     ...(shown.waiting === null ? [] : [`waiting: ${waitingText(shown)}`]),
+    ...(cadence === undefined ? [] : ['', drawCadence({ goal, cadence }, shown.steps)]),
     '',
     table(['version', 'state', 'since', 'by', 'note'], rows),
   ].join('\n')

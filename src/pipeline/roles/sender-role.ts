@@ -55,7 +55,7 @@ export async function assembleSender(parts: RoleParts): Promise<SenderRole> {
     defaultFrom: settings.mailFrom,
     workspaces: { list: async () => (await listWorkspaces(store.read)).map(({ workspace }) => workspace) },
     guardrails: createGuardrailRunner(await loadGuardrails()),
-    facts: createClaimFacts(contexts),
+    facts: createClaimFacts(contexts, parts.stock === undefined ? {} : { stock: parts.stock }),
     render: createRenderPort(createTemplateCache(templatesKept)),
     ...(settings.bounceAddress === undefined ? {} : { bounceAddress: settings.bounceAddress }),
     links: createLinks({

@@ -51,8 +51,40 @@ test('the conditions, split and rules that the campaign guide shows are valid', 
   expect(body).toMatchObject({ applied: false })
 })
 
+test('the cadence guide’s file applies and launches, and its triggers are valid', async () => {
+  const onboarding = readFileSync(new URL('onboarding.yaml', guides), 'utf8')
+  expect(await world.call('POST', '/workspace-file', { yaml: onboarding })).toMatchObject({ status: 200 })
+  for (const step of ['approve', 'launch'])
+    await world.call('POST', `/campaigns/onboarding/${step}`, { actor: 'ann' })
+  await world.identify('u1', { email: 'u1@example.com' })
+  await world.track('u1', 'Signed Up')
+  expect((await world.call('GET', '/campaigns/onboarding')).body).toMatchObject({
+    steps: expect.arrayContaining([
+      { stepId: 'welcome', waiting: 0, passed: 1 },
+      { stepId: 'two-days', waiting: 1, passed: 0 },
+    ]),
+  })
+  const text = readFileSync(new URL('cadences.md', guides), 'utf8')
+  const triggers = [...text.matchAll(/```yaml\n(trigger:.*?)```/gs)].map((match) => match[1] ?? '')
+  expect(triggers).toHaveLength(2)
+  const segment = 'segments: [{ id: lapsing, name: Lapsing, condition: { all: [] } }]'
+  for (const trigger of triggers) {
+    const own = onboarding.replace(/^ {4}trigger: .*$/m, trigger.trimEnd().replace(/^/gm, '    '))
+    const answer = await world.call('POST', '/workspace-file', { yaml: `${own}${segment}`, dryRun: true })
+    expect(answer).toMatchObject({ status: 200, body: { applied: false } })
+  }
+})
+
 test('every link between the guides leads somewhere', () => {
-  for (const file of ['getting-started', 'events', 'campaigns', 'cli', 'configuration', 'http-api']) {
+  for (const file of [
+    'getting-started',
+    'events',
+    'campaigns',
+    'cadences',
+    'cli',
+    'configuration',
+    'http-api',
+  ]) {
     const text = readFileSync(new URL(`${file}.md`, guides), 'utf8')
     for (const [, target = ''] of text.matchAll(/\]\(([^)#]+)(?:#[\w-]+)?\)/g)) {
       expect(() => readFileSync(new URL(target, guides))).not.toThrow()
