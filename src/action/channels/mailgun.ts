@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { SendResult } from '#contracts/message.ts'
+import { messageTag } from '../callback-file.ts'
 import type { ChannelFile } from '../channel-file.ts'
 import { basicAuth, openHttpChannel } from '../http/http-channel.ts'
 import { type Answer, resultOfStatus, textOf } from '../http/http-result.ts'
@@ -39,8 +40,7 @@ export const channel: ChannelFile<z.infer<typeof settings>> = {
           { name: 'message', value: await mimeOf(message), filename: 'message.mime' },
           // Links and opens are counted by Starling itself.
           { name: 'o:tracking', value: 'no' },
-          { name: 'v:starling_workspace', value: message.workspace },
-          { name: 'v:starling_message_id', value: message.messageId },
+          { name: `v:${messageTag}`, value: message.messageId },
         ])
         return {
           url: `${own.endpoint}/v3/${own.domain}/messages.mime`,

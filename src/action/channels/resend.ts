@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { SendResult } from '#contracts/message.ts'
+import { messageTag } from '../callback-file.ts'
 import type { ChannelFile } from '../channel-file.ts'
 import { openHttpChannel } from '../http/http-channel.ts'
 import { type Answer, resultOfStatus, shortOf, textOf, throttled } from '../http/http-result.ts'
@@ -43,10 +44,7 @@ export const channel: ChannelFile<z.infer<typeof settings>> = {
             ...(message.html === '' ? {} : { html: message.html }),
             ...(message.text === '' ? {} : { text: message.text }),
             headers: safeHeaders(message.headers),
-            tags: [
-              { name: 'starling_workspace', value: message.workspace },
-              { name: 'starling_message_id', value: message.messageId },
-            ],
+            tags: [{ name: messageTag, value: message.messageId }],
           }),
         },
       resultOf,

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { OutgoingMessage, SendResult } from '#contracts/message.ts'
+import { messageTag } from '../callback-file.ts'
 import type { ChannelFile } from '../channel-file.ts'
 import { openHttpChannel } from '../http/http-channel.ts'
 import { type Answer, resultOfStatus, textOf, throttled } from '../http/http-result.ts'
@@ -51,7 +52,7 @@ function bodyOf(message: OutgoingMessage) {
     subject: message.subject,
     content,
     headers: safeHeaders(message.headers),
-    custom_args: { starling_workspace: message.workspace, starling_message_id: message.messageId },
+    custom_args: { [messageTag]: message.messageId },
     // Links and opens are counted by Starling itself.
     tracking_settings: {
       click_tracking: { enable: false, enable_text: false },

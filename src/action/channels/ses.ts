@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { SendResult } from '#contracts/message.ts'
+import { messageTag } from '../callback-file.ts'
 import type { ChannelFile } from '../channel-file.ts'
 import { openHttpChannel } from '../http/http-channel.ts'
 import { type Answer, resultOfStatus, shortOf, textOf, throttled } from '../http/http-result.ts'
@@ -59,10 +60,7 @@ export const channel: ChannelFile<z.infer<typeof settings>> = {
           Content: { Raw: { Data: (await mimeOf(message)).toString('base64') } },
           Destination: { ToAddresses: [message.address] },
           ...(own.configurationSet === undefined ? {} : { ConfigurationSetName: own.configurationSet }),
-          EmailTags: [
-            { Name: 'starling-workspace', Value: message.workspace },
-            { Name: 'starling-message-id', Value: message.messageId },
-          ],
+          EmailTags: [{ Name: messageTag, Value: message.messageId }],
         })
         const headers = { 'content-type': 'application/json' }
         const signed = signV4(

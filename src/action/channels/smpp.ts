@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { OutgoingMessage, SendResult } from '#contracts/message.ts'
-import { e164, isCountry } from '#platform/phone/e164.ts'
+import { e164 } from '#platform/phone/e164.ts'
 import type { ChannelFile } from '../channel-file.ts'
 import { answerTimeoutMs } from '../http/http-settings.ts'
 import { createRedactor } from '../http/redact.ts'
@@ -21,7 +21,6 @@ const settings = z.strictObject({
   longMessages: z.enum(['udh', 'payload']).default('udh'),
   windowMax: z.int().min(1).max(100).default(10).describe('Most requests without an answer.'),
   answerTimeoutMs,
-  country: z.string().refine(isCountry, 'two letters of ISO 3166').exactOptional(),
 })
 type Settings = z.infer<typeof settings>
 
@@ -68,7 +67,7 @@ async function sendParts(
   own: Settings,
   reference: number,
 ): Promise<SendResult> {
-  const to = e164(message.address, own.country)
+  const to = e164(message.address)
   if (to === undefined) return { kind: 'permanent', reason: 'bad_number', suppress: true }
   if (message.text === '') return { kind: 'permanent', reason: 'no_text', suppress: false }
   const { from, longMessages } = own

@@ -1,10 +1,12 @@
 import { z } from 'zod'
 import type { OutgoingMessage, SendResult } from '#contracts/message.ts'
-import { e164, isCountry } from '#platform/phone/e164.ts'
-import type { ChannelFile } from '../channel-file.ts'
+import { e164 } from '#platform/phone/e164.ts'
+import { callbackUrl } from '../callback-file.ts'
+import type { ChannelFile, ChannelParts } from '../channel-file.ts'
 import { basicAuth, openHttpChannel } from '../http/http-channel.ts'
 import { type Answer, resultOfStatus, shortOf, textOf, throttled } from '../http/http-result.ts'
 import { answerTimeoutMs, clientOf, endpoint } from '../http/http-settings.ts'
+import { isPrivateAddress } from '../http/private-address.ts'
 import { secret } from '../secret.ts'
 
 const settings = z
@@ -22,8 +24,6 @@ const settings = z
       .string()
       .regex(/^MG[0-9a-f]{32}$/i)
       .exactOptional(),
-    statusCallback: z.url().exactOptional().describe('Where Twilio tells what became of a message.'),
-    country: z.string().refine(isCountry, 'two letters of ISO 3166').exactOptional(),
     endpoint: endpoint('https://api.twilio.com'),
     answerTimeoutMs,
   })
@@ -56,7 +56,7 @@ export const channel: ChannelFile<Settings> = {
       client: clientOf(own, parts),
       secrets: [password, `${user}:${password}`],
       call(message) {
-        const to = e164(message.address, own.country)
+        const to = e164(message.address)
         if (to === undefined) return { kind: 'permanent', reason: 'bad_number', suppress: true }
         if (message.text === '') return { kind: 'permanent', reason: 'no_text', suppress: false }
         return {
@@ -66,7 +66,7 @@ export const channel: ChannelFile<Settings> = {
             'content-type': 'application/x-www-form-urlencoded',
             accept: 'application/json',
           },
-          body: formOf(message, to, own).toString(),
+          body: formOf(message, to, own, parts).toString(),
         }
       },
       resultOf,
@@ -74,17 +74,21 @@ export const channel: ChannelFile<Settings> = {
   },
 }
 
-function formOf(message: OutgoingMessage, to: string, own: Settings): URLSearchParams {
+function formOf(message: OutgoingMessage, to: string, own: Settings, parts: ChannelParts): URLSearchParams {
   const form = new URLSearchParams({ To: to, Body: message.text })
   if (own.from !== undefined) form.set('From', own.from)
   if (own.messagingServiceSid !== undefined) form.set('MessagingServiceSid', own.messagingServiceSid)
-  if (own.statusCallback !== undefined) {
-    const url = new URL(own.statusCallback)
-    url.searchParams.set('workspace', message.workspace)
-    url.searchParams.set('messageId', message.messageId)
-    form.set('StatusCallback', url.href)
+  // Twilio refuses a message whose callback it could not reach (21609).
+  if (isPublic(parts.publicUrl)) {
+    const target = { provider: parts.id, vendor: 'twilio', messageId: message.messageId }
+    form.set('StatusCallback', callbackUrl(parts.publicUrl, target))
   }
   return form
+}
+
+function isPublic(url: string): boolean {
+  const { hostname } = new URL(url)
+  return hostname.includes('.') && !isPrivateAddress(hostname)
 }
 
 /**

@@ -16,6 +16,7 @@ import { createProviderReport } from '../provider-report.ts'
 import { createRenderPort } from '../render-message.ts'
 import { createWorkspaceContexts } from '../workspace-context.ts'
 import { keepGoing, type RoleRun } from './keep-going.ts'
+import { runWebhooks } from './webhook-loop.ts'
 
 export interface SenderRole extends Sender {
   close(): Promise<void>
@@ -94,6 +95,7 @@ const recoverEveryMs = 30_000
 /** Sends until told to stop; what is in flight then gets its result first. */
 export async function runSender(parts: RoleParts, sender: SenderRole, role: RoleRun): Promise<void> {
   let recoverAt = parts.wallClock.now() + recoverEveryMs
+  const telling = runWebhooks(parts, role.stop)
   await keepGoing(parts.logger, role, async () => {
     const seen = parts.wake.version('messages')
     if ((await sender.step()) === 0) await parts.wake.changed('messages', seen, idleMs)
@@ -101,5 +103,5 @@ export async function runSender(parts: RoleParts, sender: SenderRole, role: Role
     recoverAt = parts.wallClock.now() + recoverEveryMs
     await sender.recover('expired')
   })
-  await sender.close()
+  await Promise.all([sender.close(), telling])
 }

@@ -49,7 +49,7 @@ export const startHarness: StartHarness = async () => {
         ...demand(body.tracking_settings?.click_tracking?.enable === false, 'links are rewritten twice'),
       ]
     },
-    keyOf: ({ body }) => jsonOf<Body>(body).custom_args?.starling_message_id ?? '',
+    keyOf: ({ body }) => jsonOf<Body>(body).custom_args?.starling_message ?? '',
     accepts: (key) => ({ status: 202, headers: { 'x-message-id': `sg-${key}` }, body: '' }),
   })
   const error = (status: number, message: string, field: string | null = null, headers = {}) =>

@@ -39,7 +39,7 @@ export const startHarness: StartHarness = async () => {
       ]
     },
     keyOf: ({ body }) =>
-      jsonOf<Body>(body).EmailTags?.find(({ Name }) => Name === 'starling-message-id')?.Value ?? '',
+      jsonOf<Body>(body).EmailTags?.find(({ Name }) => Name === 'starling_message')?.Value ?? '',
     accepts: (key) => ({ status: 200, body: JSON.stringify({ MessageId: `ses-${key}` }) }),
   })
   const error = (status: number, type: string, message: string) =>

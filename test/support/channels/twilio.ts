@@ -25,12 +25,15 @@ export const startHarness: StartHarness = async () => {
           'From or MessagingServiceSid, one of them',
         ),
         ...demand((form.get('Body') ?? '') !== '' && (form.get('Body') ?? '').length <= 1600, '21617: Body'),
-        ...demand(URL.canParse(form.get('StatusCallback') ?? ''), '21609: StatusCallback is no URL'),
+        ...demand(
+          /^https:\/\/s\.example\/callbacks\/(one|loud)\/twilio\?/.test(form.get('StatusCallback') ?? ''),
+          '21609: StatusCallback is no URL',
+        ),
       ]
     },
     keyOf: ({ body }) => {
       const callback = new URLSearchParams(body).get('StatusCallback') ?? ''
-      return URL.parse(callback)?.searchParams.get('messageId') ?? ''
+      return URL.parse(callback)?.searchParams.get('starling_message') ?? ''
     },
     accepts: (key) => ({
       status: 201,
@@ -52,7 +55,6 @@ export const startHarness: StartHarness = async () => {
       accountSid,
       authToken,
       from: '+12015550100',
-      statusCallback: 'https://s.example/callbacks/twilio',
       endpoint: server.url,
     },
     // As a person writes it: it goes out in E.164.
