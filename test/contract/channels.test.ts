@@ -47,6 +47,7 @@ function parts(): ChannelParts {
     logger,
     inFlightMax: 8,
     publicUrl: 'https://s.example',
+    report: async () => true,
   }
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { z } from 'zod'
 import type { OutgoingMessage, SendResult } from '#contracts/message.ts'
 import { e164 } from '#platform/phone/e164.ts'
@@ -5,6 +6,7 @@ import type { ChannelFile } from '../channel-file.ts'
 import { answerTimeoutMs } from '../http/http-settings.ts'
 import { createRedactor } from '../http/redact.ts'
 import { secret } from '../secret.ts'
+import { deliveredFacts } from '../smpp/delivered-facts.ts'
 import { createSmppClient, type SmppClient } from '../smpp/smpp-client.ts'
 import { smppResult } from '../smpp/smpp-result.ts'
 import { submitFields } from '../smpp/submit-fields.ts'
@@ -24,7 +26,9 @@ const settings = z.strictObject({
 })
 type Settings = z.infer<typeof settings>
 
-/** SMS over SMPP 3.4: one transceiver bind. The protocol knows no idempotency key. */
+const receiptPatienceMs = 2000
+
+/** SMS over SMPP 3.4: one transceiver bind, by which receipts and replies come back. The protocol knows no idempotency key. */
 export const channel: ChannelFile<Settings> = {
   kind: 'smpp',
   channel: 'sms',
@@ -32,7 +36,7 @@ export const channel: ChannelFile<Settings> = {
   limits: { smsSegmentsMax: 10 },
   settings,
   resends: false,
-  open(own) {
+  open(own, { id, wallClock, report }) {
     const { hostname: host, port, protocol } = new URL(own.url)
     const tls = protocol === 'ssmpp:'
     const client = createSmppClient(
@@ -45,7 +49,16 @@ export const channel: ChannelFile<Settings> = {
         connectTimeoutMs: 10_000,
         enquireEveryMs: 30_000,
       },
-      async () => true,
+      async (pdu) => {
+        const facts = deliveredFacts(pdu, wallClock.now(), `${pdu.sequence_number}:${wallClock.now()}`)
+        const source = { provider: id, channel: 'sms' as const }
+        // A receipt may be here before the answer that it is about has been stored.
+        if ((await report?.(source, facts)) === false) {
+          await pause(receiptPatienceMs)
+          await report?.(source, facts)
+        }
+        return true
+      },
     )
     const redact = createRedactor([own.password.reveal()])
     let reference = 0

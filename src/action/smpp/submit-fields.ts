@@ -22,19 +22,21 @@ export function submitFields(options: SubmitOptions): Record<string, unknown>[] 
     dest_addr_npi: isdn,
     destination_addr: to.replace('+', ''),
     data_coding: encoding === 'gsm-7' ? 0 : 8,
-    // A receipt for success and failure.
-    registered_delivery: 1,
   }
-  if (parts.length === 1) return [{ ...common, short_message: octets(text) }]
-  if (longMessages === 'payload') return [{ ...common, message_payload: octets(text) }]
+  if (parts.length === 1) return [{ ...common, ...receipt, short_message: octets(text) }]
+  if (longMessages === 'payload') return [{ ...common, ...receipt, message_payload: octets(text) }]
   return parts.map((part, i) => ({
     ...common,
+    // The message is called what its first part is called there.
+    ...(i === 0 ? receipt : {}),
     esm_class: udhIndicator,
     // 3GPP TS 23.040, 9.2.3.24.1: concatenation with a reference of 8 bits.
     short_message: Buffer.concat([Buffer.from([5, 0, 3, reference, parts.length, i + 1]), octets(part)]),
   }))
 }
 
+/** For success and failure (5.2.17). */
+const receipt = { registered_delivery: 1 }
 const udhIndicator = 0x40
 /** Types of number and numbering plans (SMPP 3.4, 5.2.5 and 5.2.6). */
 const international = 1

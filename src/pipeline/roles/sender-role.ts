@@ -8,6 +8,7 @@ import { createTemplateCache } from '../../creative/template-cache.ts'
 import { createGuardrailRunner } from '../../guardrails/run/evaluate.ts'
 import { loadGuardrails } from '../../guardrails/run/load-guardrails.ts'
 import { suppress } from '../../profile/suppression-rows.ts'
+import { reportFacts } from '../callbacks/report-facts.ts'
 import { createClaimFacts } from '../claim-facts.ts'
 import type { RoleParts } from '../engine-parts.ts'
 import { linkSecret } from '../first-start.ts'
@@ -34,6 +35,7 @@ export async function assembleSender(parts: RoleParts): Promise<SenderRole> {
     ...parts,
     inFlightMax: settings.sendsInFlightMax,
     publicUrl: settings.publicUrl,
+    report: (source, facts) => reportFacts(parts, source, facts),
   })
   const dispatcher = createDispatcher({
     wallClock,

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ProviderSettings } from '#contracts/provider.ts'
 import { addWebhook } from '../../../src/action/webhooks/webhook-rows.ts'
+import { reportFacts } from '../../../src/pipeline/callbacks/report-facts.ts'
 import { changeSettings } from '../../../src/pipeline/change-workspace.ts'
 import type { ChannelHarness } from '../../support/channels/harness.ts'
 import { startHarness } from '../../support/channels/smpp.ts'
@@ -42,7 +43,10 @@ beforeAll(async () => {
   await store.transaction((tx) =>
     addWebhook(
       tx.workspace(workspace),
-      { url: 'http://crm.example/', events: ['message.sent', 'message.failed', 'message.clicked'] },
+      {
+        url: 'http://crm.example/',
+        events: ['message.sent', 'message.failed', 'message.clicked', 'message.delivered'],
+      },
       clock.now(),
     ),
   )
@@ -105,6 +109,33 @@ describe('a text message', () => {
     })
     await world.send()
     expect(await told()).toHaveLength(3)
+  })
+
+  test('that came back, or was answered with STOP, is told by the connection: no further one is sent', async () => {
+    const { parts } = world.engine
+    const source = { provider: 'sms', channel: 'sms' as const }
+    const [attempt] = await world.rows('attempts')
+    const fact = { messageId: '', address: '', occurredAt: world.clock.now(), reason: '' }
+    const receipt = {
+      ...fact,
+      id: 'r-1',
+      kind: 'delivered' as const,
+      providerMessageId: attempt!.provider_message_id,
+    }
+    const stop = {
+      ...fact,
+      id: 'r-2',
+      kind: 'reply' as const,
+      providerMessageId: '',
+      address: '+12015550123',
+      reason: 'STOP',
+    }
+    expect(await reportFacts(parts, source, [receipt, stop])).toBe(true)
+    expect(await reportFacts(parts, source, [{ ...receipt, providerMessageId: 'nobody’s' }])).toBe(false)
+    expect((await told()).filter((type) => type === 'message.delivered')).toHaveLength(1)
+    expect(await world.rows('suppressions')).toMatchObject([{ channel: 'sms', address: '+12015550123' }])
+    await remind('ann', { name: 'Ann' })
+    expect(await world.messagesOf('ann')).toHaveLength(1)
   })
 
   test('and of a click on it', async () => {

@@ -57,6 +57,41 @@ describe('the requests that a text takes', () => {
 })
 
 describe('over a connection', () => {
+  test('hands over receipts and replies, and has what was not taken sent again', async () => {
+    const told: unknown[] = []
+    let bound: SmppSession | null = null
+    const centre = await startCentre((session) => {
+      bound = session
+      return 0
+    })
+    let answers = [true, true]
+    const own = open(centre.port, 'secret', async (source, facts) => {
+      told.push({ source, facts })
+      if (answers.length === 0) throw new Error('no store')
+      return answers.shift()!
+    })
+    await own.send(message('hello'))
+    const ask = (fields: object) =>
+      new Promise<number>((resolve) => bound!.deliver_sm({ ...fields }, (pdu) => resolve(pdu.command_status)))
+    // Appendix B of SMPP 3.4.
+    const receipt =
+      'id:123A456B sub:001 dlvrd:000 submit date:2601010000 done date:2601010001 stat:UNDELIV err:034 text:hello'
+    expect(await ask({ esm_class: 4, source_addr: '12015550123', short_message: receipt })).toBe(0)
+    expect(await ask({ esm_class: 0, source_addr: '12015550123', short_message: 'Stop' })).toBe(0)
+    expect(await ask({ esm_class: 0, source_addr: '12015550123', short_message: 'START' })).toBe(0x64)
+    expect(told).toMatchObject([
+      {
+        source: { provider: 'sms', channel: 'sms' },
+        facts: [{ kind: 'soft-bounce', providerMessageId: '123A456B', reason: 'UNDELIV 034' }],
+      },
+      { facts: [{ kind: 'reply', address: '+12015550123', reason: 'Stop' }] },
+      { facts: [{ kind: 'reply', reason: 'START' }] },
+    ])
+    answers = []
+    await own.close()
+    await centre.close()
+  })
+
   test('a part that is refused after another was taken leaves the message unknown', async () => {
     const centre = await startCentre((_, count) => (count === 1 ? 0 : 0x58))
     const own = open(centre.port)
@@ -89,9 +124,14 @@ describe('over a connection', () => {
   })
 })
 
-function open(port: number, password = 'secret') {
+function open(port: number, password = 'secret', report: ChannelParts['report'] = async () => true) {
   const settings = { url: `smpp://127.0.0.1:${port}`, systemId: 'acme', password, from: 'ACME' }
-  const parts = { wallClock: createSteppedClock(0), inFlightMax: 8 } as unknown as ChannelParts
+  const parts = {
+    id: 'sms',
+    wallClock: createSteppedClock(0),
+    inFlightMax: 8,
+    report,
+  } as unknown as ChannelParts
   return channel.open(channel.settings.parse(settings), parts)
 }
 
