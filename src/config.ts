@@ -139,11 +139,23 @@ export const configSchema = z.strictObject({
     .preprocess(parsedJson, z.record(z.string().toLowerCase(), z.url()))
     .exactOptional()
     .describe('By the sender’s domain, where links of its mails begin; in the environment as JSON.'),
+  webhookPrivateHosts: z
+    .stringbool()
+    .or(z.boolean())
+    .default(false)
+    .describe('`true` lets outbound webhooks call hosts of this network, not of the internet alone.'),
   zone: z
     .string()
     .min(1)
     .default('UTC')
     .describe('IANA zone of customers whose own is unknown, for a new workspace.'),
+  country: z
+    .string()
+    .regex(/^[A-Z]{2}$/, 'two letters of ISO 3166')
+    .exactOptional()
+    .describe(
+      'Whose phone numbers those without a country code are, for a new workspace: `DE`. Default: they are none.',
+    ),
   reportingCurrency: z
     .string()
     .regex(/^[A-Z]{3}$/)

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { ChannelName } from '#contracts/campaign.ts'
 import type { Clock } from '#contracts/clock.ts'
+import type { CallbackFact, CallbackSource } from '#contracts/delivery.ts'
 import type { Logger } from '#contracts/logger.ts'
 import type { Channel, ContentLimits } from '#contracts/message.ts'
 import type { Random } from '#contracts/random.ts'
@@ -39,6 +40,11 @@ export interface ChannelParts {
   inFlightMax: number
   /** How customers and providers reach us, without a slash at the end. */
   publicUrl: string
+  /**
+   * Takes what the provider tells of messages over the channel's own connection, and answers whether each was of
+   * one that we know. It may throw: then the provider is to tell it again. Absent: nobody listens.
+   */
+  report?(source: CallbackSource, facts: readonly CallbackFact[]): Promise<boolean>
 }
 
 /**

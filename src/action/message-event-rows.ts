@@ -1,11 +1,27 @@
 import { type DeliveryKind, deliveryKinds } from '#contracts/delivery.ts'
 import type { RowOf, WorkspaceDb, WorkspaceRowOf } from '#platform/store/store.ts'
+import { type Happened, messageEventsOf } from './webhooks/message-event.ts'
+import { noteEvents } from './webhooks/note-events.ts'
 
 export type MessageEvent = WorkspaceRowOf<'message_events'>
 
 /** Keeps what was told; the same event once more changes nothing. */
 export async function insertMessageEvents(db: WorkspaceDb, events: readonly MessageEvent[]): Promise<void> {
-  if (events.length > 0) await db.bulkInsert('message_events', [...events], 'ignore')
+  if (events.length === 0) return
+  await db.bulkInsert('message_events', [...events], 'ignore')
+  // That it was sent was told when it was.
+  const others = events.filter(({ kind }) => kind !== ('sent' satisfies DeliveryKind))
+  await noteEvents(db, messageEventsOf(others.map(happenedOf)))
+}
+
+function happenedOf({
+  message_id: messageId,
+  event_id: key,
+  kind,
+  occurred_at: at,
+  reason,
+}: MessageEvent): Happened {
+  return { kind, messageId, key, at, ...(reason === '' ? {} : { reason }) }
 }
 
 /** Of these messages, in the order in which it happened. */

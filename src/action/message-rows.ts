@@ -8,6 +8,8 @@ import type { StoreSchema } from '#platform/store/schema.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 import { together } from '#platform/store/together.ts'
 import { moveSpend } from './campaign-spend.ts'
+import { messageEventsOf } from './webhooks/message-event.ts'
+import { noteEvents } from './webhooks/note-events.ts'
 
 export type MessageRow = RowOf<'messages'>
 
@@ -226,6 +228,18 @@ export async function saveMessages(
     db,
     rows.filter((row) => !repeated.has(row)),
     now,
+  )
+  await noteEvents(
+    db,
+    messageEventsOf(
+      rows.map((row) => ({
+        kind: row.state,
+        messageId: row.message_id,
+        key: String(row.attempts),
+        at: now,
+        ...(row.reason === '' ? {} : { reason: row.reason }),
+      })),
+    ),
   )
   await moveSpend(
     db,

@@ -1,5 +1,5 @@
 import type { ChannelName } from '#contracts/campaign.ts'
-import type { Channel, SendResult } from '#contracts/message.ts'
+import type { Channel, ContentLimits, SendResult } from '#contracts/message.ts'
 import type { ProviderSettings } from '#contracts/provider.ts'
 import type { ChannelParts } from './channel-file.ts'
 import type { AnyChannelFile, FoundChannel } from './load-channels.ts'
@@ -9,6 +9,8 @@ import { createRedaction } from './secret.ts'
 export interface Provider extends Channel {
   id: string
   weight: number
+  /** Of what it is given; absent: none. */
+  limits?: ContentLimits
   /** An unknown result may be sent to it again. */
   resends: boolean
   /** Calls a second by all senders together; absent: as fast as it answers. */
@@ -80,6 +82,7 @@ function openProvider(
   return {
     id,
     weight,
+    limits: file.limits,
     resends: file.resends,
     ...(callsPerSecondMax === undefined ? {} : { callsPerSecondMax }),
     ...(domainCallsPerSecondMax === undefined ? {} : { domainCallsPerSecondMax }),

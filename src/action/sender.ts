@@ -3,7 +3,13 @@ import type { ChannelName } from '#contracts/campaign.ts'
 import type { CapCache } from '#contracts/cap-cache.ts'
 import type { GuardrailFacts } from '#contracts/guardrail.ts'
 import type { Logger } from '#contracts/logger.ts'
-import type { ContentFault, OutgoingMessage, RenderedContent, SendResult } from '#contracts/message.ts'
+import type {
+  ContentFault,
+  ContentLimits,
+  OutgoingMessage,
+  RenderedContent,
+  SendResult,
+} from '#contracts/message.ts'
 import type { Store } from '#platform/store/store.ts'
 import { type ClaimedMessage, type ClaimParts, type ClaimResult, claimMessages } from './claim-messages.ts'
 import { composeMessage, domainOf, trackClicks, trackTap } from './compose-message.ts'
@@ -20,6 +26,8 @@ export interface RenderInput<F extends GuardrailFacts> {
   facts: F
   unsubscribeUrl: string
   preferencesUrl: string
+  /** Of the provider that will take it. */
+  limits: ContentLimits
   /** To run over the finished html. */
   htmlTransform(html: string): string
   /** The same over the address that a tap opens. */
@@ -160,7 +168,7 @@ async function sendOne<F extends GuardrailFacts>(
 type Rendered = { kind: 'outgoing'; message: OutgoingMessage } | SendResult
 
 function renderOne<F extends GuardrailFacts>(
-  { message, facts }: ClaimedMessage<F>,
+  { message, facts, turn }: ClaimedMessage<F>,
   { links: allLinks, render, defaultFrom, bounceAddress, logger }: SenderParts<F>,
 ): Rendered {
   const { workspace, message_id: messageId } = message
@@ -174,6 +182,7 @@ function renderOne<F extends GuardrailFacts>(
     const rendered = render.render({
       message,
       facts,
+      limits: turn.provider.limits ?? {},
       unsubscribeUrl,
       preferencesUrl: links.preferencesUrl(workspace, messageId),
       htmlTransform: trackClicks(tracking),

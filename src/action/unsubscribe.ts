@@ -3,6 +3,8 @@ import type { InstantMs } from '#contracts/clock.ts'
 import type { ConsentState } from '#contracts/profile.ts'
 import type { Store, WorkspaceDb } from '#platform/store/store.ts'
 import { stillSending, type TopicOf } from './still-sending.ts'
+import { messageEventsOf } from './webhooks/message-event.ts'
+import { noteEvents } from './webhooks/note-events.ts'
 
 export interface ConsentPort {
   setConsent(
@@ -66,6 +68,7 @@ export async function unsubscribe(
       ...seen,
       now,
     })
+    await noteEvents(db, messageEventsOf([{ kind: 'unsubscribe', messageId, key: 'link', at: now }]))
     const alreadySending = await stillSending(
       db,
       customerId,

@@ -11,6 +11,7 @@ import { createCallbackCounter } from '../pipeline/callbacks/callback-counter.ts
 import type { EngineParts } from '../pipeline/engine-parts.ts'
 import { startDeadline } from '../pipeline/placement/deadline.ts'
 import { createPlacementDecider } from '../pipeline/placement/decide-for-placement.ts'
+import { providerLimits } from '../pipeline/provider-limits.ts'
 import { createIdentities } from '../profile/identities.ts'
 import { type Auth, createAuth, type KeysPort } from './auth.ts'
 import { createApi } from './create-api.ts'
@@ -57,6 +58,7 @@ export async function assembleApi(
     auth,
     placements,
     callbackCounter,
+    limits: await providerLimits(parts.settings),
   }
   const app = await createApi({
     ingest,

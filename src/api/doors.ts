@@ -4,6 +4,7 @@ import type { Ingest } from '../ingest/ingest.ts'
 import type { CallbackCounter } from '../pipeline/callbacks/callback-counter.ts'
 import type { EngineParts } from '../pipeline/engine-parts.ts'
 import type { PlacementDecider } from '../pipeline/placement/decide-for-placement.ts'
+import type { ProviderLimits } from '../pipeline/provider-limits.ts'
 import type { Identities } from '../profile/identities.ts'
 import type { Auth } from './auth.ts'
 import type { RejectedEventsPort } from './routes/rejected-event-routes.ts'
@@ -18,4 +19,6 @@ export interface Doors extends EngineParts {
   auth: Auth
   placements: PlacementDecider
   callbackCounter: CallbackCounter
+  /** What the configured providers take at most. */
+  limits: ProviderLimits
 }

@@ -3,10 +3,11 @@ import type { InstantMs } from '#contracts/clock.ts'
 import type { ApiFault } from '#contracts/errors.ts'
 import type { WorkspaceSettings } from '#contracts/workspace.ts'
 import { isZone } from '#platform/clock/local-time.ts'
+import { isCountry } from '#platform/phone/e164.ts'
 import type { RowOf, StoreScope, StoreTransaction } from '#platform/store/store.ts'
 
 export interface NewWorkspace
-  extends Pick<WorkspaceSettings, 'workspace' | 'name' | 'reportingCurrency' | 'zone'> {
+  extends Pick<WorkspaceSettings, 'workspace' | 'name' | 'reportingCurrency' | 'zone' | 'country'> {
   /** Default `outbox`: nothing leaves. */
   sendMode?: WorkspaceSettings['sendMode']
   allowlist?: string[]
@@ -19,7 +20,7 @@ export type WorkspaceResult =
 
 /** The reporting currency is chosen once: sums already stored are in it. */
 export type WorkspacePatch = Partial<
-  Pick<WorkspaceSettings, 'name' | 'sendMode' | 'allowlist' | 'killSwitch' | 'zone'>
+  Pick<WorkspaceSettings, 'name' | 'sendMode' | 'allowlist' | 'killSwitch' | 'zone' | 'country'>
 >
 
 export async function createWorkspace(tx: StoreTransaction, input: NewWorkspace): Promise<WorkspaceResult> {
@@ -89,6 +90,7 @@ function faultOf({
   reportingCurrency,
   zone,
   allowlist,
+  country,
 }: WorkspaceSettings): ApiFault | null {
   const fault = (field: string, detail: string): ApiFault => ({ code: 'invalid_definition', field, detail })
   if (!idSchema.safeParse(workspace).success)
@@ -98,6 +100,7 @@ function faultOf({
     return fault('reportingCurrency', `${reportingCurrency} is no ISO 4217 code`)
   }
   if (!isZone(zone)) return fault('zone', `${zone} is no IANA time zone`)
+  if (country !== undefined && !isCountry(country)) return fault('country', `${country} is no ISO 3166 code`)
   const stray = allowlist.findIndex((address) => !/^\S+$/.test(address))
   return stray < 0 ? null : fault(`allowlist[${stray}]`, 'an address, or @domain for all of a domain')
 }
@@ -115,6 +118,7 @@ function settingsOf(row: RowOf<'workspaces'>): WorkspaceSettings {
     killSwitch: row.kill_switch === 1,
     reportingCurrency: row.reporting_currency,
     zone: row.zone,
+    ...(row.country === null ? {} : { country: row.country }),
   }
 }
 
@@ -126,6 +130,7 @@ function rowOf({
   killSwitch,
   reportingCurrency,
   zone,
+  country,
 }: WorkspaceSettings) {
   return {
     workspace,
@@ -135,5 +140,6 @@ function rowOf({
     kill_switch: killSwitch ? (1 as const) : (0 as const),
     reporting_currency: reportingCurrency,
     zone,
+    country: country ?? null,
   }
 }

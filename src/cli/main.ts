@@ -24,6 +24,7 @@ import { statusCommand } from './commands/status.ts'
 import { suppressionsCommand } from './commands/suppressions.ts'
 import { trainCommand } from './commands/train.ts'
 import { verifyCommand } from './commands/verify.ts'
+import { webhooksCommand } from './commands/webhooks.ts'
 import type { CliContext } from './context.ts'
 import { exitCodes } from './exit-codes.ts'
 
@@ -68,6 +69,7 @@ for (const command of [
   sendModeCommand,
   resolveCommand,
   deadLettersCommand,
+  webhooksCommand,
   verifyCommand,
   backupCommand,
   restoreCommand,

@@ -87,7 +87,7 @@ export interface ContentLimits {
 }
 
 export interface ContentFault {
-  code: 'missing_variable' | 'too_large' | 'template_error'
+  code: 'missing_variable' | 'too_large' | 'over_limit' | 'template_error'
   detail: string
   variables: string[]
 }

@@ -13,4 +13,6 @@ export interface WorkspaceSettings {
   reportingCurrency: string
   /** IANA zone of customers without one of their own. */
   zone: string
+  /** Two letters of ISO 3166: whose numbers those are that have no country code. Without it they are none. */
+  country?: string
 }

@@ -13,12 +13,14 @@ import {
   type WorkspaceResult,
 } from '../campaign/workspaces.ts'
 import { compileTemplate } from '../creative/compile-template.ts'
+import { alwaysOverLimit } from '../creative/constant-content.ts'
 import { firstFeatureSchema } from '../decision/feature-schemas.ts'
 import { ensureSnapshotFor, latestSequence } from '../learning/snapshot-rows.ts'
 import type { StarterPolicy } from '../learning/starter.ts'
 import { compileSegments } from '../profile/segments.ts'
 import { addressedChannels } from './customer-facts.ts'
 import { listSending } from './list-sending.ts'
+import type { ProviderLimits } from './provider-limits.ts'
 import { touchWorkspace } from './workspace-context.ts'
 
 export interface ChangeParts {
@@ -36,17 +38,18 @@ export interface Change {
 
 /** Validates a file and, unless it is a dry run, writes its new versions. All or nothing. */
 export async function applyWorkspaceFile(
-  parts: ChangeParts,
+  parts: ChangeParts & { limits?: ProviderLimits },
   change: Change & { file: WorkspaceFile; dryRun: boolean },
-): Promise<ApplyPlan> {
-  const { store, clock } = parts
+): Promise<ApplyPlan & { warnings: string[] }> {
+  const { store, clock, limits = new Map() } = parts
+  const warnings = limitWarnings(change.file, limits)
   return store.transaction(async (tx) => {
     const db = tx.workspace(change.workspace)
     const settings = await loadWorkspace(tx, change.workspace)
     if (settings === null) throw new Error(`no workspace ${change.workspace}`)
     const plan = await planApply(db, change.file, settings, addressedChannels)
     plan.faults.push(...templateFaults(change.file), ...segmentFaults(change.file, await loadSegments(db)))
-    if (plan.faults.length > 0 || change.dryRun) return plan
+    if (plan.faults.length > 0 || change.dryRun) return { ...plan, warnings }
     const now = clock.now()
     await applyPlan(db, plan, change.actor, now)
     await touchWorkspace(tx, change.workspace)
@@ -54,7 +57,7 @@ export async function applyWorkspaceFile(
       .filter((own) => own.change !== 'unchanged')
       .map((own) => `${own.kind}/${own.id}`)
     if (targets.length > 0) await audit(tx, change, now, 'apply', targets.join(' '))
-    return plan
+    return { ...plan, warnings }
   })
 }
 
@@ -126,6 +129,16 @@ function templateFaults(file: WorkspaceFile): { field: string; detail: string }[
     if (result.kind === 'compiled') return []
     return result.faults.map((detail) => ({ field: `templates[${index}]`, detail }))
   })
+}
+
+/** Templates of which no message can be sent, with what each provider of their channel says. */
+function limitWarnings(file: WorkspaceFile, limits: ProviderLimits): string[] {
+  return file.templates.flatMap((template) =>
+    [...(limits.get(template.channel) ?? [])].flatMap(([provider, own]) => {
+      const detail = alwaysOverLimit(template, own)
+      return detail === null ? [] : [`template ${template.id}: ${provider}: ${detail}`]
+    }),
+  )
 }
 
 function segmentFaults(

@@ -97,7 +97,7 @@ export function prepareDecision(
     guardrails,
     facts: judgedBy,
     campaigns: factsOfCampaigns,
-    addressOf: (channel) => addressIn(triggered, channel),
+    addressOf: (channel) => addressIn(triggered, channel, known.context.settings.country),
     missingOf: (index) => missingOf(running[index]!.needs, campaigns[index]!.spec),
   })
   const candidates = isPlacement(triggered) ? notLater(judged) : ofTouch(judged, campaigns, triggered)
@@ -128,7 +128,12 @@ export function prepareDecision(
       const sources = { guardrails, facts: judgedBy, profile: customer.profile }
       const campaign = factsOfCampaigns[campaignIndex]!
       const treatment = campaign.spec.treatments[treatmentIndex]!
-      return sendSlotsOf(sources, campaign, treatment, addressIn(triggered, channel))
+      return sendSlotsOf(
+        sources,
+        campaign,
+        treatment,
+        addressIn(triggered, channel, known.context.settings.country),
+      )
     },
   }
   return { input, enrolments }
@@ -169,7 +174,7 @@ export function templateContextOf(
 
 function customerFacts(facts: DecisionFacts, triggered: TriggeredDecision): CustomerFacts {
   const { customer } = triggered
-  const addresses = addressesOf(customer.profile)
+  const addresses = addressesOf(customer.profile, facts.context.settings.country)
   return customerFactsOf({
     ...facts,
     customer,
@@ -225,9 +230,13 @@ function campaignFacts(
   return { campaignId, version, state, spec, heldOut, spentMicros, goalMet: false }
 }
 
-function addressIn(triggered: TriggeredDecision, channel: ChannelName): string | null {
+function addressIn(
+  triggered: TriggeredDecision,
+  channel: ChannelName,
+  country: string | undefined,
+): string | null {
   const { customerId, profile } = triggered.customer
-  return isPlacement(triggered) ? customerId : addressFor(channel, profile)
+  return isPlacement(triggered) ? customerId : addressFor(channel, profile, country)
 }
 
 /**

@@ -49,6 +49,8 @@ export interface EngineSettings {
   bounceAddress?: string
   /** By domain of the sender, where the links of its mails begin instead of at `publicUrl`. */
   linkUrls?: Readonly<Record<string, string>>
+  /** Whether other systems that are told of messages may be in this network. */
+  webhookPrivateHosts: boolean
   /** How customers reach us: links in messages start with it. */
   publicUrl: string
   /** Names this process and role in leases. */

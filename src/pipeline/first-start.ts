@@ -11,6 +11,8 @@ export interface FirstStartOptions {
   sendMode: SendMode
   zone: string
   reportingCurrency: string
+  /** Of phone numbers without a country code. */
+  country?: string
   /** Names the key of this machine's commands; left out where the process has no door to use it at. */
   localKeyName?: string
   now: number
@@ -38,6 +40,7 @@ export async function firstStart(store: Store, options: FirstStartOptions): Prom
         sendMode: options.sendMode,
         zone: options.zone,
         reportingCurrency: options.reportingCurrency,
+        ...(options.country === undefined ? {} : { country: options.country }),
         createdAt: now,
       })
       if (created.kind === 'refused') throw new Error(`the first workspace: ${created.fault.detail}`)

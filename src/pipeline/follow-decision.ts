@@ -61,7 +61,7 @@ function queue(
     treatmentId: treatment.treatmentId,
     variantId,
     channel: treatment.channel,
-    address: addressFor(treatment.channel, customer.profile) ?? '',
+    address: addressFor(treatment.channel, customer.profile, rows.context.settings.country) ?? '',
     transactional: false,
     costMicros: treatment.costMicros,
     dueAt,

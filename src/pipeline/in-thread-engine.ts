@@ -92,6 +92,7 @@ export const defaultSettings: EngineSettings = {
   eventsKeepDays: 400,
   providers: [],
   mailFrom: 'Starling <hello@starling.localhost>',
+  webhookPrivateHosts: false,
   publicUrl: 'http://127.0.0.1:8420',
   owner: 'in-thread',
 }

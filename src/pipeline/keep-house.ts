@@ -3,6 +3,7 @@ import type { KeptPartitions } from '#platform/store/partitions.ts'
 import type { Store } from '#platform/store/store.ts'
 import { forgetReceiptsBefore } from '../action/callback-rows.ts'
 import { deleteMessageEventsBefore } from '../action/message-event-rows.ts'
+import { deliveriesKeptMs, forgetDeliveries } from '../action/webhooks/delivery-rows.ts'
 import { deleteCountsBefore, namesCountedBefore } from '../ingest/catalogue/catalogue-rows.ts'
 import { deleteEventsBefore, forgetSeenBefore } from '../profile/event-rows.ts'
 
@@ -43,7 +44,9 @@ export async function keepHouse(
       const events = inMonths ? 0 : await deleteEventsBefore(db, dayUtcOf(now) - eventsKeepDays, limit)
       const told = await deleteMessageEventsBefore(db, now - eventsKeepDays * 86_400_000, limit)
       const receipts = await forgetReceiptsBefore(db, now - seenKeptMs, limit)
-      return events + told + receipts + (await forgetSeenBefore(db, now - seenKeptMs, limit))
+      const deliveries = await forgetDeliveries(db, now - deliveriesKeptMs, limit)
+      const seen = await forgetSeenBefore(db, now - seenKeptMs, limit)
+      return events + told + receipts + deliveries + seen
     })
     if (step === 0) return deleted
     deleted += step

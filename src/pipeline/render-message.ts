@@ -1,6 +1,7 @@
 import type { Utm } from '#contracts/campaign.ts'
 import type { RenderInput, RenderPort } from '../action/sender.ts'
 import type { UtmParameters } from '../action/utm.ts'
+import { limitFault } from '../creative/content-limits.ts'
 import { templateContext } from '../creative/context.ts'
 import { render } from '../creative/render.ts'
 import type { TemplateCache } from '../creative/template-cache.ts'
@@ -16,7 +17,7 @@ export function createRenderPort(templates: TemplateCache): RenderPort<SendFacts
         utm: utm === undefined ? {} : utmOf(utm, message),
       }
     },
-    render({ message, facts, unsubscribeUrl, preferencesUrl, htmlTransform, urlTransform }) {
+    render({ message, facts, limits, unsubscribeUrl, preferencesUrl, htmlTransform, urlTransform }) {
       const variant = variantOf(message, facts)
       if (variant === undefined) return fault(`no variant ${message.variant_id} of ${message.treatment_id}`)
       const compiled = templates.compile(variant.template)
@@ -31,6 +32,8 @@ export function createRenderPort(templates: TemplateCache): RenderPort<SendFacts
       })
       const rendered = render(compiled.template, context, { htmlTransform, urlTransform })
       if (rendered.kind === 'fault') return rendered
+      const over = limitFault(rendered.content, limits)
+      if (over !== null) return { kind: 'fault', fault: over }
       return { kind: 'rendered', content: rendered.content }
     },
   }

@@ -9,6 +9,8 @@ import type { RowOf, WorkspaceDb, WorkspaceRowOf } from '#platform/store/store.t
 import { together } from '#platform/store/together.ts'
 import { campaignSpend } from '../action/campaign-spend.ts'
 import { insertMessages } from '../action/message-rows.ts'
+import { type Happened, messageEventsOf } from '../action/webhooks/message-event.ts'
+import { noteEvents } from '../action/webhooks/note-events.ts'
 import { type AssignmentRow, insertAssignments, loadAssignments } from '../campaign/assignment-rows.ts'
 import { insertJourneySteps, loadJourneys, saveJourneys } from '../campaign/journey-rows.ts'
 import { insertRanks, loadRanks, updateRanks } from '../decision/decision-rank-rows.ts'
@@ -105,7 +107,9 @@ export async function openWorkspaceBatch(
     campaignSpend(db, decides ? context.budgetedCampaigns : [], 'decision'),
   )
   const addresses = decides
-    ? engaged.flatMap((id) => Object.values(addressesOf(customers.get(id)?.profile ?? nobody)))
+    ? engaged.flatMap((id) =>
+        Object.values(addressesOf(customers.get(id)?.profile ?? nobody, context.settings.country)),
+      )
     : []
   const [contacts, suppressions, journeys, absences] = await together(
     loadContactsEarly(db, context, customers, decides ? engaged : [], now, capCache),
@@ -186,8 +190,13 @@ export async function writeWorkspaceBatch(batch: WorkspaceBatch, now: number): P
   )
   // Customers first, then messages: as everybody locks them.
   await applyDeliveries(db, written.deliveries, now)
+  await noteEvents(db, messageEventsOf(written.outcomes.map(happenedOf)))
   // Behind the money that messages move: who waits for one of these locks holds none of those after it.
   await insertRewards(db, written.rewards)
+}
+
+function happenedOf(row: WorkspaceRowOf<'outcomes'>): Happened {
+  return { kind: row.kind, messageId: row.message_id, key: row.outcome_id, at: row.occurred_at }
 }
 
 export function assignmentKey(campaignId: string, customerId: string): string {

@@ -1,5 +1,6 @@
 import type { ChannelName } from '#contracts/campaign.ts'
 import type { InstantMs } from '#contracts/clock.ts'
+import { e164 } from '#platform/phone/e164.ts'
 import type { RecurringQuery } from '#platform/store/recurring-query.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 
@@ -129,7 +130,9 @@ export async function* eachSuppressionPage(db: WorkspaceDb): AsyncGenerator<Supp
 export function normalAddress(channel: ChannelName, address: string): string {
   const trimmed = address.trim()
   if (channel === 'email') return trimmed.toLowerCase()
-  return channel === 'sms' ? trimmed.replace(/[\s().-]/g, '').replace(/^00/, '+') : trimmed
+  if (channel !== 'sms') return trimmed
+  const digits = trimmed.replace(/[\s().-]/g, '').replace(/^00/, '+')
+  return e164(trimmed.replace(/^00/, '+')) ?? digits
 }
 
 function keyOf(channel: string, address: string): string {

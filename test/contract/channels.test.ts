@@ -5,13 +5,19 @@ import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Channel, OutgoingMessage } from '#contracts/message.ts'
+import type { ProviderSettings } from '#contracts/provider.ts'
 import { createSteppedClock } from '#platform/clock/stepped-clock.ts'
 import { createSeededRandom } from '#platform/random/seeded-random.ts'
 import type { Store } from '#platform/store/store.ts'
 import type { ChannelParts } from '../../src/action/channel-file.ts'
 import { channelFiles } from '../../src/action/load-channels.ts'
 import { openChannels, providerFaults } from '../../src/action/open-channels.ts'
-import type { ChannelHarness, StartHarness } from '../support/channels/harness.ts'
+import {
+  type ChannelHarness,
+  classOf,
+  resultClasses,
+  type StartHarness,
+} from '../support/channels/harness.ts'
 import { openTestStore } from '../support/test-store.ts'
 
 /** Ours, and one in a folder outside the package. */
@@ -41,6 +47,7 @@ function parts(): ChannelParts {
     logger,
     inFlightMax: 8,
     publicUrl: 'https://s.example',
+    report: async () => true,
   }
 }
 
@@ -66,7 +73,12 @@ function outgoing(messageId: string, over: Partial<OutgoingMessage> = {}): Outgo
 describe.each(files)('$file', ({ channel: file }) => {
   let harness: ChannelHarness
   let channel: Channel
-  const fitting = (id: string): OutgoingMessage => outgoing(`${file.kind}-${id}`, harness.message)
+  const fitting = (id: string): OutgoingMessage => {
+    const key = `${file.kind}-${id}`
+    return outgoing(key, typeof harness.message === 'function' ? harness.message(key) : harness.message)
+  }
+  const withSettings = (settings: object): Channel =>
+    file.open(file.settings.parse({ ...harness.settings, ...settings }), parts())
 
   beforeAll(async () => {
     const module = (await import(`../support/channels/${file.kind}.ts`)) as { startHarness: StartHarness }
@@ -126,6 +138,70 @@ describe.each(files)('$file', ({ channel: file }) => {
     }
   })
 
+  describe.runIf(file.reaches === 'people')('towards people', () => {
+    const people = () => {
+      if (harness.people === undefined)
+        throw new Error(`test/support/channels/${file.kind}.ts: no \`people\``)
+      return harness.people
+    }
+
+    test('says what its messages may be at most', () => {
+      expect(Object.keys(file.limits)).not.toHaveLength(0)
+    })
+
+    test('meets every class of results, or says why it never does', () => {
+      const { cases, never = {} } = people()
+      const met = new Set<string>([...cases.map(({ result }) => classOf(result)), ...Object.keys(never)])
+      expect(resultClasses.filter((own) => !met.has(own))).toEqual([])
+    })
+
+    test('makes of each answer what it means, and gives its key with every attempt', async () => {
+      const { cases, attempted } = people()
+      for (const [index, { name, next, message, settings, result }] of cases.entries()) {
+        const outgoing = { ...fitting(`case-${index}`), ...message }
+        const own = settings === undefined ? channel : withSettings(settings)
+        next()
+        expect({ name, result: await own.send(outgoing) }).toMatchObject({ name, result })
+        if (own !== channel) await own.close()
+        const came = typeof attempted === 'string' || message !== undefined || /rcpt|recipient/.test(name)
+        if (!came)
+          expect({ name, keys: attempted() }).toMatchObject({
+            keys: expect.arrayContaining([outgoing.idempotencyKey]),
+          })
+      }
+    })
+
+    test('goes on as before after all that', async () => {
+      expect((await channel.send(fitting('after'))).kind).toBe('sent')
+      expect(await harness.received()).toContain(`${file.kind}-after`)
+    })
+
+    test('shows no secret in what an answer came to, and logs none', async () => {
+      const lines: string[] = []
+      const log = (...line: unknown[]) => lines.push(inspect(line, { depth: 9 }))
+      const loud = { error: log, warn: log, info: log, debug: log }
+      const own = { ...harness.settings } as ProviderSettings['settings']
+      const settings = { id: 'loud', kind: file.kind, weight: 1, settings: own }
+      const channels = openChannels(files, [settings], { ...parts(), logger: loud })
+      const [provider] = [...channels.real.values()].flat()
+      const cases = people().cases.filter(({ settings: others }) => others === undefined)
+      for (const [index, { next, message }] of cases.entries()) {
+        next()
+        lines.push(JSON.stringify(await provider!.send({ ...fitting(`loud-${index}`), ...message })))
+      }
+      await channels.close()
+      const shown = lines.join('\n')
+      for (const [name, value] of Object.entries(harness.settings)) {
+        if (!/key$|secret|token|password/i.test(name)) continue
+        for (const shape of shapesOf(String(value))) expect(shown).not.toContain(shape)
+      }
+    })
+
+    test('asks of the vendor what its API takes, and nothing else', () => {
+      expect(people().complaints()).toEqual([])
+    })
+  })
+
   test('closes twice without complaint, and sends nothing real afterwards', async () => {
     const own = file.open(file.settings.parse(harness.settings), parts())
     await own.close()
@@ -133,6 +209,16 @@ describe.each(files)('$file', ({ channel: file }) => {
     if (file.reaches === 'people') expect((await own.send(fitting('late'))).kind).toBe('transient')
   })
 })
+
+/** A secret as headers, bodies and addresses carry it. */
+function shapesOf(secret: string): string[] {
+  return [
+    secret,
+    encodeURIComponent(secret),
+    Buffer.from(secret).toString('base64'),
+    Buffer.from(`:${secret}`).toString('base64').slice(4, -4),
+  ]
+}
 
 describe('what is configured', () => {
   const provider = (kind: string, settings = {}) => ({ id: `my-${kind}`, kind, weight: 1, settings })

@@ -25,6 +25,7 @@ import { sendRoutes } from './send-routes.ts'
 import { statusRoutes } from './status-routes.ts'
 import { suppressionRoutes } from './suppression-routes.ts'
 import { templateRoutes } from './template-routes.ts'
+import { webhookRoutes } from './webhook-routes.ts'
 import { workspaceFileRoutes } from './workspace-file-routes.ts'
 import { workspaceRoutes } from './workspace-routes.ts'
 
@@ -45,6 +46,7 @@ export function adminRoutes(doors: Doors): ApiRoutes[] {
     decisionRoutes(doors),
     policyRoutes(doors),
     networkRoutes(doors),
+    webhookRoutes(doors),
     workspaceRoutes(doors),
     statusRoutes(doors),
     deliverabilityRoutes(doors),

@@ -25,7 +25,7 @@ const bodySchema = z.object({
     .describe('For `event.…`.'),
 })
 
-export function templateRoutes({ store, settings }: Doors): ApiRoutes {
+export function templateRoutes({ store, settings, limits }: Doors): ApiRoutes {
   return (app) => {
     app.post(
       '/templates/preview',
@@ -35,13 +35,19 @@ export function templateRoutes({ store, settings }: Doors): ApiRoutes {
           tags: ['campaigns'],
           summary: 'A template as a given customer would get it',
           description:
-            'Variables without a value are listed and shown as ⟨name⟩: that message would be stopped.',
+            'Variables without a value are listed and shown as ⟨name⟩: that message would be stopped. So would one that is larger than a configured provider takes: `faults` says which.',
           security: adminSecurity,
           body: bodySchema,
           response: {
             200: z.object({
               content: z
-                .object({ subject: z.string(), html: z.string(), text: z.string() })
+                .object({
+                  subject: z.string(),
+                  html: z.string(),
+                  text: z.string(),
+                  url: z.string(),
+                  data: z.record(z.string(), z.json()),
+                })
                 .nullable()
                 .describe('Null where it cannot be rendered at all: see `faults`.'),
               missing: z.array(z.string()),
@@ -71,7 +77,7 @@ export function templateRoutes({ store, settings }: Doors): ApiRoutes {
           unsubscribeUrl: `${settings.publicUrl}/u/preview`,
           preferencesUrl: `${settings.publicUrl}/p/preview`,
         })
-        return reply.send(preview(template, context))
+        return reply.send(preview(template, context, limits.get(template.channel)))
       },
     )
   }

@@ -18,7 +18,7 @@ const changeSchema = z
   })
   .meta({ id: 'DocumentChange' })
 
-export function workspaceFileRoutes({ store, clock }: Doors): ApiRoutes {
+export function workspaceFileRoutes({ store, clock, limits }: Doors): ApiRoutes {
   return (app) => {
     app.post(
       '/workspace-file',
@@ -42,6 +42,9 @@ export function workspaceFileRoutes({ store, clock }: Doors): ApiRoutes {
               versions: z
                 .array(z.object({ campaignId: z.string(), version: z.int() }))
                 .describe('Drafts that are made.'),
+              warnings: z
+                .array(z.string())
+                .describe('Templates whose own words are more than a configured provider takes.'),
             }),
           },
         },
@@ -52,7 +55,7 @@ export function workspaceFileRoutes({ store, clock }: Doors): ApiRoutes {
         const parsed = parseWorkspaceFile(yaml)
         if ('faults' in parsed) return sendFault(reply, invalid(parsed.faults))
         const plan = await applyWorkspaceFile(
-          { store, clock },
+          { store, clock, limits },
           { workspace: principal.workspace, actor: actor ?? principal.name, file: parsed.file, dryRun },
         )
         if (plan.faults.length > 0) return sendFault(reply, invalid(plan.faults))
@@ -60,6 +63,7 @@ export function workspaceFileRoutes({ store, clock }: Doors): ApiRoutes {
           applied: !dryRun,
           changes: plan.changes.map(({ kind, id, change, lines }) => ({ kind, id, change, lines })),
           versions: plan.versions.map(({ campaignId, version }) => ({ campaignId, version })),
+          warnings: plan.warnings,
         })
       },
     )

@@ -21,6 +21,7 @@ const workspaceSchema = z
     killSwitch: z.boolean(),
     reportingCurrency: z.string(),
     zone: z.string(),
+    country: z.string().optional().describe('Of phone numbers without a country code.'),
   })
   .meta({ id: 'Workspace' })
 
@@ -30,6 +31,7 @@ const patchSchema = z.strictObject({
   allowlist: z.array(z.string().max(254)).max(1000).optional().describe('Addresses and `@domain`s.'),
   killSwitch: z.boolean().optional().describe('On: nothing is sent.'),
   zone: z.string().max(64).optional().describe('IANA zone of customers without one of their own.'),
+  country: z.string().length(2).optional().describe('ISO 3166: whose numbers those are that have no country code.'),
   actor: z.string().min(1).max(200).optional().describe('Who changes it. Default: the key’s name.'),
 })
 
@@ -60,7 +62,7 @@ export function workspaceRoutes({ store, clock }: Doors): ApiRoutes {
       {
         schema: {
           tags: ['operations'],
-          summary: 'Change settings: send mode, kill switch, allowlist, name, zone',
+          summary: 'Change settings: send mode, kill switch, allowlist, name, zone, country',
           description:
             'In force before it is answered: no send begins after a kill switch was acknowledged. The answer lists the messages whose send had begun before.',
           security: adminSecurity,

@@ -9,6 +9,7 @@ interface Applied {
   applied: boolean
   changes: { kind: string; id: string; change: 'create' | 'update' | 'unchanged'; lines: string[] }[]
   versions: { campaignId: string; version: number }[]
+  warnings: string[]
 }
 
 export function applyCommand(context: CliContext): Command {
@@ -39,7 +40,7 @@ function read(file: string): string | null {
 
 const signs = { create: '+', update: '~', unchanged: ' ' }
 
-function textOf({ applied, changes, versions }: Applied): string {
+function textOf({ applied, changes, versions, warnings }: Applied): string {
   const shown = changes.filter(({ change }) => change !== 'unchanged')
   const lines = shown.flatMap(({ kind, id, change, lines: inner }) => [
     `${signs[change]} ${kind} ${id}`,
@@ -54,5 +55,7 @@ function textOf({ applied, changes, versions }: Applied): string {
     ({ campaignId }) =>
       `Next: starling campaign approve ${campaignId}, then starling campaign launch ${campaignId}`,
   )
-  return [...lines, summary, ...(applied ? next : [])].join('\n')
+  return [...lines, ...warnings.map((warning) => `! ${warning}`), summary, ...(applied ? next : [])].join(
+    '\n',
+  )
 }

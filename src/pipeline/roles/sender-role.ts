@@ -8,6 +8,7 @@ import { createTemplateCache } from '../../creative/template-cache.ts'
 import { createGuardrailRunner } from '../../guardrails/run/evaluate.ts'
 import { loadGuardrails } from '../../guardrails/run/load-guardrails.ts'
 import { suppress } from '../../profile/suppression-rows.ts'
+import { reportFacts } from '../callbacks/report-facts.ts'
 import { createClaimFacts } from '../claim-facts.ts'
 import type { RoleParts } from '../engine-parts.ts'
 import { linkSecret } from '../first-start.ts'
@@ -16,6 +17,7 @@ import { createProviderReport } from '../provider-report.ts'
 import { createRenderPort } from '../render-message.ts'
 import { createWorkspaceContexts } from '../workspace-context.ts'
 import { keepGoing, type RoleRun } from './keep-going.ts'
+import { runWebhooks } from './webhook-loop.ts'
 
 export interface SenderRole extends Sender {
   close(): Promise<void>
@@ -33,6 +35,7 @@ export async function assembleSender(parts: RoleParts): Promise<SenderRole> {
     ...parts,
     inFlightMax: settings.sendsInFlightMax,
     publicUrl: settings.publicUrl,
+    report: (source, facts) => reportFacts(parts, source, facts),
   })
   const dispatcher = createDispatcher({
     wallClock,
@@ -94,6 +97,7 @@ const recoverEveryMs = 30_000
 /** Sends until told to stop; what is in flight then gets its result first. */
 export async function runSender(parts: RoleParts, sender: SenderRole, role: RoleRun): Promise<void> {
   let recoverAt = parts.wallClock.now() + recoverEveryMs
+  const telling = runWebhooks(parts, role.stop)
   await keepGoing(parts.logger, role, async () => {
     const seen = parts.wake.version('messages')
     if ((await sender.step()) === 0) await parts.wake.changed('messages', seen, idleMs)
@@ -101,5 +105,5 @@ export async function runSender(parts: RoleParts, sender: SenderRole, role: Role
     recoverAt = parts.wallClock.now() + recoverEveryMs
     await sender.recover('expired')
   })
-  await sender.close()
+  await Promise.all([sender.close(), telling])
 }

@@ -51,6 +51,8 @@ export interface StoreSchema {
   callback_receipts: CallbackReceiptRow
   callback_counts: CallbackCountRow
   warm_up_counts: WarmUpCountRow
+  webhooks: WebhookRow
+  webhook_deliveries: WebhookDeliveryRow
 
   // ── learning ──
   outcomes: OutcomeRow
@@ -82,6 +84,8 @@ export interface WorkspaceRow {
   /** IANA zone for customers without one of their own. */
   zone: string
   created_at: number
+  /** ISO 3166, of phone numbers that name none; null: there are none. */
+  country: string | null
 }
 
 export interface ApiKeyRow {
@@ -463,6 +467,46 @@ export interface WarmUpCountRow {
   recipient_domain: string
   day_utc: number
   sends_count: number
+}
+
+/** Another system that is told what becomes of messages. */
+export interface WebhookRow {
+  workspace: string
+  webhook_id: string
+  url: string
+  /** JSON list of event types. */
+  events_json: string
+  state: 'active' | 'disabled'
+  /** Why it is disabled, '' when active. */
+  reason: string
+  secret: string
+  /** Signs beside the new one until `old_until` (wall clock); '' where there is none. */
+  old_secret: string
+  old_until: number
+  /** Since when nothing has got through (wall clock); null: it does. */
+  failing_since: number | null
+  created_at: number
+}
+
+/** One event on its way to one webhook. */
+export interface WebhookDeliveryRow {
+  workspace: string
+  webhook_id: string
+  /** Stable: an event that is written again is the same delivery. */
+  delivery_id: string
+  type: string
+  message_id: string
+  /** As it is sent: JSON text. */
+  body: string
+  state: 'waiting' | 'delivered' | 'failed'
+  attempts: number
+  /** Not before (wall clock); 0 at first. While it is under way: when its lease ends. */
+  due_at: number
+  /** HTTP status of the last attempt, 0 where none came. */
+  status: number
+  reason: string
+  created_at: number
+  ended_at: number | null
 }
 
 /** What happened: clicks, opens and conversions, one row each. */

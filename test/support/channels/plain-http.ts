@@ -1,36 +1,31 @@
-import { once } from 'node:events'
-import { createServer, type IncomingMessage } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { StartHarness } from './harness.ts'
+import { commonCases, demand, jsonOf, noOthers, startHttpVendor } from './http-vendor.ts'
 
 /** The other end of `outside-channels/plain-http.js`. */
 export const startHarness: StartHarness = async () => {
-  const received: string[] = []
-  const server = createServer(async (request, response) => {
-    const body = JSON.parse(await textOf(request))
-    const key = String(request.headers['idempotency-key'])
-    const isRight = request.headers.authorization === 'Bearer key-1234' && typeof body.to === 'string'
-    if (isRight && !received.includes(key)) received.push(key)
-    response.writeHead(isRight ? 202 : 401, { 'content-type': 'application/json' })
-    response.end(JSON.stringify(isRight ? { id: `p-${key}` } : {}))
+  const server = await startHttpVendor({
+    faultsOf: ({ method, path, headers, body }) => [
+      ...demand(method === 'POST' && path === '/mails', `${method} ${path}`),
+      ...demand(headers.authorization === 'Bearer key-1234', 'authorization'),
+      ...noOthers(jsonOf<object>(body), ['to', 'from', 'subject', 'html', 'text'], 'body'),
+      ...demand(jsonOf<{ to?: string }>(body).to === 'ann@example.com', 'to'),
+    ],
+    keyOf: ({ headers }) => String(headers['idempotency-key'] ?? ''),
+    accepts: (key) => ({ status: 202, body: JSON.stringify({ id: `p-${key}` }) }),
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
   return {
-    settings: { url: `http://127.0.0.1:${port}/mails`, apiKey: 'key-1234' },
+    settings: { url: `${server.url}/mails`, apiKey: 'key-1234' },
     message: {},
-    received: async () => received,
-    async close() {
-      server.closeAllConnections()
-      server.close()
-      await once(server, 'close')
+    received: server.received,
+    close: server.close,
+    people: {
+      attempted: server.attempted,
+      complaints: server.complaints,
+      cases: [
+        ...commonCases(server).filter(({ name }) => name !== '503 with Retry-After as a date'),
+        { name: '400', next: server.next({ status: 400 }), result: { kind: 'permanent', suppress: false } },
+        { name: '410', next: server.next({ status: 410 }), result: { kind: 'permanent', suppress: true } },
+      ],
     },
   }
-}
-
-async function textOf(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = []
-  for await (const chunk of request) chunks.push(chunk)
-  return Buffer.concat(chunks).toString()
 }

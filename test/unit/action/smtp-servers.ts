@@ -26,11 +26,16 @@ export async function startSmtpServer(options: SMTPServerOptions = {}) {
     },
     ...options,
   })
+  const connections = new Set<Socket>()
+  server.server.on('connection', (socket: Socket) => {
+    connections.add(socket)
+    socket.on('close', () => connections.delete(socket))
+  })
   server.listen(0, '127.0.0.1')
   await once(server.server, 'listening')
   const { port } = server.server.address() as AddressInfo
   const close = () => new Promise<void>((resolve) => server.close(() => resolve()))
-  return { received, settings: settingsFor(port), close }
+  return { received, settings: settingsFor(port), close, connections: () => connections }
 }
 
 /** What a scripted server says at each step; 'drop' ends the connection, 'silence' never answers. */
