@@ -3,6 +3,7 @@ import { createLinks } from '../../action/links.ts'
 import { channelFiles } from '../../action/load-channels.ts'
 import { openChannels } from '../../action/open-channels.ts'
 import { createSender, type Sender } from '../../action/sender.ts'
+import { createCampaignVersions } from '../../campaign/campaign-versions.ts'
 import { listWorkspaces } from '../../campaign/workspaces.ts'
 import { createTemplateCache } from '../../creative/template-cache.ts'
 import { createGuardrailRunner } from '../../guardrails/run/evaluate.ts'
@@ -29,6 +30,7 @@ const templatesKept = 1000
 export async function assembleSender(parts: RoleParts): Promise<SenderRole> {
   const { store, clock, wallClock, settings } = parts
   const contexts = createWorkspaceContexts()
+  const versions = createCampaignVersions()
   const channels = openChannels(await channelFiles(settings.channelsDir), settings.providers, {
     ...parts,
     inFlightMax: settings.sendsInFlightMax,
@@ -55,7 +57,7 @@ export async function assembleSender(parts: RoleParts): Promise<SenderRole> {
     defaultFrom: settings.mailFrom,
     workspaces: { list: async () => (await listWorkspaces(store.read)).map(({ workspace }) => workspace) },
     guardrails: createGuardrailRunner(await loadGuardrails()),
-    facts: createClaimFacts(contexts),
+    facts: createClaimFacts(contexts, { versions }),
     render: createRenderPort(createTemplateCache(templatesKept)),
     ...(settings.bounceAddress === undefined ? {} : { bounceAddress: settings.bounceAddress }),
     links: createLinks({
@@ -64,7 +66,7 @@ export async function assembleSender(parts: RoleParts): Promise<SenderRole> {
       ...(settings.linkUrls === undefined ? {} : { senderUrls: settings.linkUrls }),
     }),
     suppressions: { suppress },
-    sent: { recordSent: openExposures },
+    sent: { recordSent: (db, messages, now) => openExposures(db, messages, now, versions) },
   })
   const health = createProviderReport({ parts, channels, dispatcher })
   await sender.recover(store.dialect === 'sqlite' ? 'all' : 'expired')
