@@ -31,7 +31,11 @@ const patchSchema = z.strictObject({
   allowlist: z.array(z.string().max(254)).max(1000).optional().describe('Addresses and `@domain`s.'),
   killSwitch: z.boolean().optional().describe('On: nothing is sent.'),
   zone: z.string().max(64).optional().describe('IANA zone of customers without one of their own.'),
-  country: z.string().length(2).optional().describe('ISO 3166: whose numbers those are that have no country code.'),
+  country: z
+    .string()
+    .length(2)
+    .optional()
+    .describe('ISO 3166: whose numbers those are that have no country code.'),
   actor: z.string().min(1).max(200).optional().describe('Who changes it. Default: the key’s name.'),
 })
 
