@@ -107,7 +107,10 @@ export function missedProviderBars(report: ProviderFaultReport, messages: number
     [report.messages >= messages, `only ${report.messages} messages`],
     [report.failed_over >= messages / 100, `only ${report.failed_over} messages failed over`],
     [report.delivered >= messages * 0.95, `only ${report.delivered} delivered`],
-    ...wanted.map((what): [boolean, string] => [(faults[what] ?? 0) >= 5, `too few answers of ${what}`]),
+    ...wanted.map((what): [boolean, string] => [
+      (faults[what] ?? 0) >= messages / 2000,
+      `too few answers of ${what}`,
+    ]),
   ]
   const zeros = [
     'duplicated',
