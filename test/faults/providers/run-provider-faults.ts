@@ -103,11 +103,16 @@ export function missedProviderBars(report: ProviderFaultReport, messages: number
     'closed mid-body after taking it',
     'bounced later',
   ]
+  // Who says such a thing is left alone at once.
+  const outages = ['429', '503', '401']
   const bars: [boolean, string][] = [
     [report.messages >= messages, `only ${report.messages} messages`],
     [report.failed_over >= messages / 100, `only ${report.failed_over} messages failed over`],
     [report.delivered >= messages * 0.95, `only ${report.delivered} delivered`],
-    ...wanted.map((what): [boolean, string] => [(faults[what] ?? 0) >= 5, `too few answers of ${what}`]),
+    ...wanted.map((what): [boolean, string] => [
+      (faults[what] ?? 0) >= (outages.includes(what) ? 1 : messages / 2000),
+      `too few answers of ${what}`,
+    ]),
   ]
   const zeros = [
     'duplicated',
