@@ -20,7 +20,6 @@ const views = new Map<string, View>([
   ['holdout', { of: 'campaign' }],
   ['consent', { of: 'channel', hasOwnRules: (spec) => spec.topic !== undefined }],
   ['journey', { of: 'campaign' }],
-  ['consent', { of: 'channel' }],
   ['kill-switch', { of: 'channel' }],
   ['send-address', { of: 'channel' }],
   ['suppression', { of: 'channel' }],
