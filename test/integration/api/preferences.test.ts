@@ -283,7 +283,8 @@ test('a topic that becomes opt-in stops at once for those who have not asked for
   const event = { type: 'track', messageId: 'late', userId, event: 'news' }
   await fetch(`${world.url}/v1/batch`, { method: 'POST', body: JSON.stringify({ batch: [event], writeKey }) })
   while ((await worker.lag()) > 0) await worker.step(0)
-  const group = '{ id: news, name: News & views, description: Once a week, channels: [email, sms], kind: opt-in }'
+  const group =
+    '{ id: news, name: News & views, description: Once a week, channels: [email, sms], kind: opt-in }'
   await world.call('POST', '/workspace-file', { yaml: `subscriptionGroups: [${group}]` })
   while ((await sender.step()) > 0) await sender.drain()
   expect(await mailsOf(userId)).toHaveLength(before)
