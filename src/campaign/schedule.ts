@@ -46,6 +46,13 @@ export function lastOccurrence(
   }
 }
 
+/** Whether an occurrence of that name is one of the schedule's. */
+export function hasOccurrence(schedule: Schedule, id: string): boolean {
+  const [date = '', at] = id.split('T')
+  const isOver = schedule.until !== undefined && date > schedule.until
+  return at === schedule.at && !isOver && isOn(schedule, dayNumberOf(date))
+}
+
 function* countFrom(first: number, count: number): Generator<number> {
   for (let i = 0; i < count; i++) yield first + i
 }

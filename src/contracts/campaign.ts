@@ -15,7 +15,7 @@ const amount = amountSchema
 const localTime = localTimeSchema
 const share = z.number().min(0).max(1)
 
-export { type ChannelName, idSchema, treatmentSchema } from './treatment.ts'
+export { type ChannelName, idSchema } from './treatment.ts'
 export type { Trigger } from './trigger.ts'
 
 /** A conversion that counts: an event, perhaps with a value, within a window. */

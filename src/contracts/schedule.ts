@@ -3,7 +3,6 @@ import { localTimeSchema } from './treatment.ts'
 
 export const weekdays = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const
 export const weekdaySchema = z.enum(weekdays)
-export type Weekday = z.infer<typeof weekdaySchema>
 
 /** On which days of a local calendar. A month without the 31st leaves it out; `last` is its last day. */
 const daysSchema = z.union([

@@ -26,4 +26,3 @@ export const treatmentSchema = z.strictObject({
     .min(1)
     .max(20),
 })
-export type Treatment = z.infer<typeof treatmentSchema>

@@ -137,7 +137,7 @@ function fireSchedule(
   }
   const last = lastOccurrence(schedule, zone, { id: occurrence, at: dueAt }, now)
   if (campaign.version.state !== 'ended')
-    rows.written.timers.push(scheduleTimer(rows, customerId, campaign, now, last.id))
+    rows.written.timers.push(scheduleTimer(rows, customerId, campaign, now))
   if (!campaign.live || now - last.at > spec.expiresAfterMs) return
   triggerCampaigns(parts.decision, rows, {
     customer,

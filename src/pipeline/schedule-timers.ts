@@ -1,6 +1,6 @@
 import { instantOfLocal } from '#platform/clock/local-time.ts'
 import type { RowOf, Store, WorkspaceDb } from '#platform/store/store.ts'
-import { nextOccurrence } from '../campaign/schedule.ts'
+import { hasOccurrence, nextOccurrence } from '../campaign/schedule.ts'
 import { loadCustomers } from '../profile/customer-rows.ts'
 import { zoneOf } from './customer-zone.ts'
 import type { BatchParts } from './process-batch.ts'
@@ -10,24 +10,20 @@ import type { RunningCampaign } from './workspace-context.ts'
 
 /**
  * The customer's timer for the campaign's next occurrence after `now`: each customer waits for it by the clock
- * that the schedule names. `passed` is the occurrence that has just come round: a customer who has travelled
- * west does not see it again.
+ * that the schedule names.
  */
 export function scheduleTimer(
   rows: Pick<WorkspaceBatch, 'customers' | 'context'>,
   customerId: string,
   { version }: RunningCampaign,
   now: number,
-  passed = '',
 ): TimerSetting {
   const key = { customerId, kind: 'schedule' as const, subject: version.campaignId }
   const { trigger } = version.spec
   if (!('schedule' in trigger)) return { ...key, dueAt: null }
   const { schedule } = trigger
   const zone = schedule.clock === 'customer' ? zoneOf(rows, customerId) : rows.context.settings.zone
-  let next = nextOccurrence(schedule, zone, now)
-  // Ids are local times: text order is time's.
-  while (next !== null && next.id <= passed) next = nextOccurrence(schedule, zone, next.at)
+  const next = nextOccurrence(schedule, zone, now)
   if (next === null) return { ...key, dueAt: null }
   return { ...key, dueAt: next.at, payload: { occurrence: next.id } }
 }
@@ -70,9 +66,11 @@ export async function startSchedules(parts: BatchParts, store: Store, workspace:
     const ids = await customersAfter(db, after, customersPerTransaction)
     const rows = { customers: await loadCustomers(db, ids), context }
     const now = parts.clock.now()
+    const waiting = await waitingFor(db, ids, campaign)
+    const lacking = ids.filter((customerId) => !waiting.has(customerId))
     await setTimers(
       db,
-      ids.map((customerId) => scheduleTimer(rows, customerId, campaign, now)),
+      lacking.map((customerId) => scheduleTimer(rows, customerId, campaign, now)),
     )
     const done = ids.length < customersPerTransaction ? (1 as const) : (0 as const)
     const next = { campaign_id: campaignId, version, cursor_id: ids.at(-1) ?? after, done }
@@ -83,6 +81,29 @@ export async function startSchedules(parts: BatchParts, store: Store, workspace:
     // The round's own row counts too: with nobody there yet something was done still.
     return ids.length + 1
   })
+}
+
+/**
+ * Who waits for an occurrence of the schedule already, after a pause or a change of something else: setting them
+ * again would bring one to who has travelled west since it came.
+ */
+async function waitingFor(
+  db: WorkspaceDb,
+  customerIds: string[],
+  { version }: RunningCampaign,
+): Promise<ReadonlySet<string>> {
+  const { trigger } = version.spec
+  if (!('schedule' in trigger) || customerIds.length === 0) return new Set()
+  const timers = await db
+    .selectByKeys('timers', 'customer_id', customerIds)
+    .where('timers.kind', '=', 'schedule')
+    .where('timers.subject', '=', version.campaignId)
+    .select(['timers.customer_id', 'timers.payload_json'])
+    .execute()
+  const kept = timers.filter(({ payload_json }) =>
+    hasOccurrence(trigger.schedule, (JSON.parse(payload_json) as { occurrence: string }).occurrence),
+  )
+  return new Set(kept.map((timer) => timer.customer_id))
 }
 
 function loadRounds(db: WorkspaceDb): Promise<RowOf<'schedule_rounds'>[]> {

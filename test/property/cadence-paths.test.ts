@@ -22,11 +22,11 @@ const lengthMs = 35 * day
 const input: fc.Arbitrary<Input> = fc.record({
   at: fc.integer({ min: 1, max: (lengthMs / hour / 12) | 0 }).map((n) => start + n * 12 * hour),
   kind: fc.oneof(
-    { weight: 4, arbitrary: fc.constant('signup' as const) },
+    { weight: 6, arbitrary: fc.constant('signup' as const) },
     { weight: 3, arbitrary: fc.constant('visit' as const) },
     { weight: 3, arbitrary: fc.constant('click' as const) },
-    { weight: 1, arbitrary: fc.constant('order' as const) },
-    { weight: 1, arbitrary: fc.constant('goodbye' as const) },
+    { weight: 2, arbitrary: fc.constant('order' as const) },
+    { weight: 2, arbitrary: fc.constant('goodbye' as const) },
   ),
 })
 /** A click is looked at when no other can come with it, some seconds later: none falls on a step's instant. */

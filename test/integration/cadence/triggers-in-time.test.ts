@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
+import { moveCampaign } from '../../../src/pipeline/change-workspace.ts'
 import {
   customer,
   day,
@@ -10,6 +11,7 @@ import {
   start,
   track,
   welcomeFile,
+  workspace,
 } from '../pipeline/engine-world.ts'
 
 let world: EngineWorld
@@ -83,6 +85,12 @@ describe('a schedule', () => {
     expect(await decidedAt('ann')).toHaveLength(1)
     await world.take({ ...identify('ann', { timezone: 'America/New_York' }), messageId: 'moved' })
     await work()
+    // Neither does a pause bring it back.
+    for (const action of ['pause', 'launch'] as const) {
+      const change = { workspace, actor: 'ann', campaignId: 'welcome', action, note: '' }
+      await moveCampaign(world.engine.parts, change)
+      await work()
+    }
     await at(start + 25 * hour)
     expect(await decidedAt('ann')).toHaveLength(1)
     // Nobody works for three days: of the last one a message would still be of use.
