@@ -66,13 +66,13 @@ test('every customer’s path through the cadence is the model’s, with crashes
       paths += seen.length
       steps += seen.reduce((sum, { steps: taken }) => sum + taken.length, 0)
     }),
-    { numRuns: 3, seed: 20261121, endOnFailure: true },
+    { numRuns: 2, seed: 20261121, endOnFailure: true },
   )
   // Not of scripts in which nobody moves.
-  expect(paths).toBeGreaterThan(36)
-  expect(steps).toBeGreaterThan(150)
+  expect(paths).toBeGreaterThan(24)
+  expect(steps).toBeGreaterThan(100)
   expect(crashed).toBeGreaterThan(6)
-})
+}, 120_000)
 
 async function play(own: Player[], kills: { after: number; point: 'before' | 'after' }[]) {
   const dir = mkdtempSync(join(tmpdir(), 'starling-cadence-'))

@@ -16,13 +16,9 @@ import {
  * Everything that can come between a decision and its claim, in every order: the worker decides, the sender
  * claims, somebody changes the world. What must come of it is worked out from the order alone.
  */
-const file = ({ text = 'Tea?', available = true, inside = 'finish' } = {}): string => `
+const single = ({ text = 'Tea?', available = true } = {}): string => `
 goals: [{ id: order, event: Order Completed, windowHours: 480 }]
-offers:
-  - { id: tea, name: Tea, value: 10, available: ${available}, item: { id: tea-1 } }
-  - { id: cake, name: Cake, value: 10 }
-  - { id: milk, name: Milk, value: 10 }
-  - { id: jam, name: Jam, value: 10 }
+offers: [{ id: tea, name: Tea, value: 10, available: ${available}, item: { id: tea-1 } }]
 templates: [{ id: hello, channel: email, subject: Hello, text: "${text} {{links.unsubscribe}}" }]
 experiments: [{ id: all, arms: [{ id: a, share: 1, control: true, treatment: tea/email }, { id: b, share: 0, treatment: tea/email }] }]
 campaigns:
@@ -33,6 +29,18 @@ campaigns:
     holdout: 0
     policy: { kind: fixed-split, experiment: all }
     treatments: [{ offer: tea, channel: email, variants: [{ id: a, template: hello }] }]
+`
+
+/** Four offers, so that a touch seldom chooses nothing. */
+const steps = ({ text = 'Tea?', inside = 'finish' } = {}): string => `
+goals: [{ id: order, event: Order Completed, windowHours: 480 }]
+offers:
+  - { id: cake, name: Cake, value: 10 }
+  - { id: milk, name: Milk, value: 10 }
+  - { id: jam, name: Jam, value: 10 }
+  - { id: egg, name: Egg, value: 10 }
+templates: [{ id: hi, channel: email, subject: Hi, text: "${text} {{links.unsubscribe}}" }]
+campaigns:
   - id: steps
     name: Steps
     goal: order
@@ -44,12 +52,12 @@ campaigns:
       - id: hello
         touch:
           treatments:
-            - { offer: tea, channel: email, variants: [{ id: a, template: hello }] }
-            - { offer: cake, channel: email, variants: [{ id: a, template: hello }] }
-            - { offer: milk, channel: email, variants: [{ id: a, template: hello }] }
-            - { offer: jam, channel: email, variants: [{ id: a, template: hello }] }
+            - { offer: cake, channel: email, variants: [{ id: a, template: hi }] }
+            - { offer: milk, channel: email, variants: [{ id: a, template: hi }] }
+            - { offer: jam, channel: email, variants: [{ id: a, template: hi }] }
+            - { offer: egg, channel: email, variants: [{ id: a, template: hi }] }
       - { id: rest, wait: { days: 9 } }
-      - { id: again, touch: { treatments: [{ offer: tea, channel: email, variants: [{ id: a, template: hello }] }] } }
+      - { id: again, touch: { treatments: [{ offer: cake, channel: email, variants: [{ id: a, template: hi }] }] } }
 `
 
 type Operation = 'trigger' | 'claim' | 'on' | 'off'
@@ -72,10 +80,11 @@ let world: EngineWorld
 let soldOut = false
 beforeAll(async () => {
   world = await openEngineOn(mkdtempSync(join(tmpdir(), 'starling-relevant-')), {
-    yaml: file(),
+    yaml: single(),
     stock: { soldOut: async (_db, items) => new Set(soldOut ? items : []) },
   })
 })
+beforeAll(() => world.apply(steps()))
 afterAll(() => world.close())
 
 const move = (campaignId: string, action: 'pause' | 'launch') => async () => {
@@ -84,7 +93,7 @@ const move = (campaignId: string, action: 'pause' | 'launch') => async () => {
   if (moved.kind === 'refused') throw new Error(moved.fault.detail)
 }
 /** Applies the file and launches whatever it changes. */
-const define = (definition: Parameters<typeof file>[0]) => () => world.apply(file(definition))
+const define = (definition: string) => () => world.apply(definition)
 const happens = (event: string) => async (user: string) => {
   await world.take(track(user, event, `${user}-${event}`))
   await world.decide()
@@ -123,16 +132,16 @@ const obstacles: Obstacle[] = [
   {
     name: 'offer withdrawn',
     campaign: 'single',
-    on: define({ available: false }),
-    off: define({}),
+    on: define(single({ available: false })),
+    off: define(single()),
     claimed: { state: 'lapsed', reason: 'offer-valid:offer_unavailable' },
     before: 'no-message',
   },
   {
     name: 'words changed',
     campaign: 'single',
-    on: define({ text: 'Coffee?' }),
-    off: define({}),
+    on: define(single({ text: 'Coffee?' })),
+    off: define(single()),
     claimed: { state: 'lapsed', reason: 'campaign-changed:campaign_changed' },
     before: 'harmless',
     counts: 'moves',
@@ -147,8 +156,8 @@ const obstacles: Obstacle[] = [
   {
     name: 'steps changed, those inside leave',
     campaign: 'steps',
-    on: define({ text: 'Coffee?', inside: 'leave' }),
-    off: define({ inside: 'leave' }),
+    on: define(steps({ text: 'Coffee?', inside: 'leave' })),
+    off: define(steps({ inside: 'leave' })),
     claimed: { state: 'lapsed', reason: 'campaign-changed:campaign_changed' },
     before: 'harmless',
     counts: 'moves',
@@ -195,7 +204,7 @@ describe.each(obstacles)('$name between decision and claim ($campaign)', (obstac
       await world.engine.drain()
     }
     expect(world.errors).toEqual([])
-  })
+  }, 120_000)
 })
 
 /** What must become of the message, from the order of things alone. */
