@@ -1,4 +1,5 @@
 import type { MessageState } from '#contracts/message.ts'
+import type { RecurringQuery } from '#platform/store/recurring-query.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 
 /**
@@ -137,11 +138,14 @@ export async function repairSpend(db: WorkspaceDb): Promise<SpendDifference[]> {
 }
 
 function loadSpend(db: WorkspaceDb, campaignIds?: readonly string[]): Promise<RowOf<'campaign_spend'>[]> {
-  const rows =
-    campaignIds === undefined
-      ? db.selectFrom('campaign_spend')
-      : db.selectByKeys('campaign_spend', 'campaign_id', campaignIds)
-  return rows.selectAll('campaign_spend').execute()
+  if (campaignIds !== undefined) return db.recurring(spendOfCampaigns, { campaignIds })
+  return db.selectFrom('campaign_spend').selectAll('campaign_spend').execute()
+}
+
+const spendOfCampaigns: RecurringQuery<{ campaignIds: readonly string[] }, RowOf<'campaign_spend'>> = {
+  like: { campaignIds: 'keys' },
+  build: (db, { campaignIds }) =>
+    db.selectByKeys('campaign_spend', 'campaign_id', campaignIds).selectAll('campaign_spend'),
 }
 
 function count(spend: CampaignSpend, state: MessageState, micros: number): void {

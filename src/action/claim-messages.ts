@@ -6,8 +6,9 @@ import type { StoreTransaction, WorkspaceDb } from '#platform/store/store.ts'
 import { providersFor } from './channel-for.ts'
 import type { Dispatcher, Turn } from './dispatch/dispatcher.ts'
 import { loadTries } from './dispatch/tries.ts'
-import { type MessageRow, saveMessages } from './message-rows.ts'
+import type { MessageRow } from './message-rows.ts'
 import type { ChannelSet } from './open-channels.ts'
+import { type MessageChange, saveChanges } from './save-changes.ts'
 
 /**
  * What the claim asks about each message, read in the claim transaction after the customers were locked.
@@ -83,7 +84,7 @@ export async function claimMessages<F extends GuardrailFacts>(
   const facts = await parts.facts.load(tx, workspace, due, now)
   const tries = await loadTries(db, triedElsewhere(due, parts.channels))
 
-  const changed: MessageRow[] = []
+  const changed: MessageChange[] = []
   const repeated = new Set<MessageRow>()
   const claimed: ClaimedMessage<F>[] = []
   const batch = createBatchView(now)
@@ -93,7 +94,7 @@ export async function claimMessages<F extends GuardrailFacts>(
     const gate = judge(message, known, batch, parts.guardrails, now)
     if (gate.kind !== 'claim') {
       const row = { ...message, ...gate.change, state_at: now }
-      changed.push(row)
+      changed.push({ from: message.state, row })
       batch.leave(row)
       if (row.state === message.state && row.reason === message.reason) repeated.add(row)
       continue
@@ -106,7 +107,7 @@ export async function claimMessages<F extends GuardrailFacts>(
     const choice = parts.dispatcher.choose(candidates, message, tries.get(message.message_id) ?? noTries)
     if (choice.kind === 'wait') {
       const waiting = { ...message, ...waitOf(message, choice.waitMs, choice.reason, now), state_at: now }
-      changed.push(waiting)
+      changed.push({ from: message.state, row: waiting })
       batch.leave(waiting)
       if (waiting.reason === message.reason) repeated.add(waiting)
       continue
@@ -123,10 +124,10 @@ export async function claimMessages<F extends GuardrailFacts>(
       lease_until: parts.wallClock.now() + parts.leaseMs,
     }
     batch.take(row)
-    changed.push(row)
+    changed.push({ from: message.state, row })
     claimed.push({ message: row, facts: gate.facts, turn: choice.turn })
   }
-  await saveMessages(db, changed, now, repeated)
+  await saveChanges(db, changed, now, repeated)
   await insertAttempts(db, claimed, now)
   return { claimed, taken: changed.length }
 }

@@ -8,8 +8,7 @@ import type { StoreSchema } from '#platform/store/schema.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 import { together } from '#platform/store/together.ts'
 import { moveSpend } from './campaign-spend.ts'
-import { messageEventsOf } from './webhooks/message-event.ts'
-import { noteEvents } from './webhooks/note-events.ts'
+import { saveChanges } from './save-changes.ts'
 
 export type MessageRow = RowOf<'messages'>
 
@@ -193,79 +192,21 @@ export async function moveMessages(db: WorkspaceDb, fromId: string, intoId: stri
     .execute()
 }
 
-/** Columns that a change of state may change; the rest of a message never changes after it was queued. */
-const stateColumns = [
-  'state',
-  'reason',
-  'due_at',
-  'sending_at',
-  'state_at',
-  'attempts',
-  'lease_owner',
-  'lease_until',
-] as const satisfies (keyof MessageRow)[]
-
 /**
- * Writes changed messages with a transition each. The rows were read in this transaction. `repeated` are
- * those put off once more for the same reason: a campaign paused for a month would fill the history.
+ * Writes changed messages with a transition each. The rows were read in this transaction. Whoever has their
+ * states before locked at hand says so with `saveChanges`.
  */
-export async function saveMessages(
-  db: WorkspaceDb,
-  rows: MessageRow[],
-  now: InstantMs,
-  repeated: ReadonlySet<MessageRow> = new Set(),
-): Promise<void> {
+export async function saveMessages(db: WorkspaceDb, rows: MessageRow[], now: InstantMs): Promise<void> {
   if (rows.length === 0) return
   const before = await loadStates(
     db,
     rows.map((row) => row.message_id),
   )
-  await db.bulkInsert('messages', rows.map(withoutWorkspace), {
-    key: ['workspace', 'message_id'],
-    update: [...stateColumns],
-  })
-  await tellTransitions(
+  await saveChanges(
     db,
-    rows.filter((row) => !repeated.has(row)),
+    rows.map((row) => ({ from: before.get(row.message_id) ?? null, row })),
     now,
   )
-  await noteEvents(
-    db,
-    messageEventsOf(
-      rows.map((row) => ({
-        kind: row.state,
-        messageId: row.message_id,
-        key: String(row.attempts),
-        at: now,
-        ...(row.reason === '' ? {} : { reason: row.reason }),
-      })),
-    ),
-  )
-  await moveSpend(
-    db,
-    rows.map((row) => ({
-      campaignId: row.campaign_id,
-      costMicros: row.cost_micros,
-      from: before.get(row.message_id) ?? null,
-      to: row.state,
-    })),
-  )
-}
-
-async function tellTransitions(db: WorkspaceDb, rows: MessageRow[], now: InstantMs): Promise<void> {
-  if (rows.length === 0) return
-  const last = await lastSequences(
-    db,
-    rows.map((row) => row.message_id),
-  )
-  const transitions = rows.map((row) => ({
-    message_id: row.message_id,
-    sequence: (last.get(row.message_id) ?? 0) + 1,
-    state: row.state,
-    reason: row.reason,
-    at: now,
-  }))
-  await db.bulkInsert('message_transitions', transitions, 'fail')
 }
 
 /** These messages as they stand, by id; nobody else changes them until the transaction ends. */
@@ -274,18 +215,34 @@ export async function lockMessageRows(
   messageIds: readonly string[],
 ): Promise<Map<string, MessageRow>> {
   if (messageIds.length === 0) return new Map()
-  const rows = db.selectByKeys('messages', 'message_id', messageIds).selectAll('messages')
-  const found = await inLockedOrder(db, rows).execute()
+  const found = await db.recurring(lockedRows, { messageIds })
   return new Map(found.map((row) => [row.message_id, row]))
+}
+
+const lockedRows: RecurringQuery<{ messageIds: readonly string[] }, MessageRow> = {
+  like: { messageIds: 'keys' },
+  build: (db, { messageIds }) =>
+    inLockedOrder(db, db.selectByKeys('messages', 'message_id', messageIds).selectAll('messages')),
 }
 
 /** States as stored, by id; locked until the transaction ends, so that each change is counted once. */
 async function loadStates(db: WorkspaceDb, messageIds: string[]): Promise<Map<string, MessageState>> {
-  const rows = db
-    .selectByKeys('messages', 'message_id', messageIds)
-    .select(['messages.message_id', 'messages.state'])
-  const found = await inLockedOrder(db, rows).execute()
+  const found = await db.recurring(lockedStates, { messageIds })
   return new Map(found.map((row) => [row.message_id, row.state]))
+}
+
+const lockedStates: RecurringQuery<
+  { messageIds: readonly string[] },
+  Pick<MessageRow, 'message_id' | 'state'>
+> = {
+  like: { messageIds: 'keys' },
+  build: (db, { messageIds }) =>
+    inLockedOrder(
+      db,
+      db
+        .selectByKeys('messages', 'message_id', messageIds)
+        .select(['messages.message_id', 'messages.state']),
+    ),
 }
 
 /** In one order for all, so that two transactions never hold what the other wants. */
@@ -294,23 +251,6 @@ function inLockedOrder<O>(
   rows: SelectQueryBuilder<StoreSchema, 'messages', O>,
 ): SelectQueryBuilder<StoreSchema, 'messages', O> {
   return db.dialect === 'postgres' ? rows.orderBy('messages.message_id').forUpdate() : rows
-}
-
-async function lastSequences(db: WorkspaceDb, messageIds: string[]): Promise<Map<string, number>> {
-  const rows = await db
-    .selectByKeys('message_transitions', 'message_id', messageIds)
-    .select((eb) => [
-      'message_transitions.message_id',
-      eb.fn.max<number>('message_transitions.sequence').as('last'),
-    ])
-    .groupBy('message_transitions.message_id')
-    .execute()
-  return new Map(rows.map((row) => [row.message_id, Number(row.last)]))
-}
-
-function withoutWorkspace(row: MessageRow): Omit<MessageRow, 'workspace'> {
-  const { workspace: _, ...rest } = row
-  return rest
 }
 
 function queuedRow(message: NewMessage, now: InstantMs): Omit<MessageRow, 'workspace'> {

@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises'
+import { setTimeout as wait } from 'node:timers/promises'
 import type { ChannelName } from '#contracts/campaign.ts'
 import type { CapCache } from '#contracts/cap-cache.ts'
 import type { GuardrailFacts } from '#contracts/guardrail.ts'
@@ -10,6 +10,7 @@ import type {
   RenderedContent,
   SendResult,
 } from '#contracts/message.ts'
+import type { RecurringQuery } from '#platform/store/recurring-query.ts'
 import type { Store } from '#platform/store/store.ts'
 import { type ClaimedMessage, type ClaimParts, type ClaimResult, claimMessages } from './claim-messages.ts'
 import { composeMessage, domainOf, trackClicks, trackTap } from './compose-message.ts'
@@ -17,7 +18,7 @@ import type { Turn } from './dispatch/dispatcher.ts'
 import type { Links } from './links.ts'
 import type { MessageRow } from './message-rows.ts'
 import { markUnknown } from './recover.ts'
-import { createResultWriter } from './result-writer.ts'
+import { createResultWriter, type HeldResults } from './result-writer.ts'
 import type { UtmParameters } from './utm.ts'
 import { type ResultParts, writeResults } from './write-results.ts'
 
@@ -73,14 +74,23 @@ export interface Sender {
 
 /** The design's bound on what one kill can leave unknown. */
 const inFlightLimit = 32
+/** Slots that a claim waits for while they become free one right after the other. */
+const slotsShareGathered = 0.75
+const gatherPauseMs = 1
 
 /** The ledger's engine: claim, render, send, record. */
 export function createSender<F extends GuardrailFacts>(parts: SenderParts<F>): Sender {
   const { store, workspaces, inFlightMax, logger } = parts
   if (inFlightMax < 1 || inFlightMax > inFlightLimit) throw new Error(`inFlightMax is 1 to ${inFlightLimit}`)
   const inFlight = new Map<string, Promise<void>>()
-  const results = createResultWriter((finished) => writeResults(store, finished, parts))
+  const results = createResultWriter((finished) =>
+    store.transaction((tx) => writeResults(tx, finished, parts)),
+  )
   let turn = 0
+  let onEnd = (): void => {}
+  /** Slots to be had by the next claim, which writes the results that are held along. */
+  const freeSlots = (held: HeldResults | null): number =>
+    inFlightMax - inFlight.size + (held === null ? 0 : results.waiting)
 
   const start = (claimed: ClaimedMessage<F>): void => {
     const { message, turn } = claimed
@@ -88,7 +98,14 @@ export function createSender<F extends GuardrailFacts>(parts: SenderParts<F>): S
     const run = async (): Promise<void> => {
       try {
         const result = await sendOne(claimed, parts)
-        await results.put({ message, provider: turn.provider.id, result, elsewhere: turn.elsewhere() })
+        const written = results.put({
+          message,
+          provider: turn.provider.id,
+          result,
+          elsewhere: turn.elsewhere(),
+        })
+        onEnd()
+        await written
         if (givesBack(result)) tellGivenBack(parts, message)
       } catch (error) {
         // It stays `sending` and becomes `unknown` when its lease has run out.
@@ -98,47 +115,63 @@ export function createSender<F extends GuardrailFacts>(parts: SenderParts<F>): S
         })
       } finally {
         inFlight.delete(key)
+        onEnd()
       }
     }
     inFlight.set(key, run())
   }
 
-  const stepWorkspace = async (workspace: string): Promise<number> => {
-    if (!(await hasDue(store, workspace, parts.clock.now()))) return 0
-    const free = inFlightMax - inFlight.size
-    if (free <= 0) return 0
+  const stepWorkspace = async (workspace: string, held: HeldResults | null): Promise<number> => {
+    if (freeSlots(held) <= 0 || !(await hasDue(store, workspace, parts.clock.now()))) return 0
     await parts.dispatcher.prepare()
-    const result = await claim(workspace, free)
+    const result = await claim(workspace, held)
     tellTaken(parts, workspace, result.claimed)
     for (const claimed of result.claimed) start(claimed)
     return result.taken
   }
 
-  const claim = async (workspace: string, limit: number): Promise<ClaimResult<F>> => {
+  const claim = async (workspace: string, held: HeldResults | null): Promise<ClaimResult<F>> => {
     const turns: Turn[] = []
+    const finished = held?.take() ?? []
+    const free = inFlightMax - inFlight.size + finished.length
     try {
-      return await store.transaction((tx) => claimMessages(tx, workspace, limit, parts, turns))
+      const result = await store.transaction(async (tx) => {
+        if (finished.length > 0) await writeResults(tx, finished, parts)
+        return await claimMessages(tx, workspace, free, parts, turns)
+      })
+      held?.written()
+      return result
     } catch (error) {
       for (const turn of turns) turn.giveBack()
       throw error
     }
   }
 
+  /** Waits for a free slot, and then for more as long as they come thick and fast: a commit costs a disk flush. */
+  const waitForSlots = async (held: HeldResults | null): Promise<void> => {
+    while (freeSlots(held) <= 0) await new Promise<void>((resolve) => (onEnd = resolve))
+    for (let free = freeSlots(held); free < inFlightMax * slotsShareGathered; ) {
+      await wait(gatherPauseMs)
+      if (freeSlots(held) === free) return
+      free = freeSlots(held)
+    }
+  }
+
   return {
     async step() {
-      if (inFlight.size >= inFlightMax) {
-        await Promise.race(inFlight.values())
-        // Results are written in groups: let the others of this one leave too, so that one claim fills all slots.
-        await setImmediate()
+      // One file, one writer: results go along with the next claim, in one transaction and one disk flush.
+      const held = store.dialect === 'sqlite' ? results.hold() : null
+      try {
+        if (freeSlots(held) <= 0) await waitForSlots(held)
+        const all = await workspaces.list()
+        let taken = 0
+        for (let i = 0; i < all.length; i++) taken += await stepWorkspace(all[(turn + i) % all.length]!, held)
+        // The next step begins with another workspace: a busy one does not starve the rest.
+        turn = all.length === 0 ? 0 : (turn + 1) % all.length
+        return taken
+      } finally {
+        held?.release()
       }
-      const all = await workspaces.list()
-      let taken = 0
-      for (let i = 0; i < all.length && inFlight.size < inFlightMax; i++) {
-        taken += await stepWorkspace(all[(turn + i) % all.length]!)
-      }
-      // The next step begins with another workspace: a busy one does not starve the rest.
-      turn = all.length === 0 ? 0 : (turn + 1) % all.length
-      return taken
     },
     async drain() {
       while (inFlight.size > 0) await Promise.all(inFlight.values())
@@ -236,17 +269,20 @@ function givesBack({ kind }: SendResult): boolean {
 
 /** A plain read, so that idle workspaces cost no write transaction. */
 async function hasDue(store: Store, workspace: string, now: number): Promise<boolean> {
-  const due = await store.read
-    .workspace(workspace)
-    .selectFrom('messages')
-    .select('messages.message_id')
-    .where('messages.state', '=', 'queued')
-    .where('messages.due_at', '<=', now)
-    // In the index's order: without it, PostgreSQL expects a due message soon on a walk over all of them.
-    .orderBy('messages.due_at')
-    .limit(1)
-    .executeTakeFirst()
-  return due !== undefined
+  return (await store.read.workspace(workspace).recurring(anyDue, { now })).length > 0
+}
+
+const anyDue: RecurringQuery<{ now: number }, Pick<MessageRow, 'message_id'>> = {
+  like: { now: 'number' },
+  build: (db, { now }) =>
+    db
+      .selectFrom('messages')
+      .select('messages.message_id')
+      .where('messages.state', '=', 'queued')
+      .where('messages.due_at', '<=', now)
+      // In the index's order: without it, PostgreSQL expects a due message soon on a walk over all of them.
+      .orderBy('messages.due_at')
+      .limit(1),
 }
 
 function keyOf(workspace: string, messageId: string): string {

@@ -3,11 +3,12 @@ import type { Clock, InstantMs } from '#contracts/clock.ts'
 import type { DeliveryKind } from '#contracts/delivery.ts'
 import type { SendResult } from '#contracts/message.ts'
 import type { Random } from '#contracts/random.ts'
-import type { Store, WorkspaceDb } from '#platform/store/store.ts'
+import type { StoreTransaction, WorkspaceDb } from '#platform/store/store.ts'
 import { keepDeadLetters } from './dead-letters.ts'
 import { loadTries } from './dispatch/tries.ts'
 import { insertMessageEvents, type MessageEvent } from './message-event-rows.ts'
-import { lockMessageRows, type MessageRow, saveMessages } from './message-rows.ts'
+import { lockMessageRows, type MessageRow } from './message-rows.ts'
+import { type MessageChange, saveChanges } from './save-changes.ts'
 import { outcomeOf, reasonOf, type SendOutcome } from './send-outcome.ts'
 
 /** One provider call that has ended. */
@@ -40,21 +41,19 @@ export interface ResultParts {
 }
 
 /**
- * Writes what provider calls came to, in one transaction. A result counts when its attempt is still the
+ * Writes what provider calls came to, in the caller's transaction. A result counts when its attempt is still the
  * message's last: a message that was marked `unknown` meanwhile (its lease ran out) is resolved to `sent`
  * or `failed`, never queued again.
  */
 export async function writeResults(
-  store: Store,
+  tx: StoreTransaction,
   finished: FinishedAttempt[],
   parts: ResultParts,
 ): Promise<void> {
   const now = parts.clock.now()
-  await store.transaction(async (tx) => {
-    for (const [workspace, attempts] of Map.groupBy(finished, ({ message }) => message.workspace)) {
-      await writeWorkspace(tx.workspace(workspace), attempts, now, parts)
-    }
-  })
+  for (const [workspace, attempts] of Map.groupBy(finished, ({ message }) => message.workspace)) {
+    await writeWorkspace(tx.workspace(workspace), attempts, now, parts)
+  }
 }
 
 async function writeWorkspace(
@@ -74,14 +73,14 @@ async function writeWorkspace(
     retried.map(({ message }) => message.message_id),
   )
   const failed: { message: MessageRow; provider: string }[] = []
-  const changed: MessageRow[] = []
+  const changed: MessageChange[] = []
   const refused: MessageEvent[] = []
   for (const { message, provider, result, elsewhere } of finished) {
     const row = current.get(message.message_id)
     if (row !== undefined && row.attempts === message.attempts) {
       const tries = (triesBefore.get(message.message_id)?.get(provider) ?? 0) + 1
       const next = nextRow(row, outcomeOf(row, result, tries, now, parts.random, elsewhere), now)
-      if (next !== null) changed.push(next)
+      if (next !== null) changed.push({ from: row.state, row: next })
       if (next?.state === 'failed') failed.push({ message: next, provider })
     }
     if (result.kind === 'permanent' && result.suppress) {
@@ -95,11 +94,11 @@ async function writeWorkspace(
       })
     }
   }
-  await saveMessages(db, changed, now)
+  await saveChanges(db, changed, now)
   await keepDeadLetters(db, failed, now)
   await endAttempts(db, finished, now)
   await insertMessageEvents(db, refused)
-  const sent = changed.filter((row) => row.state === 'sent')
+  const sent = changed.map(({ row }) => row).filter((row) => row.state === 'sent')
   if (sent.length > 0) await parts.sent.recordSent(db, sent, now)
 }
 

@@ -5,7 +5,7 @@ import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 import { campaignSpend, lockSpend } from '../action/campaign-spend.ts'
 import type { ClaimFacts } from '../action/claim-messages.ts'
 import { loadAssignments } from '../campaign/assignment-rows.ts'
-import { loadCampaignVersion } from '../campaign/campaign-rows.ts'
+import { type CampaignVersions, createCampaignVersions } from '../campaign/campaign-versions.ts'
 import { loadJourneysById } from '../campaign/journey-rows.ts'
 import { convertedSince } from '../learning/outcome-rows.ts'
 import { loadConsents } from '../profile/consent-rows.ts'
@@ -42,7 +42,10 @@ const allInStock: StockPort = { soldOut: async () => new Set() }
  */
 export function createClaimFacts(
   contexts: WorkspaceContexts,
-  { stock = allInStock }: { stock?: StockPort } = {},
+  {
+    stock = allInStock,
+    versions = createCampaignVersions(),
+  }: { stock?: StockPort; versions?: CampaignVersions } = {},
 ): ClaimFacts<SendFacts> {
   return {
     async load(scope, workspace, messages, now) {
@@ -52,7 +55,7 @@ export function createClaimFacts(
       const rows = await loadRows(db, context, messages, now)
       const facts = new Map<string, SendFacts | { gone: string }>()
       for (const message of messages)
-        facts.set(message.message_id, await factsOf(db, context, rows, message, now))
+        facts.set(message.message_id, await factsOf(db, context, rows, versions, message, now))
       await noteSoldOut(db, stock, messages, facts)
       return facts
     },
@@ -67,7 +70,6 @@ async function loadRows(db: WorkspaceDb, context: WorkspaceContext, messages: Me
   if (budgeted.length > 0) await lockSpend(db, campaigns)
   const journeyIds = messages.flatMap(({ journey_id }) => (journey_id === '' ? [] : [journey_id]))
   return {
-    versions: new Map<string, CampaignVersion | null>(),
     customers: await loadCustomers(db, ids),
     journeys: await loadJourneysById(db, [...new Set(journeyIds)]),
     consents: await loadConsents(db, ids),
@@ -75,6 +77,7 @@ async function loadRows(db: WorkspaceDb, context: WorkspaceContext, messages: Me
     suppressions: await loadSuppressions(db, [...new Set(messages.map((message) => message.address))]),
     assignments: new Map(assignments.map((row) => [assignmentKey(row.campaignId, row.customerId), row])),
     spend: await campaignSpend(db, budgeted),
+    converted: await loadConverted(db, context, messages),
   }
 }
 
@@ -82,13 +85,14 @@ async function factsOf(
   db: WorkspaceDb,
   context: WorkspaceContext,
   rows: Awaited<ReturnType<typeof loadRows>>,
+  versions: CampaignVersions,
   message: Message,
   now: number,
 ): Promise<SendFacts | { gone: string }> {
   if (isDirect(message)) return directFactsOf(db, context, rows, message, now)
   const profile = rows.customers.get(message.customer_id)
   const running = context.campaigns.get(message.campaign_id)?.version
-  const decidedBy = await decidingVersion(db, context, rows.versions, message)
+  const decidedBy = await decidingVersion(db, context, versions, message)
   const treatmentIn = (version: CampaignVersion | null | undefined) =>
     version?.spec.treatments.find((treatment) => treatment.treatmentId === message.treatment_id)
   const treatment = treatmentIn(running) ?? treatmentIn(decidedBy)
@@ -119,7 +123,7 @@ async function factsOf(
       spec: running.spec,
       heldOut: own?.heldOut === true,
       spentMicros: rows.spend.get(message.campaign_id) ?? 0,
-      goalMet: await isGoalMet(db, profile, running, message),
+      goalMet: rows.converted.has(message) || hasDoneSince(profile, running, message),
       changed: !stillStands(message, decidedBy, running, journey),
       journeyLeft: journey?.state === 'left' ? journey.reason : '',
     },
@@ -184,36 +188,50 @@ async function directFactsOf(
 async function decidingVersion(
   db: WorkspaceDb,
   { campaigns, followed }: WorkspaceContext,
-  versions: Map<string, CampaignVersion | null>,
+  versions: CampaignVersions,
   { campaign_id, campaign_version }: Message,
 ): Promise<CampaignVersion | null> {
   const running = campaigns.get(campaign_id)?.version
   if (running?.version === campaign_version) return running
-  const key = followedKey(campaign_id, campaign_version)
-  const known = followed.get(key)?.version ?? versions.get(key)
-  if (known !== undefined) return known
-  const found = await loadCampaignVersion(db, campaign_id, campaign_version)
-  versions.set(key, found)
-  return found
+  const known = followed.get(followedKey(campaign_id, campaign_version))?.version
+  return known ?? (await versions.load(db, campaign_id, campaign_version))
+}
+
+/** Since what the message is about happened. */
+function relevantSince(message: Message): number {
+  return message.relevant_since === 0 ? message.created_at : message.relevant_since
+}
+
+/** The messages whose customers have met the goal of the running version since: one look-up for all. */
+async function loadConverted(
+  db: WorkspaceDb,
+  { campaigns }: WorkspaceContext,
+  messages: Message[],
+): Promise<Set<Message>> {
+  const running = messages.filter((message) => campaigns.has(message.campaign_id))
+  const converted = await convertedSince(
+    db,
+    running.map((message) => ({
+      customerId: message.customer_id,
+      campaignId: message.campaign_id,
+      goalId: campaigns.get(message.campaign_id)!.version.spec.goal.id,
+      since: relevantSince(message),
+    })),
+  )
+  return new Set(running.filter((_, i) => converted[i]))
 }
 
 /**
- * Since what the message is about happened. A conversion counts from the customer's assignment on, which a late
- * event may precede: of a goal without a condition the profile says when its event last came.
+ * A conversion counts from the customer's assignment on, which a late event may precede: of a goal without a
+ * condition the profile says when its event last came.
  */
-async function isGoalMet(
-  db: WorkspaceDb,
+function hasDoneSince(
   { profile }: Customer,
-  { campaignId, spec: { goal } }: CampaignVersion,
+  { spec: { goal } }: CampaignVersion,
   message: Message,
-): Promise<boolean> {
-  const since = message.relevant_since === 0 ? message.created_at : message.relevant_since
-  const counts =
-    goal.where === undefined && Object.hasOwn(profile.counts, goal.event)
-      ? profile.counts[goal.event]
-      : undefined
-  if (counts !== undefined && counts.lastAt >= since) return true
-  return convertedSince(db, { customerId: message.customer_id, campaignId, goalId: goal.id, since })
+): boolean {
+  if (goal.where !== undefined || !Object.hasOwn(profile.counts, goal.event)) return false
+  return (profile.counts[goal.event]?.lastAt ?? 0) >= relevantSince(message)
 }
 
 /** Asks for all items of the claim at once. */

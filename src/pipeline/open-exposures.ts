@@ -1,5 +1,6 @@
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 import { loadCampaignVersion } from '../campaign/campaign-rows.ts'
+import type { CampaignVersions } from '../campaign/campaign-versions.ts'
 import { insertExposures } from '../learning/exposure-rows.ts'
 import { settlesAt } from '../learning/settling.ts'
 import { goalWindowMs } from './follow-decision.ts'
@@ -12,12 +13,13 @@ export async function openExposures(
   db: WorkspaceDb,
   messages: RowOf<'messages'>[],
   now: number,
+  versions: CampaignVersions = { load: loadCampaignVersion },
 ): Promise<void> {
   const decided = messages.filter((message) => message.transactional === 0)
   const rows = []
   for (const [campaignId, own] of Map.groupBy(decided, (message) => message.campaign_id)) {
     for (const [version, same] of Map.groupBy(own, (message) => message.campaign_version)) {
-      const goal = (await loadCampaignVersion(db, campaignId, version))?.spec.goal
+      const goal = (await versions.load(db, campaignId, version))?.spec.goal
       if (goal === undefined) continue
       for (const message of same) {
         rows.push({

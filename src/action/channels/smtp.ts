@@ -1,8 +1,9 @@
-import MailComposer from 'nodemailer/lib/mail-composer'
 import { z } from 'zod'
-import type { Channel, OutgoingMessage, SendResult } from '#contracts/message.ts'
+import type { Clock } from '#contracts/clock.ts'
+import type { Channel, SendResult } from '#contracts/message.ts'
 import type { ChannelFile } from '../channel-file.ts'
 import { type Secret, secret } from '../secret.ts'
+import { createMailComposer } from '../smtp/compose-mail.ts'
 import { createSmtpPool } from '../smtp/smtp-pool.ts'
 import { smtpResult } from '../smtp/smtp-result.ts'
 import { type SmtpSettings, smtpFault, smtpSettingsOf } from '../smtp/smtp-settings.ts'
@@ -28,8 +29,8 @@ export const channel: ChannelFile<Settings> = {
   limits: { subjectCharactersMax: 998 },
   settings: settingsSchema,
   resends: false,
-  open: ({ url, ...timeouts }, { inFlightMax }) =>
-    openSmtp({ ...connectionOf(url, inFlightMax), ...timeouts }),
+  open: ({ url, ...timeouts }, { inFlightMax, wallClock }) =>
+    openSmtp({ ...connectionOf(url, inFlightMax), ...timeouts }, wallClock),
 }
 
 /** A connection for each message in flight: one that waited for a connection would be `unknown` after a crash. */
@@ -37,34 +38,17 @@ function connectionOf(url: Secret, inFlightMax: number): SmtpSettings {
   return { ...smtpSettingsOf(url.reveal()), connectionsMax: inFlightMax }
 }
 
-function openSmtp(settings: SmtpSettings): Channel {
+function openSmtp(settings: SmtpSettings, wallClock: Clock): Channel {
   const pool = createSmtpPool(settings)
+  const composer = createMailComposer()
   return {
     async send(message): Promise<SendResult> {
       if (!isAddress(message.address)) return { kind: 'permanent', reason: 'bad_address', suppress: true }
-      const mail = new MailComposer({
-        from: message.from,
-        to: { name: '', address: message.address },
-        subject: message.subject,
-        ...bodiesOf(message),
-        headers: message.headers,
-        disableFileAccess: true,
-        disableUrlAccess: true,
-        newline: 'win',
-      }).compile()
-      const { from } = mail.getEnvelope()
-      if (from === false || from === '') return { kind: 'permanent', reason: 'bad_sender', suppress: false }
-      const envelope = { from: message.returnPath ?? from, to: message.address }
-      return smtpResult(await pool.send(envelope, await mail.build()))
+      const mail = composer.compose(message, wallClock.now())
+      if (mail.from === null) return { kind: 'permanent', reason: 'bad_sender', suppress: false }
+      return smtpResult(await pool.send({ from: message.returnPath ?? mail.from, to: mail.to }, mail.raw))
     },
     close: () => pool.close(),
-  }
-}
-
-function bodiesOf(message: OutgoingMessage): { html?: string; text?: string } {
-  return {
-    ...(message.html === '' ? {} : { html: message.html }),
-    ...(message.text === '' ? {} : { text: message.text }),
   }
 }
 

@@ -3,6 +3,7 @@ import { createLinks } from '../../action/links.ts'
 import { channelFiles } from '../../action/load-channels.ts'
 import { openChannels } from '../../action/open-channels.ts'
 import { createSender, type Sender } from '../../action/sender.ts'
+import { createCampaignVersions } from '../../campaign/campaign-versions.ts'
 import { listWorkspaces } from '../../campaign/workspaces.ts'
 import { createTemplateCache } from '../../creative/template-cache.ts'
 import { createGuardrailRunner } from '../../guardrails/run/evaluate.ts'
@@ -31,6 +32,7 @@ const templatesKept = 1000
 export async function assembleSender(parts: RoleParts): Promise<SenderRole> {
   const { store, clock, wallClock, settings } = parts
   const contexts = createWorkspaceContexts()
+  const versions = createCampaignVersions()
   const channels = openChannels(await channelFiles(settings.channelsDir), settings.providers, {
     ...parts,
     inFlightMax: settings.sendsInFlightMax,
@@ -58,7 +60,10 @@ export async function assembleSender(parts: RoleParts): Promise<SenderRole> {
     defaultFrom: settings.mailFrom,
     workspaces: { list: async () => (await listWorkspaces(store.read)).map(({ workspace }) => workspace) },
     guardrails: createGuardrailRunner(await loadGuardrails()),
-    facts: createClaimFacts(contexts, parts.stock === undefined ? {} : { stock: parts.stock }),
+    facts: createClaimFacts(contexts, {
+      versions,
+      ...(parts.stock === undefined ? {} : { stock: parts.stock }),
+    }),
     render: createRenderPort(createTemplateCache(templatesKept)),
     ...(settings.bounceAddress === undefined ? {} : { bounceAddress: settings.bounceAddress }),
     links: createLinks({
@@ -67,7 +72,7 @@ export async function assembleSender(parts: RoleParts): Promise<SenderRole> {
       ...(settings.linkUrls === undefined ? {} : { senderUrls: settings.linkUrls }),
     }),
     suppressions: { suppress },
-    sent: { recordSent: openExposures },
+    sent: { recordSent: (db, messages, now) => openExposures(db, messages, now, versions) },
   })
   const health = createProviderReport({ parts, channels, dispatcher })
   await sender.recover(store.dialect === 'sqlite' ? 'all' : 'expired')

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import type { RecurringQuery } from './recurring-query.ts'
 import type { RowOf, WorkspaceDb } from './store.ts'
 
 /**
@@ -13,30 +14,38 @@ import type { RowOf, WorkspaceDb } from './store.ts'
  */
 export async function selectDueForClaim(
   db: WorkspaceDb,
-  { now, limit }: { now: number; limit: number },
+  due: { now: number; limit: number },
 ): Promise<RowOf<'messages'>[]> {
-  const first = await selectDue(db, { now, limit }, 1)
-  if (first.length >= limit) return first
+  const first = await db.recurring(dueTransactional, due)
+  if (first.length >= due.limit) return first
+  const others = await db.recurring(dueMessages, due)
+  if (first.length === 0) return others
   const ids = new Set(first.map((row) => row.message_id))
-  const others = await selectDue(db, { now, limit })
-  return [...first, ...others.filter((row) => !ids.has(row.message_id))].slice(0, limit)
+  return [...first, ...others.filter((row) => !ids.has(row.message_id))].slice(0, due.limit)
 }
 
-/** `transactional` has an index of its own, which is empty most of the time: 4 µs. */
-function selectDue(
-  db: WorkspaceDb,
-  { now, limit }: { now: number; limit: number },
-  transactional?: 1,
-): Promise<RowOf<'messages'>[]> {
-  let due = db
+type DueQuery = RecurringQuery<{ now: number; limit: number }, RowOf<'messages'>>
+
+const dueMessages: DueQuery = {
+  like: { now: 'number', limit: 'number' },
+  build: (db, due) => selectDue(db, due),
+}
+
+/** They have an index of their own, which is empty most of the time: 4 µs. */
+const dueTransactional: DueQuery = {
+  like: { now: 'number', limit: 'number' },
+  build: (db, due) => selectDue(db, due).where('messages.transactional', '=', sql.lit<1>(1)),
+}
+
+function selectDue(db: WorkspaceDb, { now, limit }: { now: number; limit: number }) {
+  const due = db
     .selectFrom('messages')
-    .selectAll()
+    .selectAll('messages')
     .where('messages.state', '=', 'queued')
     .where('messages.due_at', '<=', now)
     .orderBy('messages.due_at')
     .limit(limit)
-  if (transactional !== undefined) due = due.where('messages.transactional', '=', sql.lit(transactional))
-  return (db.dialect === 'postgres' ? due.forUpdate().skipLocked() : due).execute()
+  return db.dialect === 'postgres' ? due.forUpdate().skipLocked() : due
 }
 
 /**
