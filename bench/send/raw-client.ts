@@ -2,21 +2,23 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 
 /** What this client sends each time: made beforehand, so that the sink is all that is measured. */
-const message = Buffer.from(`Subject: raw\r\n\r\n${'0123456789abcdef '.repeat(4).concat('\r\n').repeat(80)}.\r\n`)
+const message = Buffer.from(
+  `Subject: raw\r\n\r\n${'0123456789abcdef '.repeat(4).concat('\r\n').repeat(100)}.\r\n`,
+)
 
-/** Sends so many mails over so many connections and awaits the answer to each command. */
+/** Sends so many mails over so many connections and only awaits the answer to each command. */
 export async function sendRaw(port: number, mails: number, connections: number): Promise<void> {
   let left = mails
   const lane = async (): Promise<void> => {
     const socket = connect({ host: '127.0.0.1', port, noDelay: true })
-    const answer = answersOf(socket)
-    await answer()
-    await command(socket, answer, 'EHLO bench\r\n')
+    await once(socket, 'data')
+    const ask = asker(socket)
+    await ask('EHLO bench\r\n')
     while (left-- > 0) {
-      await command(socket, answer, 'MAIL FROM:<hello@acme.example>\r\n')
-      await command(socket, answer, 'RCPT TO:<ann@example.com>\r\n')
-      await command(socket, answer, 'DATA\r\n')
-      await command(socket, answer, message)
+      await ask('MAIL FROM:<hello@acme.example>\r\n')
+      await ask('RCPT TO:<ann@example.com>\r\n')
+      await ask('DATA\r\n')
+      await ask(message)
     }
     socket.end('QUIT\r\n')
     await once(socket, 'close')
@@ -24,19 +26,14 @@ export async function sendRaw(port: number, mails: number, connections: number):
   await Promise.all(Array.from({ length: connections }, lane))
 }
 
-async function command(socket: Socket, answer: () => Promise<void>, text: string | Buffer): Promise<void> {
-  const answered = answer()
-  socket.write(text)
-  await answered
-}
-
 /** Each answer of the sink comes in one piece. */
-function answersOf(socket: Socket): () => Promise<void> {
-  let resolveNext: () => void = () => {}
-  socket.on('data', () => resolveNext())
-  return () =>
+function asker(socket: Socket): (command: string | Buffer) => Promise<void> {
+  let settle: { resolve(): void; reject(error: unknown): void } | null = null
+  socket.on('data', () => settle?.resolve())
+  socket.on('error', (error) => settle?.reject(error))
+  return (command) =>
     new Promise((resolve, reject) => {
-      resolveNext = resolve
-      socket.once('error', reject)
-    }).finally(() => socket.removeAllListeners('error')) as Promise<void>
+      settle = { resolve, reject }
+      socket.write(command)
+    })
 }

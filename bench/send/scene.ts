@@ -1,3 +1,4 @@
+import type { Template } from '#contracts/campaign.ts'
 import { customerIdOf, stableId } from '#platform/ids/ids.ts'
 import type { Store } from '#platform/store/store.ts'
 import { insertMessages } from '../../src/action/message-rows.ts'
@@ -9,6 +10,7 @@ import { saveCustomers } from '../../src/profile/customer-rows.ts'
 
 export const workspace = 'main'
 export const campaignId = 'letter'
+export const publicUrl = 'https://mail.acme.example'
 export const from = 'Acme Shop <hello@acme.example>'
 const customersPerTransaction = 2000
 const hourMs = 3_600_000
@@ -25,7 +27,7 @@ const html = `<!doctype html>
 <tr><td style="padding:24px 16px"><h1 style="font-size:22px">{{offer.name}} – für {{customer.firstName}}</h1>
 <p>Hello {{customer.firstName}}, you looked at {{event.properties.name}} the other day. It is still here, and so
 is your discount of {{offer.percent}} %.</p></td></tr>
-${[1, 2, 3, 4].map(product).join('\n')}
+${[1, 2, 3, 4, 5, 6].map(product).join('\n')}
 <tr><td style="padding:24px 16px;font-size:12px;color:#666666">You get this because you signed up in our shop.
 <a href="{{links.unsubscribe}}">Unsubscribe</a> · Acme Ltd, 1 Main Street, Springfield</td></tr>
 </table></body></html>`
@@ -38,18 +40,21 @@ you looked at {{event.properties.name}} the other day. It is still here, and so 
 Unsubscribe: {{links.unsubscribe}}
 `
 
+const offer = { id: 'ten', name: 'Ten percent', value: 40, facts: { percent: 10 } }
+
+export const template: Template = {
+  id: 'letter',
+  channel: 'email',
+  subject: '{{customer.firstName}}, {{offer.percent}} % für dich',
+  html,
+  text,
+  defaults: {},
+}
+
 const file = {
   goals: [{ id: 'order', event: 'Order Completed', value: { property: 'revenue' }, windowHours: 96 }],
-  offers: [{ id: 'ten', name: 'Ten percent', value: 40, facts: { percent: 10 } }],
-  templates: [
-    {
-      id: 'letter',
-      channel: 'email',
-      subject: '{{customer.firstName}}, {{offer.percent}} % für dich',
-      html,
-      text,
-    },
-  ],
+  offers: [offer],
+  templates: [template],
   guardrails: {
     frequencyCaps: [
       { sendsMax: 20, window: { hours: 168 } },
@@ -96,7 +101,10 @@ export async function installScene(store: Store, customers: number, now: number)
     if (moved.kind === 'refused') throw new Error(moved.fault.detail)
   }
   for (let first = 0; first < customers; first += customersPerTransaction) {
-    const indices = Array.from({ length: Math.min(customersPerTransaction, customers - first) }, (_, i) => first + i)
+    const indices = Array.from(
+      { length: Math.min(customersPerTransaction, customers - first) },
+      (_, i) => first + i,
+    )
     await store.transaction(async (tx) => {
       const db = tx.workspace(workspace)
       await saveCustomers(
@@ -145,18 +153,31 @@ function customerAt(index: number, now: number) {
   }
 }
 
-/** Queues one message each for these customers, due now. */
-export async function queueMessages(
-  store: Store,
-  round: string,
-  customers: { first: number; count: number },
-  now: number,
-): Promise<void> {
-  const messages = Array.from({ length: customers.count }, (_, i) => {
-    const customerId = idAt(customers.first + i)
-    const decisionId = stableId(workspace, round, customerId)
+/** What is said to a customer, and to whom. */
+export function letterOf(round: string, index: number) {
+  const customerId = idAt(index)
+  const decisionId = stableId(workspace, round, customerId)
+  return {
+    messageId: stableId(decisionId, '1'),
+    decisionId,
+    customerId,
+    traits: customerAt(index, 0).profile.traits,
+    trigger: {
+      event: {
+        name: 'Product Viewed',
+        properties: { name: 'a scarf', sku: `sku-${index % 100}`, price: 39.9 },
+      },
+    },
+    offer: { ...offer, available: true },
+  }
+}
+
+/** Queues one message for each of the first so many customers, due now. */
+export async function queueMessages(store: Store, round: string, count: number, now: number): Promise<void> {
+  const messages = Array.from({ length: count }, (_, index) => {
+    const { messageId, decisionId, customerId, trigger } = letterOf(round, index)
     return {
-      messageId: stableId(decisionId, '1'),
+      messageId,
       decisionId,
       decisionDayUtc: Math.floor(now / dayMs),
       customerId,
@@ -165,14 +186,12 @@ export async function queueMessages(
       treatmentId: 'ten/email',
       variantId: 'plain',
       channel: 'email' as const,
-      address: addressAt(customers.first + i),
+      address: addressAt(index),
       transactional: false,
       costMicros: 1000,
       dueAt: now,
       expiresAt: now + 72 * hourMs,
-      context: {
-        event: { name: 'Product Viewed', properties: { name: 'a scarf', sku: `sku-${i % 100}`, price: 39.9 } },
-      },
+      context: trigger,
     }
   })
   await store.transaction((tx) => insertMessages(tx.workspace(workspace), messages, now))

@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac, hash, timingSafeEqual } from 'node:crypto'
 import type { ChannelName } from '#contracts/campaign.ts'
 
 export interface LinkTarget {
@@ -68,6 +68,7 @@ export function createLinks({
   if (Buffer.byteLength(secret) < secretBytesMin)
     throw new Error(`a link secret has at least ${secretBytesMin} bytes`)
   const base = baseUrl.replace(/\/+$/, '')
+  const signatureOf = createSigner(secret)
 
   const bySender = new Map(
     Object.entries(senderUrls).map(([domain, own]) => [domain, createLinks({ secret, baseUrl: own })]),
@@ -75,14 +76,14 @@ export function createLinks({
 
   const url = (kind: LinkKind, parts: string[]): string => {
     const payload = Buffer.from(JSON.stringify(parts)).toString('base64url')
-    return `${base}${linkPaths[kind]}${payload}.${signatureOf(secret, kind, payload).toString('base64url')}`
+    return `${base}${linkPaths[kind]}${payload}.${signatureOf(kind, payload).toString('base64url')}`
   }
   const verify = (kind: LinkKind, token: string, length: number): string[] | null => {
     if (token.length > tokenCharactersMax) return null
     const [payload, signature, ...more] = token.split('.')
     if (payload === undefined || signature === undefined || more.length > 0) return null
     const given = Buffer.from(signature, 'base64url')
-    const expected = signatureOf(secret, kind, payload)
+    const expected = signatureOf(kind, payload)
     if (given.length !== expected.length || !timingSafeEqual(given, expected)) return null
     const parts = JSON.parse(Buffer.from(payload, 'base64url').toString()) as string[]
     return parts.length === length ? parts : null
@@ -137,6 +138,22 @@ function bounceSignature(secret: string, messageId: string): string {
   return createHmac('sha256', secret).update(`bounce\u0000${messageId}`).digest('hex').slice(0, 16)
 }
 
-function signatureOf(secret: string, kind: LinkKind, payload: string): Buffer {
-  return createHmac('sha256', secret).update(`${kind}\u0000${payload}`).digest()
+/** SHA-256 works on blocks of so many bytes. */
+const blockBytes = 64
+
+/**
+ * HMAC-SHA256 (RFC 2104) of kind and payload, the key's two pads made once: a mail has a dozen links, and Node's
+ * own `createHmac` takes four times as long for texts as short as these.
+ */
+function createSigner(secret: string): (kind: LinkKind, payload: string) => Buffer {
+  const given = Buffer.from(secret)
+  const key = Buffer.alloc(blockBytes)
+  ;(given.length > blockBytes ? hash('sha256', given, 'buffer') : given).copy(key)
+  const inner = Buffer.from(key.map((byte) => byte ^ 0x36))
+  const outer = Buffer.from(key.map((byte) => byte ^ 0x5c))
+  return (kind, payload) => {
+    const text = Buffer.from(`${kind}\u0000${payload}`)
+    const digest = hash('sha256', Buffer.concat([inner, text]), 'buffer')
+    return hash('sha256', Buffer.concat([outer, digest]), 'buffer')
+  }
 }

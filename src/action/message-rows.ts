@@ -239,9 +239,7 @@ const lockedStates: RecurringQuery<
   build: (db, { messageIds }) =>
     inLockedOrder(
       db,
-      db
-        .selectByKeys('messages', 'message_id', messageIds)
-        .select(['messages.message_id', 'messages.state']),
+      db.selectByKeys('messages', 'message_id', messageIds).select(['messages.message_id', 'messages.state']),
     ),
 }
 

@@ -38,6 +38,8 @@ function replacementOf(url: string, rewrite: (url: string) => string | null): st
 
 const rawTextElements = new Set(['script', 'style', 'textarea', 'title', 'xmp', 'noscript'])
 
+const tagName = /<\/?([a-z][^\s/>]*)/iy
+
 function* linkAddresses(html: string): Generator<AttributeSpan> {
   let at = 0
   while (at < html.length) {
@@ -48,7 +50,8 @@ function* linkAddresses(html: string): Generator<AttributeSpan> {
     } else if (/[!?]/.test(html[open + 1] ?? '')) {
       at = endOf(html, '>', open + 2)
     } else {
-      const name = /^<\/?([a-z][^\s/>]*)/i.exec(html.slice(open, open + 64))
+      tagName.lastIndex = open
+      const name = tagName.exec(html)
       if (name === null) {
         at = open + 1
         continue
@@ -62,40 +65,28 @@ function* linkAddresses(html: string): Generator<AttributeSpan> {
   }
 }
 
+/**
+ * One step of the walk: behind white space and slashes the tag's end (1), or an attribute's name (2) and its value
+ * in double (3), single (5) or no quotes (7); a quote that is never closed goes to the end of the text (4, 6).
+ */
+const attributeStep = /[\s/]*(?:(>)|([^\s/>][^\s/>=]*)(?:\s*=\s*(?:"([^"]*)("|$)|'([^']*)('|$)|([^\s>]*)))?)/y
+
 /** Walks a tag's attributes from behind its name to behind its `>`. The first `href` counts. */
 function scanAttributes(html: string, from: number): { end: number; href: AttributeSpan | null } {
-  let at = from
+  attributeStep.lastIndex = from
   let href: AttributeSpan | null = null
-  while (at < html.length) {
-    at = skip(html, at, /[\s/]/)
-    if (html[at] === '>') return { end: at + 1, href }
-    const nameStart = at
-    at = skip(html, at + 1, /[^\s/>=]/)
-    const name = html.slice(nameStart, at).toLowerCase()
-    const afterName = skip(html, at, /\s/)
-    if (html[afterName] !== '=') continue
-    const value = attributeValue(html, skip(html, afterName + 1, /\s/))
-    if (name === 'href' && href === null) href = value
-    at = value.outerEnd
+  for (;;) {
+    const step = attributeStep.exec(html)
+    if (step === null) return { end: html.length, href: null }
+    if (step[1] !== undefined) return { end: attributeStep.lastIndex, href }
+    if (href !== null || step[2]!.length !== 4 || step[2]!.toLowerCase() !== 'href') continue
+    const value = step[3] ?? step[5] ?? step[7]
+    if (value === undefined) continue
+    const outerEnd = attributeStep.lastIndex
+    const end = outerEnd - (step[4] ?? step[6] ?? '').length
+    const start = end - value.length
+    href = { start, end, outerStart: step[7] === undefined ? start - 1 : start, outerEnd }
   }
-  return { end: html.length, href: null }
-}
-
-function attributeValue(html: string, at: number): AttributeSpan {
-  const quote = html[at]
-  if (quote === '"' || quote === "'") {
-    const close = html.indexOf(quote, at + 1)
-    const end = close < 0 ? html.length : close
-    return { start: at + 1, end, outerStart: at, outerEnd: Math.min(end + 1, html.length) }
-  }
-  const end = skip(html, at, /[^\s>]/)
-  return { start: at, end, outerStart: at, outerEnd: end }
-}
-
-function skip(html: string, from: number, while_: RegExp): number {
-  let at = from
-  while (at < html.length && while_.test(html[at]!)) at++
-  return at
 }
 
 function endOf(html: string, mark: string, from: number): number {

@@ -41,7 +41,7 @@ export async function saveChanges(
   const rows = changes.map(({ row }) => row)
   const told = repeated.size === 0 ? rows : rows.filter((row) => !repeated.has(row))
   await together(
-    db.bulkInsert('messages', rows.map(withoutWorkspace), {
+    db.bulkInsert('messages', rows, {
       key: ['workspace', 'message_id'],
       update: [...stateColumns],
     }),
@@ -103,9 +103,4 @@ const lastSequences: RecurringQuery<
         eb.fn.max<number>('message_transitions.sequence').as('last'),
       ])
       .groupBy('message_transitions.message_id'),
-}
-
-function withoutWorkspace(row: MessageRow): Omit<MessageRow, 'workspace'> {
-  const { workspace: _, ...rest } = row
-  return rest
 }

@@ -65,9 +65,7 @@ function writeBodies(writer: MailWriter, { html, text }: OutgoingMessage): void 
 
 function writePart(writer: MailWriter, kind: 'plain' | 'html', text: string): void {
   const encoding = isMostlyEncoded(text) ? 'base64' : 'quoted-printable'
-  writer.latin1(
-    `Content-Type: text/${kind}; charset=utf-8\r\nContent-Transfer-Encoding: ${encoding}\r\n\r\n`,
-  )
+  writer.latin1(`Content-Type: text/${kind}; charset=utf-8\r\nContent-Transfer-Encoding: ${encoding}\r\n\r\n`)
   if (encoding === 'base64') writer.base64(text)
   else writer.quotedPrintable(text)
 }

@@ -95,7 +95,8 @@ function writeQuotedPrintable(text: Uint8Array, into: Uint8Array, from: number):
     const byte = text[i]!
     if (isLiteral[byte] === 1) {
       if (at - lineStart >= runMax) at = lineStart = writeSoftBreak(into, at)
-      if (at === lineStart && (byte === DOT || (byte === F && isFrom(text, i)))) at = writeEncoded(into, at, byte)
+      if (at === lineStart && (byte === DOT || (byte === F && isFrom(text, i))))
+        at = writeEncoded(into, at, byte)
       else into[at++] = byte
       continue
     }

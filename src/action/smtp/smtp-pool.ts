@@ -1,26 +1,12 @@
-import { Readable } from 'node:stream'
 import SMTPConnection from 'nodemailer/lib/smtp-connection'
+import {
+  createSmtpSession,
+  type SmtpEnvelope,
+  type SmtpError,
+  type SmtpOutcome,
+  type SmtpSession,
+} from './smtp-session.ts'
 import type { SmtpSettings } from './smtp-settings.ts'
-
-export interface SmtpEnvelope {
-  from: string
-  to: string
-}
-
-export type SmtpOutcome =
-  | { kind: 'accepted'; response: string }
-  /** `bodyBegan`: the server had agreed to take the message's text, so it may have got all of it. */
-  | { kind: 'failed'; error: SmtpError; bodyBegan: boolean }
-
-/** What nodemailer's errors carry. */
-export interface SmtpError extends Error {
-  code?: string
-  /** SMTP reply code, when the server answered. */
-  responseCode?: number
-  response?: string
-  /** The command that failed: `CONN`, `EHLO`, `AUTH …`, `MAIL FROM`, `RCPT TO`, `DATA`. */
-  command?: string
-}
 
 export interface SmtpPool {
   send(envelope: SmtpEnvelope, message: Buffer): Promise<SmtpOutcome>
@@ -30,18 +16,14 @@ export interface SmtpPool {
 /** Many servers end a session after 100 messages. */
 const messagesPerConnectionMax = 100
 
-interface Session {
-  connection: SMTPConnection
+interface Seat {
+  session: SmtpSession
   messages: number
 }
 
-/**
- * A pool over nodemailer's low-level connection: 9.9k messages a second of 4 kB where nodemailer's own pool
- * makes 2.0k (two cores, ten connections), and it says how far a failed attempt came, which alone tells
- * "nothing was sent" from "it may have been sent".
- */
+/** So many sessions at once, each for one message after the other. */
 export function createSmtpPool(settings: SmtpSettings): SmtpPool {
-  const idle: Session[] = []
+  const idle: Seat[] = []
   const waiting: (() => void)[] = []
   let free = settings.connectionsMax
   let closed = false
@@ -55,22 +37,24 @@ export function createSmtpPool(settings: SmtpSettings): SmtpPool {
     if (next === undefined) free++
     else next()
   }
-  const takeIdle = (): Session | undefined => {
-    let session = idle.pop()
-    while (session?.connection.destroyed) session = idle.pop()
-    return session
+  const takeIdle = (): Seat | undefined => {
+    let seat = idle.pop()
+    while (seat !== undefined && !seat.session.usable) {
+      seat.session.close()
+      seat = idle.pop()
+    }
+    return seat
   }
-  const giveBack = async (session: Session, outcome: SmtpOutcome): Promise<void> => {
-    const { connection } = session
-    if (outcome.kind === 'failed' && !connection.destroyed && !(await reset(connection))) connection.close()
-    if (connection.destroyed) return
-    if (closed || session.messages >= messagesPerConnectionMax) connection.quit()
-    else idle.push(session)
+  const giveBack = async (seat: Seat, outcome: SmtpOutcome): Promise<void> => {
+    const { session } = seat
+    if (!session.usable || (outcome.kind === 'failed' && !(await session.reset()))) return session.close()
+    if (closed || seat.messages >= messagesPerConnectionMax) session.quit()
+    else idle.push(seat)
   }
-  const attempt = async (session: Session, envelope: SmtpEnvelope, message: Buffer): Promise<SmtpOutcome> => {
-    session.messages++
-    const outcome = await transmit(session.connection, envelope, message)
-    await giveBack(session, outcome)
+  const attempt = async (seat: Seat, envelope: SmtpEnvelope, message: Buffer): Promise<SmtpOutcome> => {
+    seat.messages++
+    const outcome = await seat.session.send(envelope, message)
+    await giveBack(seat, outcome)
     return outcome
   }
 
@@ -86,14 +70,14 @@ export function createSmtpPool(settings: SmtpSettings): SmtpPool {
         }
         const opened = await open(settings)
         if (opened.kind === 'failed') return opened
-        return await attempt({ connection: opened.connection, messages: 0 }, envelope, message)
+        return await attempt({ session: opened.session, messages: 0 }, envelope, message)
       } finally {
         leave()
       }
     },
     async close() {
       closed = true
-      for (const { connection } of idle.splice(0)) connection.quit()
+      for (const { session } of idle.splice(0)) session.quit()
     },
   }
 }
@@ -107,7 +91,7 @@ function failedBefore(error: SmtpError): SmtpOutcome & { kind: 'failed' } {
   return { kind: 'failed', error, bodyBegan: false }
 }
 
-type Opened = { kind: 'open'; connection: SMTPConnection } | (SmtpOutcome & { kind: 'failed' })
+type Opened = { kind: 'open'; session: SmtpSession } | (SmtpOutcome & { kind: 'failed' })
 
 async function open(settings: SmtpSettings): Promise<Opened> {
   const connection = new SMTPConnection({
@@ -132,36 +116,7 @@ async function open(settings: SmtpSettings): Promise<Opened> {
       )
     })
   })
-  if (failure === null) return { kind: 'open', connection }
+  if (failure === null) return { kind: 'open', session: createSmtpSession(connection) }
   connection.close()
   return failedBefore(failure)
-}
-
-/** The body is a stream that is first read when the server has answered DATA with "go on". */
-async function transmit(
-  connection: SMTPConnection,
-  envelope: SmtpEnvelope,
-  message: Buffer,
-): Promise<SmtpOutcome> {
-  let bodyBegan = false
-  const body = new Readable({
-    read() {
-      bodyBegan = true
-      this.push(message)
-      this.push(null)
-    },
-  })
-  return await new Promise((resolve) => {
-    connection.send({ from: envelope.from, to: [envelope.to], size: message.length }, body, (error, info) => {
-      if (error) resolve({ kind: 'failed', error: error as SmtpError, bodyBegan })
-      else resolve({ kind: 'accepted', response: info?.response ?? '' })
-    })
-  })
-}
-
-async function reset(connection: SMTPConnection): Promise<boolean> {
-  return await new Promise((resolve) => {
-    connection.once('end', () => resolve(false))
-    connection.reset((error) => resolve(!error))
-  })
 }

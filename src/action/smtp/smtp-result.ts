@@ -1,5 +1,5 @@
 import type { SendResult } from '#contracts/message.ts'
-import type { SmtpError, SmtpOutcome } from './smtp-pool.ts'
+import type { SmtpError, SmtpOutcome } from './smtp-session.ts'
 
 /** How long to leave a server alone that says "too many". */
 const throttledRetryAfterMs = 60_000

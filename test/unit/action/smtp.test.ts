@@ -7,7 +7,8 @@ import { smtpSettingsOf } from '../../../src/action/smtp/smtp-settings.ts'
 import { type Script, startScriptedServer, startSmtpServer } from './smtp-servers.ts'
 
 function open(settings: { url: string }, inFlightMax = 10) {
-  return smtp.open(smtp.settings.parse(settings), { inFlightMax } as ChannelParts)
+  const parts = { inFlightMax, wallClock: { now: () => Date.now() } }
+  return smtp.open(smtp.settings.parse(settings), parts as ChannelParts)
 }
 
 function outgoing(parts: Partial<OutgoingMessage> = {}): OutgoingMessage {
