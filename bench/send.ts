@@ -41,7 +41,7 @@ const dkim = {
 const letters = makeLetters(mailsPerRound)
 const sizes = { port, connections, customers: mailsPerRound }
 const product = await openProduct(folder, 'plain', { ...sizes, dkim: null })
-const signing = await openProduct(folder, 'signing', { ...sizes, dkim: null })
+const signing = await openProduct(folder, 'signing', { ...sizes, dkim })
 const pool = openPool(port, connections, letters, null)
 const signingPool = openPool(port, connections, letters, dkim)
 

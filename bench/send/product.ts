@@ -35,7 +35,7 @@ export async function openProduct(
           id: 'smtp',
           kind: 'smtp',
           weight: 1,
-          settings: { url: `smtp://127.0.0.1:${port}`, ...(dkim === null ? {} : { dkim }) },
+          settings: { url: `smtp://127.0.0.1:${port}`, ...(dkim === null ? {} : { dkim: [dkim] }) },
         },
       ],
       mailFrom: from,

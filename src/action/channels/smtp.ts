@@ -4,9 +4,22 @@ import type { Channel, SendResult } from '#contracts/message.ts'
 import type { ChannelFile } from '../channel-file.ts'
 import { type Secret, secret } from '../secret.ts'
 import { createMailComposer } from '../smtp/compose-mail.ts'
+import { createDkimSigner, type DkimSigner, dkimKeyFault } from '../smtp/dkim.ts'
 import { createSmtpPool } from '../smtp/smtp-pool.ts'
 import { smtpResult } from '../smtp/smtp-result.ts'
 import { type SmtpSettings, smtpFault, smtpSettingsOf } from '../smtp/smtp-settings.ts'
+
+const dkimKeySchema = z.strictObject({
+  /** Mails from here and from the domains under it. */
+  domain: z.string().regex(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/, 'a domain in lower case, its letters in ASCII'),
+  /** The public key stands at `selector._domainkey.domain`. */
+  selector: z.string().regex(/^[a-z0-9-]+(\.[a-z0-9-]+)*$/, 'a name in lower case'),
+  /** PEM of an RSA or an Ed25519 key. */
+  privateKey: secret().superRefine((key, context) => {
+    const fault = dkimKeyFault(key.reveal())
+    if (fault !== null) context.addIssue({ code: 'custom', message: fault })
+  }),
+})
 
 const settingsSchema = z.strictObject({
   /** `smtp://user:password@host:587`, or `smtps://` for TLS from the first byte. */
@@ -17,6 +30,8 @@ const settingsSchema = z.strictObject({
   connectTimeoutMs: z.number().int().min(100).max(60_000).exactOptional(),
   /** Longest silence of the server in a session. */
   answerTimeoutMs: z.number().int().min(100).max(90_000).exactOptional(),
+  /** By what mails are signed, by the sender's domain; several of one domain all sign. */
+  dkim: z.array(dkimKeySchema).max(64).default([]),
 })
 type Settings = z.infer<typeof settingsSchema>
 
@@ -29,8 +44,10 @@ export const channel: ChannelFile<Settings> = {
   limits: { subjectCharactersMax: 998 },
   settings: settingsSchema,
   resends: false,
-  open: ({ url, ...timeouts }, { inFlightMax, wallClock }) =>
-    openSmtp({ ...connectionOf(url, inFlightMax), ...timeouts }, wallClock),
+  open({ url, dkim, ...timeouts }, { inFlightMax, wallClock }) {
+    const keys = dkim.map((key) => ({ ...key, privateKey: key.privateKey.reveal() }))
+    return openSmtp({ ...connectionOf(url, inFlightMax), ...timeouts }, createDkimSigner(keys), wallClock)
+  },
 }
 
 /** A connection for each message in flight: one that waited for a connection would be `unknown` after a crash. */
@@ -38,7 +55,7 @@ function connectionOf(url: Secret, inFlightMax: number): SmtpSettings {
   return { ...smtpSettingsOf(url.reveal()), connectionsMax: inFlightMax }
 }
 
-function openSmtp(settings: SmtpSettings, wallClock: Clock): Channel {
+function openSmtp(settings: SmtpSettings, signer: DkimSigner, wallClock: Clock): Channel {
   const pool = createSmtpPool(settings)
   const composer = createMailComposer()
   return {
@@ -46,7 +63,8 @@ function openSmtp(settings: SmtpSettings, wallClock: Clock): Channel {
       if (!isAddress(message.address)) return { kind: 'permanent', reason: 'bad_address', suppress: true }
       const mail = composer.compose(message, wallClock.now())
       if (mail.from === null) return { kind: 'permanent', reason: 'bad_sender', suppress: false }
-      return smtpResult(await pool.send({ from: message.returnPath ?? mail.from, to: mail.to }, mail.raw))
+      const signed = await signer.sign(mail.from, mail.raw)
+      return smtpResult(await pool.send({ from: message.returnPath ?? mail.from, to: mail.to }, signed))
     },
     close: () => pool.close(),
   }

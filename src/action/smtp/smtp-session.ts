@@ -154,11 +154,15 @@ function createTransaction(commands: [string, string, string], isPipelined: bool
       const name = names[step]!
       const isFine = text.startsWith('2') || (step === 2 && text.startsWith('3'))
       if (text.startsWith('421') || (!isFine && codeOf(text) === undefined)) {
-        return turns.failed(refusal ?? faultOf(name, text, step === 3), true)
+        turns.failed(refusal ?? faultOf(name, text, step === 3), true)
+        return
       }
       step++
-      if (step === 4)
-        return isFine ? turns.accepted(oneLine(text)) : turns.failed(faultOf(name, text, true), false)
+      if (step === 4) {
+        if (isFine) turns.accepted(oneLine(text))
+        else turns.failed(faultOf(name, text, true), false)
+        return
+      }
       if (!isFine) refusal ??= faultOf(name, text)
       if (refusal === null) {
         if (step === 3) turns.sendText()

@@ -49,6 +49,22 @@ describe('signed links', () => {
     )
   })
 
+  test('a character whose lower byte is the right one is noticed too', () => {
+    const token = tokenOf(links.clickUrl('acme', 'm1', 'https://shop.example'))
+    const dot = token.indexOf('.')
+    for (let at = 0; at < dot; at++) {
+      const alias = String.fromCharCode(token.charCodeAt(at) + 0x100)
+      expect(links.verifyClick(token.slice(0, at) + alias + token.slice(at + 1))).toBeNull()
+    }
+  })
+
+  test.each([16, 63, 64, 65, 200])('a secret of %i bytes signs as HMAC does', (bytes) => {
+    const own = createLinks({ secret: 'é'.repeat(bytes).slice(0, bytes), baseUrl: 'https://s.example' })
+    const [payload, signature] = tokenOf(own.openUrl('acme', 'm'.repeat(9000))).split('.')
+    const expected = createHmac('sha256', 'é'.repeat(bytes).slice(0, bytes)).update(`open\0${payload}`)
+    expect(signature).toBe(expected.digest('base64url'))
+  })
+
   test.each(['', '.', 'a.b', 'a.b.c', '..', 'x'.repeat(10_000)])('%j is not ours', (token) => {
     expect(links.verifyClick(token)).toBeNull()
   })

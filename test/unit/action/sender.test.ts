@@ -253,7 +253,9 @@ describe('after a crash', () => {
       const slow = await createBench(store, scriptedChannel(() => waiting).channel, calmWorld(), { clock })
       clock.stepTo(first.due_at)
       await slow.sender.step()
-      await store.transaction((tx) => writeResults(tx, [{ message: first, provider: 'scripted', result: sent }], parts))
+      await store.transaction((tx) =>
+        writeResults(tx, [{ message: first, provider: 'scripted', result: sent }], parts),
+      )
       expect((await loadMessage(acme(store), 'm1'))!.message).toMatchObject({ state: 'sending', attempts: 2 })
     })
   })
