@@ -102,9 +102,9 @@ describe('a composed mail', () => {
       fc.property(fc.string({ unit: 'grapheme', minLength: 40, maxLength: 300 }), (subject) => {
         const raw = compose({ subject }).raw.toString('latin1')
         const header = /^Subject: ((?:.*\r\n)(?:[ \t].*\r\n)*)/m.exec(raw)![1]!
-        for (const [word, payload] of header.matchAll(/=\?UTF-8\?B\?([^?]*)\?=/g)) {
+        for (const [word, payload = ''] of header.matchAll(/=\?UTF-8\?B\?([^?]*)\?=/g)) {
           expect(word.length).toBeLessThanOrEqual(75)
-          expect(Buffer.from(payload!, 'base64').toString()).not.toContain('\ufffd')
+          expect(Buffer.from(Buffer.from(payload, 'base64').toString()).toString('base64')).toBe(payload)
         }
       }),
     )
