@@ -1,6 +1,6 @@
 import { createTransport } from 'nodemailer'
-import { trackClicks } from '../../src/action/compose-message.ts'
 import { createLinks } from '../../src/action/links.ts'
+import { rewriteLinks } from '../../src/action/rewrite-links.ts'
 import { compileTemplate } from '../../src/creative/compile-template.ts'
 import { templateContext } from '../../src/creative/context.ts'
 import { render } from '../../src/creative/render.ts'
@@ -50,7 +50,8 @@ export function makeLetters(count: number): Letter[] {
     const { messageId, customerId, traits, trigger, offer } = letterOf('pool', index)
     const unsubscribeUrl = links.unsubscribeUrl(workspace, messageId)
     const context = templateContext({ customerId, traits, trigger, offer, unsubscribeUrl })
-    const htmlTransform = trackClicks(links, workspace, messageId, unsubscribeUrl)
+    const htmlTransform = (html: string) =>
+      rewriteLinks(html, (url) => (url === unsubscribeUrl ? null : links.clickUrl(workspace, messageId, url)))
     const rendered = render(compiled.template, context, { htmlTransform })
     if (rendered.kind === 'fault') throw new Error(rendered.fault.detail)
     const { subject, html, text } = rendered.content
