@@ -1,10 +1,10 @@
 import { defineConfig } from 'vitest/config'
 
-/** `npm test`: everything that needs no outside service; `test/services` has a configuration of its own. */
+/** `npm test`: all that needs no outside service; `test/services` and `test/postfix` have configurations of their own. */
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/services/**'],
+    exclude: ['test/services/**', 'test/postfix/**'],
     pool: 'forks',
     // On two cores the default is one: 6 min 45 s instead of under 5.
     maxWorkers: '100%',

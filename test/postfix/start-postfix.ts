@@ -122,14 +122,16 @@ hand-in unix - n n - - pipe
 }
 
 function idOf(name: string, isGroup: boolean): number {
-  return Number(execFileSync('getent', [isGroup ? 'group' : 'passwd', name], { encoding: 'utf8' }).split(':')[2])
+  return Number(
+    execFileSync('getent', [isGroup ? 'group' : 'passwd', name], { encoding: 'utf8' }).split(':')[2],
+  )
 }
 
 function readText(file: string): string {
   return existsSync(file) ? readFileSync(file, 'utf8') : ''
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve) => {
     const server = createServer()
     server.listen(0, '127.0.0.1', () => {
