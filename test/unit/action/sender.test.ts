@@ -1,12 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import type { SendResult } from '#contracts/message.ts'
-import { loadMessage } from '../../../src/action/message-rows.ts'
+import type { Store } from '#platform/store/store.ts'
+import { countMessages, loadMessage } from '../../../src/action/message-rows.ts'
 import { crashReason } from '../../../src/action/recover.ts'
 import { writeResults } from '../../../src/action/write-results.ts'
 import {
   acme,
   calmWorld,
   createBench,
+  factsPort,
   newMessage,
   queue,
   scriptedChannel,
@@ -200,6 +202,83 @@ describe('in flight', () => {
       expect(most).toBeGreaterThan(1)
       expect(new Set(calls.map((message) => message.messageId)).size).toBe(100)
       expect(calls).toHaveLength(100)
+    })
+  })
+
+  test('results go along with the next claim: on one file a disk flush for both', async () => {
+    await withStore(async (store) => {
+      let transactions = 0
+      const counting: Store = {
+        ...store,
+        transaction(work) {
+          transactions++
+          return store.transaction(work)
+        },
+      }
+      const { channel } = scriptedChannel(() => sent)
+      const { sender } = await createBench(counting, channel, calmWorld())
+      await queue(
+        store,
+        Array.from({ length: 96 }, (_, i) => newMessage({ messageId: `m${i}`, customerId: `c${i}` })),
+      )
+      while ((await sender.step()) > 0);
+      await sender.drain()
+      expect(await countMessages(acme(store))).toEqual({ sent: 96 })
+      // Three claims, two of them with results, and the results of the last one.
+      if (store.dialect === 'sqlite') expect(transactions).toBe(4)
+    })
+  })
+
+  test('a claim that fails does not keep the results from being written', async () => {
+    await withStore(async (store) => {
+      const { channel, calls } = scriptedChannel(() => sent)
+      const world = calmWorld()
+      const facts = factsPort(world)
+      let loads = 0
+      const { sender } = await createBench(store, channel, world, {
+        inFlightMax: 2,
+        facts: {
+          load(...asked) {
+            loads++
+            if (loads === 2) throw new Error('no facts now')
+            return facts.load(...asked)
+          },
+        },
+      })
+      await queue(
+        store,
+        ['a', 'b', 'c'].map((id) => newMessage({ messageId: id, customerId: id })),
+      )
+      expect(await sender.step()).toBe(2)
+      await expect(sender.step()).rejects.toThrow('no facts now')
+      await sender.drain()
+      expect(await countMessages(acme(store))).toEqual({ sent: 2, queued: 1 })
+      await settle(sender)
+      expect(await countMessages(acme(store))).toEqual({ sent: 3 })
+      expect(calls).toHaveLength(3)
+    })
+  })
+
+  test('a slow call holds up only its own slot', async () => {
+    await withStore(async (store) => {
+      let release = (): void => {}
+      const { channel } = scriptedChannel((message) =>
+        message.messageId === 'slow'
+          ? new Promise<SendResult>((resolve) => {
+              release = () => resolve(sent)
+            })
+          : sent,
+      )
+      const { sender } = await createBench(store, channel, calmWorld(), { inFlightMax: 2 })
+      await queue(store, [
+        newMessage({ messageId: 'slow', dueAt: start - 1 }),
+        ...['a', 'b', 'c'].map((id) => newMessage({ messageId: id, customerId: id })),
+      ])
+      while ((await sender.step()) > 0);
+      await expect.poll(() => countMessages(acme(store))).toEqual({ sent: 3, sending: 1 })
+      release()
+      await sender.drain()
+      expect(await countMessages(acme(store))).toEqual({ sent: 4 })
     })
   })
 

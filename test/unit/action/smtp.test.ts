@@ -6,7 +6,7 @@ import { channel as smtp } from '../../../src/action/channels/smtp.ts'
 import { smtpSettingsOf } from '../../../src/action/smtp/smtp-settings.ts'
 import { type Script, startScriptedServer, startSmtpServer } from './smtp-servers.ts'
 
-function open(settings: { url: string }, inFlightMax = 10) {
+function open(settings: { url: string; answerTimeoutMs?: number }, inFlightMax = 10) {
   const parts = { inFlightMax, wallClock: { now: () => Date.now() } }
   return smtp.open(smtp.settings.parse(settings), parts as ChannelParts)
 }
@@ -156,6 +156,8 @@ describe('over a real SMTP server', () => {
   })
 })
 
+const pipelining = '250-test\r\n250 PIPELINING'
+
 describe('what a server’s answer means', () => {
   const cases: [string, Script, Partial<SendResult>][] = [
     ['accepted', {}, { kind: 'sent', providerMessageId: 'Q1' }],
@@ -199,8 +201,46 @@ describe('what a server’s answer means', () => {
     ['no answer after the text', { end: 'silence' }, { kind: 'unknown' }],
     ['nonsense after the text', { end: 'hello there' }, { kind: 'unknown' }],
   ]
-  test.each(cases)('%s', async (_, script, expected) => {
+  test.concurrent.each(cases)('%s', async (_, script, expected) => {
     expect(await scripted(script)).toMatchObject(expected)
+  })
+
+  test.concurrent.each(cases)('%s, the envelope sent in one go', async (_, script, expected) => {
+    expect(await scripted({ ehlo: pipelining, ...script })).toMatchObject(expected)
+  })
+
+  test('the recipient’s refusal counts, not what follows it', async () => {
+    const script = { ehlo: pipelining, rcpt: '550 5.1.1 no such user', data: '554 5.5.1 no recipients' }
+    expect(await scripted(script)).toMatchObject({ kind: 'permanent', suppress: true })
+  })
+
+  test.each([
+    ['waits for each answer', undefined, 'MAIL'],
+    ['sends the envelope ahead where the server offers it', pipelining, 'MAIL RCPT DATA'],
+  ])('%s', async (_, ehlo, arrives) => {
+    const server = await startScriptedServer({ mail: 'silence', ...(ehlo === undefined ? {} : { ehlo }) })
+    const channel = open({ ...server.settings, answerTimeoutMs: 100 })
+    expect(await channel.send(outgoing())).toMatchObject({ kind: 'transient' })
+    expect(server.commands.slice(1, 4).join(' ')).toBe(arrives)
+    await channel.close()
+    await server.close()
+  })
+
+  test('what a server cannot take is not begun', async () => {
+    const small = '250-test\r\n250 SIZE 100'
+    expect(await scripted({ ehlo: small })).toMatchObject({
+      kind: 'permanent',
+      reason: expect.stringContaining('too_large'),
+    })
+    expect(await scripted({}, outgoing({ address: 'jürgen@example.com' }))).toMatchObject({
+      kind: 'permanent',
+      suppress: false,
+    })
+    const server = await startScriptedServer({ ehlo: '250-test\r\n250 SMTPUTF8' })
+    const channel = open(server.settings)
+    expect((await channel.send(outgoing({ address: 'jürgen@example.com' }))).kind).toBe('sent')
+    await channel.close()
+    await server.close()
   })
 
   test('nobody listens: transient', async () => {
