@@ -225,11 +225,7 @@ async function loadConverted(
  * A conversion counts from the customer's assignment on, which a late event may precede: of a goal without a
  * condition the profile says when its event last came.
  */
-function hasDoneSince(
-  { profile }: Customer,
-  { spec: { goal } }: CampaignVersion,
-  message: Message,
-): boolean {
+function hasDoneSince({ profile }: Customer, { spec: { goal } }: CampaignVersion, message: Message): boolean {
   if (goal.where !== undefined || !Object.hasOwn(profile.counts, goal.event)) return false
   return (profile.counts[goal.event]?.lastAt ?? 0) >= relevantSince(message)
 }
