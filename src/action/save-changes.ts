@@ -28,7 +28,7 @@ const stateColumns = [
 ] as const satisfies (keyof MessageRow)[]
 
 /**
- * Writes changed messages with a transition each, moves their cost and tells who wants to know. `repeated` are those put off once more
+ * Writes changed messages with a transition each and moves their cost. `repeated` are those put off once more
  * for the same reason: a campaign paused for a month would fill the history.
  */
 export async function saveChanges(
@@ -47,6 +47,7 @@ export async function saveChanges(
     }),
     tellTransitions(db, told, now),
   )
+  await tellWebhooks(db, rows, now)
   await moveSpend(
     db,
     changes.map(({ from, row }) => ({
@@ -56,11 +57,22 @@ export async function saveChanges(
       to: row.state,
     })),
   )
-  await noteEvents(db, messageEventsOf(rows.map((row) => eventOf(row, now))))
 }
 
-function eventOf({ state, message_id: messageId, attempts, reason }: MessageRow, at: InstantMs) {
-  return { kind: state, messageId, key: String(attempts), at, ...(reason === '' ? {} : { reason }) }
+/** Other systems that asked to be told. */
+async function tellWebhooks(db: WorkspaceDb, rows: MessageRow[], now: InstantMs): Promise<void> {
+  await noteEvents(
+    db,
+    messageEventsOf(
+      rows.map((row) => ({
+        kind: row.state,
+        messageId: row.message_id,
+        key: String(row.attempts),
+        at: now,
+        ...(row.reason === '' ? {} : { reason: row.reason }),
+      })),
+    ),
+  )
 }
 
 async function tellTransitions(db: WorkspaceDb, rows: MessageRow[], now: InstantMs): Promise<void> {

@@ -2,7 +2,7 @@ import type { CampaignVersion } from '#contracts/campaign.ts'
 import type { WorkspaceDb } from '#platform/store/store.ts'
 import { loadCampaignVersion } from './campaign-rows.ts'
 
-/** Versions once read: a version never changes, and reading one with its templates takes some 50 µs. */
+/** Versions once read: a version never changes, and its templates are long to read. */
 export interface CampaignVersions {
   load(db: WorkspaceDb, campaignId: string, version: number): Promise<CampaignVersion | null>
 }

