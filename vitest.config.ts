@@ -1,10 +1,13 @@
 import { defineConfig } from 'vitest/config'
 
-/** `npm test`: all that needs no outside service; `test/services` and `test/postfix` have configurations of their own. */
+/**
+ * `npm test`: all that needs no outside service and no browser; `test/services`, `test/postfix` and `test/browser`
+ * have configurations of their own.
+ */
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/services/**', 'test/postfix/**'],
+    exclude: ['test/services/**', 'test/postfix/**', 'test/browser/**'],
     pool: 'forks',
     // On two cores the default is one: 6 min 45 s instead of under 5.
     maxWorkers: '100%',

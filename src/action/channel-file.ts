@@ -6,6 +6,7 @@ import type { Logger } from '#contracts/logger.ts'
 import type { Channel, ContentLimits } from '#contracts/message.ts'
 import type { Random } from '#contracts/random.ts'
 import type { Store } from '#platform/store/store.ts'
+import type { Wake } from '#platform/threads/wake.ts'
 import type { secret } from './secret.ts'
 
 /** What every file of `channels/`, and of the configured folder outside, exports as `channel`. */
@@ -16,6 +17,10 @@ export interface ChannelFile<S = unknown> {
   channel: ChannelName | 'every'
   /** `people`: it reaches customers. `nobody`: it keeps the message here for us to look at. */
   reaches: 'people' | 'nobody'
+  /** Of a channel with several kinds of addresses: whether it can take this one. Default: any. */
+  serves?(address: string): boolean
+  /** It needs no account: where none of its channel is configured, it is there with default settings. */
+  builtIn?: true
   /** What its messages may be at most: checked before one is sent. */
   limits: ContentLimits
   /** The provider's own settings: a strict object, each password, token or key of it a `secret()`. */
@@ -45,6 +50,8 @@ export interface ChannelParts {
    * one that we know. It may throw: then the provider is to tell it again. Absent: nobody listens.
    */
   report?(source: CallbackSource, facts: readonly CallbackFact[]): Promise<boolean>
+  /** Tells other roles that there is something new. */
+  wake?: Pick<Wake, 'notify'>
 }
 
 /**

@@ -12,7 +12,9 @@ export function providersFor(
   settings: Pick<WorkspaceSettings, 'sendMode' | 'allowlist'>,
   message: { channel: ChannelName; address: string; messageId: string },
 ): readonly Provider[] {
-  const real = channels.real.get(message.channel) ?? []
+  const real = (channels.real.get(message.channel) ?? []).filter(
+    ({ serves }) => serves?.(message.address) ?? true,
+  )
   const mayLeave =
     settings.sendMode === 'live' ||
     (settings.sendMode === 'allowlist' && isListed(settings.allowlist, message.address))

@@ -82,6 +82,7 @@ export async function claimMessages<F extends GuardrailFacts>(
   const due = await lockDue(db, now, limit)
   if (due.length === 0) return { claimed: [], taken: 0 }
   const facts = await parts.facts.load(tx, workspace, due, now)
+  takeAddresses(due, facts)
   const tries = await loadTries(db, triedElsewhere(due, parts.channels))
 
   const changed: MessageChange[] = []
@@ -130,6 +131,18 @@ export async function claimMessages<F extends GuardrailFacts>(
   await saveChanges(db, changed, now, repeated)
   await insertAttempts(db, claimed, now)
   return { claimed, taken: changed.length }
+}
+
+/** A device may have gone since the decision: the message goes where the customer is reached now. */
+function takeAddresses<F extends GuardrailFacts>(
+  due: MessageRow[],
+  facts: Map<string, F | { gone: string }>,
+): void {
+  for (const message of due) {
+    const known = facts.get(message.message_id)
+    if (known !== undefined && 'candidate' in known)
+      message.address = known.candidate.address ?? message.address
+  }
 }
 
 /**

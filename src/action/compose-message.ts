@@ -46,6 +46,7 @@ export function composeMessage({
     url: content.url,
     data: content.data,
     headers,
+    expiresAt: message.expires_at,
   }
 }
 

@@ -13,6 +13,8 @@ export interface Provider extends Channel {
   limits?: ContentLimits
   /** An unknown result may be sent to it again. */
   resends: boolean
+  /** Whether it can take messages to this address. */
+  serves?(address: string): boolean
   /** Calls a second by all senders together; absent: as fast as it answers. */
   callsPerSecondMax?: number
   domainCallsPerSecondMax?: Readonly<Record<string, number>>
@@ -33,7 +35,7 @@ export function openChannels(
   parts: Omit<ChannelParts, 'id'>,
 ): ChannelSet {
   const real = new Map<ChannelName, Provider[]>()
-  for (const settings of providers) {
+  for (const settings of [...providers, ...builtIn(files, providers)]) {
     const channel = files.find((found) => found.channel.kind === settings.kind)?.channel
     if (channel === undefined) throw new Error(`${settings.id}: no channel file is of kind ${settings.kind}`)
     const name = channel.channel as ChannelName
@@ -47,6 +49,15 @@ export function openChannels(
     await Promise.all([...[...real.values()].flat(), outbox].map((provider) => provider.close()))
   }
   return { real, outbox, close }
+}
+
+/** What is there without being configured, where nothing else serves its channel. */
+function builtIn(files: readonly FoundChannel[], providers: readonly ProviderSettings[]): ProviderSettings[] {
+  const channelOf = (kind: string) => files.find((found) => found.channel.kind === kind)?.channel.channel
+  const served = new Set(providers.map(({ kind }) => channelOf(kind)))
+  return files
+    .filter(({ channel }) => channel.builtIn === true && !served.has(channel.channel))
+    .map(({ channel: { kind } }) => ({ id: kind, kind, weight: 1, settings: {} }))
 }
 
 /** What is wrong with these providers, each fault with the field it is in. */
@@ -84,6 +95,7 @@ function openProvider(
     weight,
     limits: file.limits,
     resends: file.resends,
+    ...(file.serves === undefined ? {} : { serves: file.serves }),
     ...(callsPerSecondMax === undefined ? {} : { callsPerSecondMax }),
     ...(domainCallsPerSecondMax === undefined ? {} : { domainCallsPerSecondMax }),
     async send(message): Promise<SendResult> {

@@ -15,8 +15,12 @@ export interface MessageChange {
   row: MessageRow
 }
 
-/** Columns that a change of state may change; the rest of a message never changes after it was queued. */
+/**
+ * Columns that a change of state may change; the rest of a message never changes after it was queued. The address
+ * is that of the claim: a device may have gone since the decision.
+ */
 const stateColumns = [
+  'address',
   'state',
   'reason',
   'due_at',

@@ -28,6 +28,14 @@ export interface SuppressionPort {
   ): Promise<void>
 }
 
+export interface EndpointPort {
+  /** The device or browser is no more. Resolves to whether the customer has another one. */
+  gone(
+    db: WorkspaceDb,
+    endpoint: { customerId: string; address: string; reason: string; sentAt: InstantMs; now: InstantMs },
+  ): Promise<boolean>
+}
+
 /** Told in the transaction that records them: learning opens its windows here. */
 export interface SentPort {
   recordSent(db: WorkspaceDb, messages: MessageRow[], now: InstantMs): Promise<void>
@@ -37,6 +45,7 @@ export interface ResultParts {
   clock: Clock
   random: Random
   suppressions: SuppressionPort
+  endpoints: EndpointPort
   sent: SentPort
 }
 
@@ -76,10 +85,12 @@ async function writeWorkspace(
   const changed: MessageChange[] = []
   const refused: MessageEvent[] = []
   for (const { message, provider, result, elsewhere } of finished) {
+    const hasOther = await loseEndpoint(db, message, result, parts, now)
     const row = current.get(message.message_id)
     if (row !== undefined && row.attempts === message.attempts) {
       const tries = (triesBefore.get(message.message_id)?.get(provider) ?? 0) + 1
-      const next = nextRow(row, outcomeOf(row, result, tries, now, parts.random, elsewhere), now)
+      const outcome = hasOther ? goOn(now) : outcomeOf(row, result, tries, now, parts.random, elsewhere)
+      const next = nextRow(row, outcome, now)
       if (next !== null) changed.push({ from: row.state, row: next })
       if (next?.state === 'failed') failed.push({ message: next, provider })
     }
@@ -120,6 +131,29 @@ function refusalOf(
     occurred_at: now,
     received_at: now,
   }
+}
+
+/** Nothing was sent: the claim finds the customer's next device. Each of these ends one, so they come to an end. */
+function goOn(now: InstantMs): SendOutcome {
+  return { state: 'queued', reason: 'endpoint_gone', dueAt: now }
+}
+
+async function loseEndpoint(
+  db: WorkspaceDb,
+  message: MessageRow,
+  result: SendResult,
+  { endpoints }: ResultParts,
+  now: InstantMs,
+): Promise<boolean> {
+  if (result.kind !== 'permanent' || result.endpointGone !== true) return false
+  const { customer_id: customerId, address } = message
+  return endpoints.gone(db, {
+    customerId,
+    address,
+    reason: reasonOf(result),
+    sentAt: message.sending_at ?? now,
+    now,
+  })
 }
 
 /** The message after this outcome, or null when it no longer matters. */

@@ -62,6 +62,17 @@ export function writeKeyOfHeaders(headers: FastifyRequest['headers']): string | 
   return typeof header === 'string' && header !== '' ? header : null
 }
 
+/** Whose key the headers carry, of either kind: for a product's server. */
+export async function keyPrincipal(
+  auth: Auth,
+  headers: FastifyRequest['headers'],
+): Promise<Principal | null> {
+  const bearer = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1]
+  const key = bearer ?? writeKeyOfHeaders(headers)
+  if (key === null || key === '') return null
+  return (await auth.find(key, 'admin')) ?? (await auth.find(key, 'write'))
+}
+
 /** An `onRequest` hook: lets an admin key pass (Bearer, or Basic) and remembers whose it is. */
 export function requireAdmin(auth: Auth) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {

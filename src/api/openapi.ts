@@ -39,6 +39,12 @@ export async function registerOpenApi(
             description: 'The write key as user name, no password.',
           },
           writeKeyHeader: { type: 'apiKey', in: 'header', name: 'X-Write-Key' },
+          customerToken: {
+            type: 'http',
+            scheme: 'bearer',
+            bearerFormat: 'JWT',
+            description: 'A customer token of `POST /api/v1/customer-tokens`.',
+          },
           adminKey: { type: 'http', scheme: 'bearer', description: 'An admin key.' },
         },
       },

@@ -23,6 +23,7 @@ import { serveCommand } from './commands/serve.ts'
 import { statusCommand } from './commands/status.ts'
 import { suppressionsCommand } from './commands/suppressions.ts'
 import { trainCommand } from './commands/train.ts'
+import { vapidKeyCommand } from './commands/vapid-key.ts'
 import { verifyCommand } from './commands/verify.ts'
 import { webhooksCommand } from './commands/webhooks.ts'
 import type { CliContext } from './context.ts'
@@ -70,6 +71,7 @@ for (const command of [
   resolveCommand,
   deadLettersCommand,
   webhooksCommand,
+  vapidKeyCommand,
   verifyCommand,
   backupCommand,
   restoreCommand,

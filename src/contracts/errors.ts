@@ -5,6 +5,8 @@
  */
 export const apiErrors = {
   invalid_key: { status: 401, title: 'The key is missing, unknown or of the wrong kind' },
+  invalid_token: { status: 401, title: 'The customer token is missing, damaged or not ours' },
+  token_expired: { status: 401, title: 'The customer token is no longer good' },
   invalid_json: { status: 400, title: 'The body is not JSON we accept' },
   invalid_request: { status: 400, title: 'The request does not fit its schema' },
   unsupported_encoding: { status: 415, title: 'The content encoding is not supported' },
@@ -25,6 +27,7 @@ export const apiErrors = {
   gate_refused: { status: 409, title: 'The promotion gate does not let this policy go live' },
   invalid_signature: { status: 401, title: 'The signature does not fit, or is too old' },
   invalid_link: { status: 400, title: 'The link is damaged or not ours' },
+  too_many_streams: { status: 429, title: 'More streams are open than are served at once' },
   overloaded: { status: 429, title: 'The log cannot take more now; try again after the given time' },
   unavailable: { status: 503, title: 'The server is starting, stopping or cannot write' },
   internal: { status: 500, title: 'Something went wrong on our side' },

@@ -54,6 +54,8 @@ export interface OutgoingMessage {
   data: JsonObject
   /** `List-Unsubscribe` and the like. */
   headers: Record<string, string>
+  /** Of no use to the customer later than this: what a push service keeps is dropped then. */
+  expiresAt?: InstantMs
 }
 
 export type SendResult =
@@ -63,8 +65,11 @@ export type SendResult =
    * that any message would fare alike.
    */
   | { kind: 'transient'; reason: string; retryAfterMs?: number; ofProvider?: true }
-  /** Nothing was sent and never will be; `suppress` when the address itself is bad. */
-  | { kind: 'permanent'; reason: string; suppress: boolean }
+  /**
+   * Nothing was sent and never will be; `suppress` when the address itself is bad. `endpointGone`: the device or
+   * browser is no more, which says nothing of the customer's others.
+   */
+  | { kind: 'permanent'; reason: string; suppress: boolean; endpointGone?: true }
   /** Nothing was sent: too many calls. `ofDomain`: only for addresses of this one's domain. */
   | { kind: 'throttled'; retryAfterMs: number; ofDomain?: true }
   /** It may or may not have been sent: never tried again elsewhere, keeps its cap slot. */

@@ -2,6 +2,8 @@ import type { DecisionTrigger } from '#contracts/decision.ts'
 import type { CustomerEvent } from '#contracts/event.ts'
 import type { Customer } from '#contracts/profile.ts'
 import { applyEvent } from '../profile/apply-event.ts'
+import { deviceTokenOf } from '../profile/device-token.ts'
+import { endpointIdOf, seenEndpoint } from '../profile/endpoint-rows.ts'
 import { newProfile, nextAppliedOrder } from '../profile/profile.ts'
 import { nextSegmentChangeAt, updateSegments } from '../profile/segments.ts'
 import { noteAbsences } from './absences.ts'
@@ -27,6 +29,7 @@ export function applyProductEvent(
   rows.changed.add(customer.customerId)
   const appliedOrder = nextAppliedOrder(customer.profile)
   rows.written.events.push({ ...event, appliedAt: now, appliedOrder })
+  noteDevice(rows, event)
   creditConversions(rows, event)
 
   const named = { name: eventName(event), properties: event.payload.properties ?? event.payload.traits ?? {} }
@@ -66,6 +69,23 @@ export function applyProductEvent(
 function waitForSchedules(rows: WorkspaceBatch, { customerId }: Customer, now: number): void {
   for (const campaign of rows.context.scheduled)
     rows.written.timers.push(scheduleTimer(rows, customerId, campaign, now))
+}
+
+/** The device that the event came from is the customer's: from here on, and in this batch already. */
+function noteDevice(rows: WorkspaceBatch, event: CustomerEvent): void {
+  const endpoint = deviceTokenOf(event)
+  if (endpoint === null) return
+  const { customerId, occurredAt } = event
+  const id = endpointIdOf(endpoint)
+  const before = rows.endpoints.get(id)
+  const row = seenEndpoint(before, { customerId, endpoint, at: occurredAt })
+  if (row === null) return
+  rows.endpoints.set(id, { ...row, workspace: event.workspace })
+  rows.written.endpoints.push(row)
+  if (before !== undefined && rows.pushAddresses.get(before.customer_id) === row.address) {
+    rows.pushAddresses.delete(before.customer_id)
+  }
+  rows.pushAddresses.set(customerId, row.address)
 }
 
 /**

@@ -10,6 +10,7 @@ import { loadJourneysById } from '../campaign/journey-rows.ts'
 import { convertedSince } from '../learning/outcome-rows.ts'
 import { loadConsents } from '../profile/consent-rows.ts'
 import { loadCustomers } from '../profile/customer-rows.ts'
+import { currentPushAddresses } from '../profile/endpoint-rows.ts'
 import { newProfile } from '../profile/profile.ts'
 import { loadSuppressions } from '../profile/suppression-rows.ts'
 import { customerFactsOf, globalHoldoutId } from './customer-facts.ts'
@@ -68,13 +69,25 @@ async function loadRows(db: WorkspaceDb, context: WorkspaceContext, messages: Me
   const campaigns = [...new Set(messages.map((message) => message.campaign_id))]
   const budgeted = campaigns.filter((id) => context.budgetedCampaigns.includes(id))
   if (budgeted.length > 0) await lockSpend(db, campaigns)
+  const customers = await loadCustomers(db, ids)
+  const pushes = messages.filter(({ channel }) => channel === 'push')
+  const pushAddresses = await currentPushAddresses(
+    db,
+    pushes.map((own) => ({ messageId: own.message_id, customerId: own.customer_id, address: own.address })),
+  )
+  // Of somebody unknown an address is all that there is.
+  const addressOf = (message: Message): string =>
+    message.channel === 'push' && customers.has(message.customer_id)
+      ? (pushAddresses.get(message.message_id) ?? '')
+      : message.address
   const journeyIds = messages.flatMap(({ journey_id }) => (journey_id === '' ? [] : [journey_id]))
   return {
-    customers: await loadCustomers(db, ids),
+    addressOf,
+    customers,
     journeys: await loadJourneysById(db, [...new Set(journeyIds)]),
     consents: await loadConsents(db, ids),
     contacts: await loadSlots(db, context, ids, now),
-    suppressions: await loadSuppressions(db, [...new Set(messages.map((message) => message.address))]),
+    suppressions: await loadSuppressions(db, [...new Set(messages.map(addressOf))]),
     assignments: new Map(assignments.map((row) => [assignmentKey(row.campaignId, row.customerId), row])),
     spend: await campaignSpend(db, budgeted),
     converted: await loadConverted(db, context, messages),
@@ -98,6 +111,7 @@ async function factsOf(
   const treatment = treatmentIn(running) ?? treatmentIn(decidedBy)
   if (profile === undefined) return { gone: 'customer_gone' }
   if (running === undefined || !decidedBy || treatment === undefined) return { gone: 'campaign_gone' }
+  const address = rows.addressOf(message)
   const own = rows.assignments.get(assignmentKey(message.campaign_id, message.customer_id))
   const journey = rows.journeys.get(message.journey_id)
   return {
@@ -113,7 +127,7 @@ async function factsOf(
       consents: rows.consents,
       suppressions: rows.suppressions,
       contacts: rows.contacts,
-      addresses: { [message.channel]: message.address },
+      addresses: { [message.channel]: address },
       globalAssignment: rows.assignments.get(assignmentKey(globalHoldoutId, message.customer_id)),
     }),
     campaign: {
@@ -130,7 +144,7 @@ async function factsOf(
     candidate: {
       channel: treatment.channel,
       costMicros: message.cost_micros,
-      address: message.address === '' ? null : message.address,
+      address: address === '' ? null : address,
       offer: offerNow(running, treatment),
     },
     transactional: message.transactional === 1,
@@ -156,6 +170,7 @@ async function directFactsOf(
     profile: newProfile(now),
   }
   const treatment = decidedBy.spec.treatments[0]!
+  const address = rows.addressOf(message)
   return {
     profile: customer,
     decidedBy,
@@ -169,14 +184,14 @@ async function directFactsOf(
       consents: rows.consents,
       suppressions: rows.suppressions,
       contacts: rows.contacts,
-      addresses: { [message.channel]: message.address },
+      addresses: { [message.channel]: address },
       globalAssignment: undefined,
     }),
     campaign: directCampaign(decidedBy),
     candidate: {
       channel: treatment.channel,
       costMicros: 0,
-      address: message.address,
+      address: address === '' ? null : address,
       offer: treatment.offer,
     },
     transactional: true,

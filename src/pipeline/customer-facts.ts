@@ -12,32 +12,47 @@ export const globalHoldoutId = '*'
 /** Slots older than this bind no cap: the longest window the schema allows is 366 days. */
 export const contactsKeptMs = 367 * 86_400_000
 
-/** Channels for which a profile holds an address: campaigns may use these. */
-export const addressedChannels: readonly ChannelName[] = ['email', 'sms', 'push']
+/** Channels in which we know where a customer is: campaigns may use these. */
+export const addressedChannels: readonly ChannelName[] = ['email', 'sms', 'push', 'in-app']
+
+/** Whom an address is looked up for; `pushAddresses` holds the newest live endpoint of each customer. */
+export interface Addressed {
+  customerId: string
+  profile: Profile
+  pushAddresses: ReadonlyMap<string, string>
+  /** The workspace's. */
+  country: string | undefined
+}
 
 /**
  * Where a channel reaches a customer; null where it does not. A number is written to in E.164 and no other way, so
- * that a suppression, or a STOP from it, is of the same number. `country`: the workspace's.
+ * that a suppression, or a STOP from it, is of the same number. In their inbox everybody is found by their id.
  */
-export function addressFor(channel: ChannelName, profile: Profile, country?: string): string | null {
-  if (channel === 'email') return profile.email ?? null
-  if (channel === 'sms') {
-    const own = profile.traits.country
-    return e164(profile.traits.phone, isCountry(own) ? own : country) ?? null
+export function addressFor(channel: ChannelName, addressed: Addressed): string | null {
+  const { customerId, profile, pushAddresses, country } = addressed
+  const own = profile.traits.country
+  switch (channel) {
+    case 'email':
+      return profile.email ?? null
+    case 'sms':
+      return e164(profile.traits.phone, isCountry(own) ? own : country) ?? null
+    case 'push':
+      return pushAddresses.get(customerId) ?? null
+    case 'in-app':
+      return customerId
+    case 'webhook':
+      return null
   }
-  const trait = addressTraits.get(channel)
-  const address = trait === undefined ? undefined : profile.traits[trait]
-  return typeof address === 'string' && address !== '' ? address : null
 }
 
-/** Traits that hold an address. */
-const addressTraits: ReadonlyMap<ChannelName, string> = new Map([['push', 'deviceToken']])
-
-/** Every address of a customer, by channel. */
-export function addressesOf(profile: Profile, country?: string): Partial<Record<ChannelName, string>> {
+/** A customer's addresses in these channels. */
+export function addressesOf(
+  addressed: Addressed,
+  channels: Iterable<ChannelName>,
+): Partial<Record<ChannelName, string>> {
   const addresses: Partial<Record<ChannelName, string>> = {}
-  for (const channel of addressedChannels) {
-    const address = addressFor(channel, profile, country)
+  for (const channel of channels) {
+    const address = addressFor(channel, addressed)
     if (address !== null) addresses[channel] = address
   }
   return addresses

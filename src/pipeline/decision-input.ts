@@ -37,7 +37,7 @@ export interface TriggeredDecision {
 /** What is known of the customers who are decided about: read in bulk, by a batch or for a request. */
 export type DecisionFacts = Pick<
   WorkspaceBatch,
-  'context' | 'assignments' | 'consents' | 'suppressions' | 'contacts' | 'spend'
+  'context' | 'assignments' | 'consents' | 'suppressions' | 'contacts' | 'spend' | 'pushAddresses'
 >
 
 export interface PreparedDecision {
@@ -97,7 +97,7 @@ export function prepareDecision(
     guardrails,
     facts: judgedBy,
     campaigns: factsOfCampaigns,
-    addressOf: (channel) => addressIn(triggered, channel, known.context.settings.country),
+    addressOf: (channel) => addressIn(known, triggered, channel),
     missingOf: (index) => missingOf(running[index]!.needs, campaigns[index]!.spec),
   })
   const candidates = isPlacement(triggered) ? notLater(judged) : ofTouch(judged, campaigns, triggered)
@@ -128,12 +128,7 @@ export function prepareDecision(
       const sources = { guardrails, facts: judgedBy, profile: customer.profile }
       const campaign = factsOfCampaigns[campaignIndex]!
       const treatment = campaign.spec.treatments[treatmentIndex]!
-      return sendSlotsOf(
-        sources,
-        campaign,
-        treatment,
-        addressIn(triggered, channel, known.context.settings.country),
-      )
+      return sendSlotsOf(sources, campaign, treatment, addressIn(known, triggered, channel))
     },
   }
   return { input, enrolments }
@@ -174,7 +169,9 @@ export function templateContextOf(
 
 function customerFacts(facts: DecisionFacts, triggered: TriggeredDecision): CustomerFacts {
   const { customer } = triggered
-  const addresses = addressesOf(customer.profile, facts.context.settings.country)
+  const { pushAddresses, context } = facts
+  const { country } = context.settings
+  const addresses = addressesOf({ ...customer, pushAddresses, country }, context.messageChannels)
   return customerFactsOf({
     ...facts,
     customer,
@@ -231,12 +228,13 @@ function campaignFacts(
 }
 
 function addressIn(
+  { pushAddresses, context }: DecisionFacts,
   triggered: TriggeredDecision,
   channel: ChannelName,
-  country: string | undefined,
 ): string | null {
-  const { customerId, profile } = triggered.customer
-  return isPlacement(triggered) ? customerId : addressFor(channel, profile, country)
+  const { customer } = triggered
+  if (isPlacement(triggered)) return customer.customerId
+  return addressFor(channel, { ...customer, pushAddresses, country: context.settings.country })
 }
 
 /**

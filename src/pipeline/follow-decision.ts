@@ -50,6 +50,8 @@ function queue(
   dueAt: number,
 ): void {
   const { customer, now } = triggered
+  const { pushAddresses, context } = rows
+  const addressed = { ...customer, pushAddresses, country: context.settings.country }
   const messageId = messageIdOf(decisionId, 0)
   rows.written.messages.push({
     messageId,
@@ -61,7 +63,7 @@ function queue(
     treatmentId: treatment.treatmentId,
     variantId,
     channel: treatment.channel,
-    address: addressFor(treatment.channel, customer.profile, rows.context.settings.country) ?? '',
+    address: addressFor(treatment.channel, addressed) ?? '',
     transactional: false,
     costMicros: treatment.costMicros,
     dueAt,

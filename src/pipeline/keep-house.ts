@@ -2,6 +2,7 @@ import { dayUtcOf } from '#platform/ids/ids.ts'
 import type { KeptPartitions } from '#platform/store/partitions.ts'
 import type { Store } from '#platform/store/store.ts'
 import { forgetReceiptsBefore } from '../action/callback-rows.ts'
+import { deleteExpiredInbox } from '../action/inbox-rows.ts'
 import { deleteMessageEventsBefore } from '../action/message-event-rows.ts'
 import { deliveriesKeptMs, forgetDeliveries } from '../action/webhooks/delivery-rows.ts'
 import { deleteCountsBefore, namesCountedBefore } from '../ingest/catalogue/catalogue-rows.ts'
@@ -17,6 +18,9 @@ const rowsPerStepPostgres = 5000
  * client retries (12 hours).
  */
 export const seenKeptMs = 40 * 86_400_000
+
+/** Messages of the inbox that nobody is shown any longer are kept a while, for who looks into what happened. */
+const inboxKeptMs = 30 * 86_400_000
 
 /**
  * PostgreSQL: drops months of events that nobody keeps any longer, makes those to come. Of all workspaces at
@@ -46,7 +50,8 @@ export async function keepHouse(
       const receipts = await forgetReceiptsBefore(db, now - seenKeptMs, limit)
       const deliveries = await forgetDeliveries(db, now - deliveriesKeptMs, limit)
       const seen = await forgetSeenBefore(db, now - seenKeptMs, limit)
-      return events + told + receipts + deliveries + seen
+      const inbox = await deleteExpiredInbox(db, now - inboxKeptMs, limit)
+      return events + told + receipts + deliveries + seen + inbox
     })
     if (step === 0) return deleted
     deleted += step

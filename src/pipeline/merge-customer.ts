@@ -1,4 +1,5 @@
 import type { WorkspaceDb } from '#platform/store/store.ts'
+import { moveInbox } from '../action/inbox-rows.ts'
 import { moveMessages } from '../action/message-rows.ts'
 import { mergeAssignments } from '../campaign/assignment-rows.ts'
 import { mergeJourneys } from '../campaign/journey-rows.ts'
@@ -8,6 +9,7 @@ import { moveExposures } from '../learning/exposure-rows.ts'
 import { moveOutcomes } from '../learning/outcome-rows.ts'
 import { canonicalCustomerId } from '../profile/canonical-customer.ts'
 import { mergeCustomerRows } from '../profile/customer-rows.ts'
+import { moveEndpoints } from '../profile/endpoint-rows.ts'
 import { deleteScores } from '../profile/score-rows.ts'
 import { moveHeldClicks } from './held-clicks.ts'
 import { mergeTimers, setTimers } from './timer-rows.ts'
@@ -39,4 +41,6 @@ export async function mergeCustomer(
   await mergeTimers(db, fromId, intoId)
   const dueAt = await moveHeldClicks(db, fromId, intoId)
   if (dueAt !== null) await setTimers(db, [{ customerId: intoId, kind: 'clicks', subject: '', dueAt }])
+  await moveEndpoints(db, fromId, intoId)
+  await moveInbox(db, fromId, intoId, now)
 }

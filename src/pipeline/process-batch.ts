@@ -9,9 +9,11 @@ import type {
   OutcomePayload,
 } from '#contracts/event.ts'
 import type { LogAppend, LogBatch } from '#contracts/event-log.ts'
+import type { PushEndpoint } from '#contracts/push-address.ts'
 import type { StoreTransaction } from '#platform/store/store.ts'
 import { together } from '#platform/store/together.ts'
 import type { EventCatalogue } from '../ingest/catalogue/event-catalogue.ts'
+import { deviceTokenOf } from '../profile/device-token.ts'
 import { clicked } from '../profile/event-counts.ts'
 import { applyEngagementRecord } from './apply-engagement.ts'
 import { applyProductEvent } from './apply-product-event.ts'
@@ -212,6 +214,7 @@ function needsOf(records: LogRecord[], context: WorkspaceContext): BatchNeeds {
   const eventIds: string[] = []
   const decisionIds: string[] = []
   const rankIds: string[] = []
+  const devices: PushEndpoint[] = []
   const customerIds = new Set<string>()
   const engaged = new Set<string>()
   let earliestOccurredAt = Number.MAX_SAFE_INTEGER
@@ -220,6 +223,8 @@ function needsOf(records: LogRecord[], context: WorkspaceContext): BatchNeeds {
     if (record.kind === 'decision') decisionIds.push(record.eventId)
     else eventIds.push(record.eventId)
     if (record.kind === 'outcome') rankIds.push((record.payload as OutcomePayload).decisionId)
+    const device = isProductEvent(record) ? deviceTokenOf(record) : null
+    if (device !== null) devices.push(device)
     customerIds.add(record.customerId)
     earliestOccurredAt = Math.min(earliestOccurredAt, record.occurredAt)
     if (mayEngage(record, context)) engaged.add(record.customerId)
@@ -228,10 +233,18 @@ function needsOf(records: LogRecord[], context: WorkspaceContext): BatchNeeds {
     eventIds,
     decisionIds,
     rankIds,
+    devices,
     customerIds: [...customerIds],
     engagedCustomerIds: [...engaged],
     earliestOccurredAt,
   }
+}
+
+function isProductEvent(record: LogRecord): record is CustomerEvent {
+  const { kind } = record
+  return (
+    kind !== 'click' && kind !== 'open' && kind !== 'decision' && kind !== 'outcome' && kind !== 'rejected'
+  )
 }
 
 /** Whether a record may decide or convert: only then are the customer's messages and assignments read. */

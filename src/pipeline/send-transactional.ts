@@ -3,6 +3,8 @@ import type { ChannelName } from '#contracts/campaign.ts'
 import type { ApiFault } from '#contracts/errors.ts'
 import type { JsonObject } from '#contracts/json.ts'
 import type { NewMessage } from '#contracts/message.ts'
+import type { Profile } from '#contracts/profile.ts'
+import { endpointOfToken, parsePushAddress, pushAddressOf } from '#contracts/push-address.ts'
 import { dayUtcOf, stableId } from '#platform/ids/ids.ts'
 import type { Store, WorkspaceDb } from '#platform/store/store.ts'
 import type { Wake } from '#platform/threads/wake.ts'
@@ -13,6 +15,7 @@ import { templateContext } from '../creative/context.ts'
 import { missingVariables } from '../creative/render.ts'
 import type { TemplateCache } from '../creative/template-cache.ts'
 import { loadCustomers } from '../profile/customer-rows.ts'
+import { loadPushAddresses } from '../profile/endpoint-rows.ts'
 import { normalEmail } from '../profile/normal-email.ts'
 import { addressFor } from './customer-facts.ts'
 import { directColumns } from './direct-message.ts'
@@ -122,6 +125,9 @@ async function recipientOf(
 ): Promise<{ customerId: string; address: string; traits: JsonObject } | { field: string; detail: string }> {
   const given = to.address === undefined ? undefined : normalAddress(channel, to.address)
   if (given === null) return { field: 'to.address', detail: `that is no address for ${channel}` }
+  if (to.customer === undefined && channel === 'in-app') {
+    return { field: 'to.customer', detail: 'an inbox is a customer’s: say whose' }
+  }
   if (to.customer === undefined) {
     if (given === undefined) return { field: 'to', detail: 'say whom: a customer, an address or both' }
     // Nobody's: a name for the address, so that its messages are found together.
@@ -129,13 +135,25 @@ async function recipientOf(
   }
   const customerId = await findCustomer(db, to.customer)
   const profile = (await loadCustomers(db, [customerId])).get(customerId)?.profile
-  const address = given ?? (profile === undefined ? null : addressFor(channel, profile))
+  const known = channel === 'in-app' ? undefined : given
+  const address =
+    known ?? (profile === undefined ? null : await knownAddress(db, channel, customerId, profile))
   if (address === null) {
     const what =
       profile === undefined ? `there is no customer ${to.customer}` : `no address for ${channel} is known`
     return { field: 'to.customer', detail: `${what}: give one` }
   }
   return { customerId, address, traits: profile?.traits ?? {} }
+}
+
+async function knownAddress(
+  db: WorkspaceDb,
+  channel: ChannelName,
+  customerId: string,
+  profile: Profile,
+): Promise<string | null> {
+  const pushAddresses = channel === 'push' ? await loadPushAddresses(db, [customerId]) : new Map()
+  return addressFor(channel, { customerId, profile, pushAddresses, country: undefined })
 }
 
 const addressCharsMax = 4096
@@ -147,7 +165,9 @@ function normalAddress(channel: ChannelName, text: string): string | null {
   if (channel === 'email') return normalEmail(text) ?? null
   const address = text.trim()
   if (channel === 'sms') return phoneShape.test(address) ? address : null
-  return address !== '' && address.length <= addressCharsMax ? address : null
+  if (address === '' || address.length > addressCharsMax) return null
+  if (channel !== 'push' || parsePushAddress(address) !== null) return address
+  return /^\S+$/.test(address) ? pushAddressOf(endpointOfToken(address)) : null
 }
 
 function refused(field: string, detail: string): TransactionalResult {

@@ -5,6 +5,7 @@ import type { ContactSlot } from '#contracts/guardrail.ts'
 import type { Journey, JourneyStep } from '#contracts/journey.ts'
 import type { NewMessage } from '#contracts/message.ts'
 import type { Consents, Customer } from '#contracts/profile.ts'
+import type { PushEndpoint } from '#contracts/push-address.ts'
 import type { RowOf, WorkspaceDb, WorkspaceRowOf } from '#platform/store/store.ts'
 import { together } from '#platform/store/together.ts'
 import { campaignSpend } from '../action/campaign-spend.ts'
@@ -20,6 +21,12 @@ import { insertOutcomes } from '../learning/outcome-rows.ts'
 import { insertRewards } from '../learning/reward-rows.ts'
 import { loadConsents } from '../profile/consent-rows.ts'
 import { loadCustomers, saveCustomers } from '../profile/customer-rows.ts'
+import {
+  type EndpointRow,
+  loadEndpoints,
+  loadPushAddresses,
+  saveSeenEndpoints,
+} from '../profile/endpoint-rows.ts'
 import { type EventApplication, insertEvents, markSeen, seenEventIds } from '../profile/event-rows.ts'
 import { newProfile } from '../profile/profile.ts'
 import { loadSuppressions } from '../profile/suppression-rows.ts'
@@ -46,6 +53,10 @@ export interface WorkspaceBatch {
   contacts: Map<string, ContactSlot[]>
   consents: Map<string, Consents>
   suppressions: Map<string, string>
+  /** The newest live endpoint of customers who may be decided about, where some campaign pushes. */
+  pushAddresses: Map<string, string>
+  /** Rows of the endpoints that the batch's events name, by their id. */
+  endpoints: Map<string, EndpointRow>
   spend: Map<string, number>
   /** What placements were given, by decision: of those that outcomes name, and of this batch. */
   ranks: Map<string, RowOf<'decision_ranks'>>
@@ -71,6 +82,7 @@ export interface WorkspaceBatch {
     journeySteps: JourneyStep[]
     deliveries: LogRecord<DeliveryPayload>[]
     held: { record: HeldClick; dueAt: number }[]
+    endpoints: Omit<EndpointRow, 'workspace'>[]
   }
 }
 
@@ -83,6 +95,8 @@ export interface BatchNeeds {
   decisionIds?: string[]
   /** Ranks that outcomes are told of. */
   rankIds?: string[]
+  /** Devices that events come from. */
+  devices?: PushEndpoint[]
   /** Conversions may have happened from here on. */
   earliestOccurredAt: number
 }
@@ -96,20 +110,26 @@ export async function openWorkspaceBatch(
 ): Promise<WorkspaceBatch> {
   const engaged = needs.engagedCustomerIds
   const decides = engaged.length > 0 && context.hasLiveCampaigns
-  const [seen, decided, ranks, customers, assignments, exposures, consents, spend] = await together(
-    seenEventIds(db, needs.eventIds),
-    storedDecisionIds(db, needs.decisionIds ?? []),
-    loadRanks(db, needs.rankIds ?? []),
-    loadCustomers(db, needs.customerIds),
-    loadAssignments(db, engaged),
-    loadExposures(db, engaged, needs.earliestOccurredAt),
-    loadConsents(db, decides ? engaged : []),
-    campaignSpend(db, decides ? context.budgetedCampaigns : [], 'decision'),
-  )
+  const pushes = decides && context.messageChannels.has('push')
+  const [seen, decided, ranks, customers, assignments, exposures, consents, spend, pushAddresses, endpoints] =
+    await together(
+      seenEventIds(db, needs.eventIds),
+      storedDecisionIds(db, needs.decisionIds ?? []),
+      loadRanks(db, needs.rankIds ?? []),
+      loadCustomers(db, needs.customerIds),
+      loadAssignments(db, engaged),
+      loadExposures(db, engaged, needs.earliestOccurredAt),
+      loadConsents(db, decides ? engaged : []),
+      campaignSpend(db, decides ? context.budgetedCampaigns : [], 'decision'),
+      loadPushAddresses(db, pushes ? engaged : []),
+      loadEndpoints(db, needs.devices ?? []),
+    )
   const addresses = decides
-    ? engaged.flatMap((id) =>
-        Object.values(addressesOf(customers.get(id)?.profile ?? nobody, context.settings.country)),
-      )
+    ? engaged.flatMap((customerId) => {
+        const profile = customers.get(customerId)?.profile ?? nobody
+        const addressed = { customerId, profile, pushAddresses, country: context.settings.country }
+        return Object.values(addressesOf(addressed, context.messageChannels))
+      })
     : []
   const [contacts, suppressions, journeys, absences] = await together(
     loadContactsEarly(db, context, customers, decides ? engaged : [], now, capCache),
@@ -130,6 +150,8 @@ export async function openWorkspaceBatch(
     contacts,
     consents,
     suppressions,
+    pushAddresses,
+    endpoints,
     spend,
     journeys: Map.groupBy(journeys, (journey) => journey.customerId),
     absences,
@@ -151,6 +173,7 @@ export async function openWorkspaceBatch(
       journeySteps: [],
       deliveries: [],
       held: [],
+      endpoints: [],
     },
   }
 }
@@ -187,6 +210,7 @@ export async function writeWorkspaceBatch(batch: WorkspaceBatch, now: number): P
     insertJourneySteps(db, written.journeySteps),
     markSeen(db, written.deliveries),
     insertHeldClicks(db, written.held),
+    saveSeenEndpoints(db, written.endpoints),
   )
   // Customers first, then messages: as everybody locks them.
   await applyDeliveries(db, written.deliveries, now)

@@ -1,6 +1,7 @@
 import type {
   CampaignState,
   CampaignVersion,
+  ChannelName,
   Goal,
   GuardrailRules,
   Priority,
@@ -72,6 +73,8 @@ export interface WorkspaceContext {
   hasLiveCampaigns: boolean
   /** By campaign, where its class is not the normal one. */
   priorities: Readonly<Record<string, Priority>>
+  /** Channels in which some live campaign, or a version that is followed still, sends: placements show, and send none. */
+  messageChannels: ReadonlySet<ChannelName>
   /** Ids of live campaigns with a budget: their spend is read with every batch that may decide. */
   budgetedCampaigns: string[]
   snapshot: PolicySnapshot
@@ -195,6 +198,11 @@ async function readContext(scope: StoreScope, workspace: string): Promise<Worksp
       all.flatMap(({ version: { campaignId, spec } }) =>
         spec.priority === undefined || spec.priority === 'normal' ? [] : [[campaignId, spec.priority]],
       ),
+    ),
+    messageChannels: new Set(
+      [...live, ...followed.values()]
+        .filter(({ version: { spec } }) => !('placement' in spec.trigger))
+        .flatMap(({ version: { spec } }) => spec.treatments.map(({ channel }) => channel)),
     ),
     budgetedCampaigns: live.flatMap(({ version }) =>
       version.spec.budgetMicros === undefined ? [] : [version.campaignId],

@@ -1,16 +1,22 @@
 import type { FastifyPluginAsync } from 'fastify'
+import { linkSecret } from '../../pipeline/first-start.ts'
+import { createCustomerTokens } from '../../profile/customer-tokens.ts'
 import type { ApiApp, ApiRoutes } from '../api-app.ts'
+import { openCustomerDoor } from '../customer-door.ts'
 import type { Doors } from '../doors.ts'
 import { pageAccess } from '../page-access.ts'
 import { bounceRoutes } from './bounce-routes.ts'
 import { callbackRoutes } from './callback-routes.ts'
 import { campaignRoutes } from './campaign-routes.ts'
 import { customerRoutes } from './customer-routes.ts'
+import { customerTokenRoutes } from './customer-token-routes.ts'
 import { deadLetterRoutes } from './dead-letter-routes.ts'
 import { decisionRoutes } from './decision-routes.ts'
 import { deliverabilityRoutes } from './deliverability-routes.ts'
+import { endpointRoutes } from './endpoint-routes.ts'
 import { eventCatalogueRoutes } from './event-catalogue-routes.ts'
 import { importRoutes } from './import-routes.ts'
+import { inboxRoutes } from './inbox-routes.ts'
 import { linkRoutes } from './link-routes.ts'
 import { maintenanceRoutes } from './maintenance-routes.ts'
 import { messageRoutes } from './message-routes.ts'
@@ -21,6 +27,7 @@ import { placementRoutes } from './placement-routes.ts'
 import { policyRoutes } from './policy-routes.ts'
 import { preferenceRoutes } from './preference-routes.ts'
 import { rejectedEventRoutes } from './rejected-event-routes.ts'
+import { sdkRoutes } from './sdk-routes.ts'
 import { sendRoutes } from './send-routes.ts'
 import { statusRoutes } from './status-routes.ts'
 import { suppressionRoutes } from './suppression-routes.ts'
@@ -67,7 +74,20 @@ export function publicRoutes(doors: Doors): ApiRoutes[] {
     apart(preferenceRoutes(doors)),
     apart(callbackRoutes(doors)),
     apart(pages),
+    ...customerDoors(doors),
   ]
+}
+
+/** What apps and browsers of customers ask, proven by a token that the product's server had made. */
+function customerDoors(doors: Doors): ApiRoutes[] {
+  const { store, wallClock } = doors
+  const tokens = async () => createCustomerTokens({ secret: await linkSecret(store), wallClock })
+  const own: ApiRoutes = async (app) => {
+    openCustomerDoor(app, await tokens())
+    for (const routes of [endpointRoutes(doors), inboxRoutes(doors)]) await routes(app)
+  }
+  const issue: ApiRoutes = async (app) => customerTokenRoutes(doors, await tokens())(app)
+  return [apart(own), apart(issue), apart(sdkRoutes(doors))]
 }
 
 /** In a scope of its own: what it says about bodies and access is not said for others. */

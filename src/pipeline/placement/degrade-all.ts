@@ -13,6 +13,7 @@ const nothingKnown = {
   suppressions: new Map(),
   contacts: new Map(),
   spend: new Map(),
+  pushAddresses: new Map(),
 }
 
 /** Records are appended without waiting for them: that is what there was no time for. */

@@ -44,6 +44,7 @@ export async function readPlacementFacts(
     suppressions,
     contacts,
     spend: new Map(),
+    pushAddresses: new Map(),
   }
 }
 

@@ -8,6 +8,7 @@ import { listWorkspaces } from '../../campaign/workspaces.ts'
 import { createTemplateCache } from '../../creative/template-cache.ts'
 import { createGuardrailRunner } from '../../guardrails/run/evaluate.ts'
 import { loadGuardrails } from '../../guardrails/run/load-guardrails.ts'
+import { markEndpointGone } from '../../profile/endpoint-rows.ts'
 import { suppress } from '../../profile/suppression-rows.ts'
 import { reportFacts } from '../callbacks/report-facts.ts'
 import { createClaimFacts } from '../claim-facts.ts'
@@ -72,6 +73,7 @@ export async function assembleSender(parts: RoleParts): Promise<SenderRole> {
       ...(settings.linkUrls === undefined ? {} : { senderUrls: settings.linkUrls }),
     }),
     suppressions: { suppress },
+    endpoints: { gone: markEndpointGone },
     sent: { recordSent: (db, messages, now) => openExposures(db, messages, now, versions) },
   })
   const health = createProviderReport({ parts, channels, dispatcher })

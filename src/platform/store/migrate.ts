@@ -7,6 +7,7 @@ import { migration as networks } from '#migrations/0006_networks.ts'
 import { migration as providers } from '#migrations/0007_providers.ts'
 import { migration as consent } from '#migrations/0008_consent.ts'
 import { migration as callbacks } from '#migrations/0009_callbacks.ts'
+import { migration as pushChannels } from '#migrations/0011_push_channels.ts'
 import { migration as cadences } from '#migrations/0012_cadences.ts'
 import { migration as webhooks } from '#migrations/0013_webhooks.ts'
 import { migration as settling } from '#migrations/0016_settling.ts'
@@ -25,6 +26,7 @@ const migrations: { name: string; migration: StoreMigration }[] = [
   { name: '0007_providers', migration: providers },
   { name: '0008_consent', migration: consent },
   { name: '0009_callbacks', migration: callbacks },
+  { name: '0011_push_channels', migration: pushChannels },
   { name: '0012_cadences', migration: cadences },
   { name: '0013_webhooks', migration: webhooks },
   { name: '0016_settling', migration: settling },

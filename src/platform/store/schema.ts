@@ -23,6 +23,7 @@ export interface StoreSchema {
   events: EventRow
   event_dedupe: EventDedupeRow
   scores: ScoreRow
+  endpoints: EndpointRow
 
   // ── ingest ──
   event_counts: EventCountRow
@@ -53,6 +54,7 @@ export interface StoreSchema {
   warm_up_counts: WarmUpCountRow
   webhooks: WebhookRow
   webhook_deliveries: WebhookDeliveryRow
+  inbox: InboxRow
 
   // ── learning ──
   outcomes: OutcomeRow
@@ -182,6 +184,25 @@ export interface SuppressionRow {
   reason: string
   detail: string
   created_at: number
+}
+
+/** Where a push reaches a customer: a device's token or a browser's subscription. */
+export interface EndpointRow {
+  workspace: string
+  /** Hash of the token or of the subscription's address. */
+  endpoint_id: string
+  customer_id: string
+  kind: 'fcm' | 'apns' | 'web-push'
+  /** As messages have it: contracts/push-address.ts. */
+  address: string
+  /** 'api': registered by the app; 'event': a token that came with an event. */
+  source: string
+  created_at: number
+  /** When the app last said that it is there; the newest live one is the customer's push address. */
+  seen_at: number
+  /** The push service said that it is no more; null while it lives. */
+  gone_at: number | null
+  gone_reason: string
 }
 
 export interface EventRow {
@@ -507,6 +528,27 @@ export interface WebhookDeliveryRow {
   reason: string
   created_at: number
   ended_at: number | null
+}
+
+/** A message in a customer's in-app inbox. */
+export interface InboxRow {
+  workspace: string
+  message_id: string
+  customer_id: string
+  /** Of the last change, within the customer: one that is committed later has a higher number. */
+  sequence: number
+  title: string
+  html: string
+  text: string
+  /** Where a click leads; '' nowhere. */
+  url: string
+  data_json: string
+  created_at: number
+  /** Not shown from then on; 0: never. */
+  expires_at: number
+  read_at: number | null
+  clicked_at: number | null
+  dismissed_at: number | null
 }
 
 /** What happened: clicks, opens and conversions, one row each. */

@@ -1,4 +1,4 @@
-const topics = ['messages'] as const
+const topics = ['messages', 'inbox'] as const
 export type WakeTopic = (typeof topics)[number]
 
 /** How one role tells another, in another thread, that there is work: shared counters to wait on. */

@@ -233,6 +233,7 @@ export async function createBench(
       logger,
       pause: async (ms) => wallClock.stepTo(wallClock.now() + ms),
     }),
+    endpoints: { gone: async () => false },
     suppressions: {
       async suppress(db, { channel: name, address, reason, detail, now }) {
         await db.bulkInsert(
