@@ -34,7 +34,9 @@ export interface SmppServer extends EventEmitter {
   sessions: SmppSession[]
 }
 
-export const smpp = createRequire(import.meta.url)('smpp') as {
+const require = createRequire(import.meta.url)
+
+export const smpp = require('smpp') as {
   connect(options: { host: string; port: number; tls: boolean; servername?: string }): SmppSession
   createServer(options: object, onSession: (session: SmppSession) => void): SmppServer
 }
