@@ -129,11 +129,17 @@ async function decideAll(
   const answers = await repeatedAnswers(own, run, run.asked, stored)
   if (run.isLate()) return { kind: 'fault', fault: tooLate }
 
+  const open = answers.flatMap((answer, index) => (answer === null ? [index] : []))
+  const read = { context, facts, stored }
   const decided =
-    takesTurns(context, parts.store.dialect) && answers.includes(null)
-      ? await decideInTurn(own, run, { context, facts, stored }, answers)
-      : decideFresh(own, run, { context, facts, stored }, answers)
+    open.length > 0 && takesTurns(context, parts.store.dialect)
+      ? await decideInTurn(own, run, read, open)
+      : decideFresh(own, run, read, open)
   if (decided === 'late') return { kind: 'fault', fault: tooLate }
+  for (const index of open) {
+    const { placement } = requests[index] as PlacementRequest
+    answers[index] = emptyAnswer(run.asked[index] as TriggeredDecision, placement, run.now)
+  }
   // The log waits for the disk; meanwhile the words are found.
   const records = decided.map(({ record }) => appendOf(record))
   const appending = records.length > 0 ? parts.log.append(records) : appended
@@ -214,6 +220,19 @@ async function repeatedAnswers(
     answers[index] = await repeatedAnswer(db, templates, own, { placement, reasons, dayUtc })
   }
   return answers
+}
+
+function emptyAnswer({ customer }: TriggeredDecision, placement: string, now: number): PlacementAnswer {
+  return {
+    decisionId: null,
+    customerId: customer.customerId,
+    placement,
+    decidedAt: now,
+    outcome: 'none-eligible',
+    degraded: false,
+    repeated: false,
+    treatments: [],
+  }
 }
 
 function fillAnswer(

@@ -1,6 +1,6 @@
 import type { FrequencyCap } from '#contracts/campaign.ts'
 import type { DecisionPayload, LogRecord } from '#contracts/event.ts'
-import type { Store } from '#platform/store/store.ts'
+import type { Store, StoreTransaction } from '#platform/store/store.ts'
 import { insertRanks, rankSlot } from '../../decision/decision-rank-rows.ts'
 import { prepareDecision, type TriggeredDecision } from '../decision-input.ts'
 import { loadSlots } from '../load-slots.ts'
@@ -9,7 +9,7 @@ import { rankRows } from './apply-decision.ts'
 import { isSomebody } from './asked.ts'
 import { chosenPayload, decisionRecord } from './decision-record.ts'
 import { type DrawnRank, drawRanks } from './draw-ranks.ts'
-import type { PlacementAnswer, PlacementRequest } from './placement-request.ts'
+import type { PlacementRequest } from './placement-request.ts'
 import type { PlacementFacts } from './read-facts.ts'
 import type { Own, Run } from './run.ts'
 
@@ -28,6 +28,9 @@ export interface FreshDecision {
   record: LogRecord<DecisionPayload>
 }
 
+/** As many at a time as others wait for: a decision takes some tenths of a millisecond. */
+const turnMax = 8
+
 /**
  * Where what is shown here counts with what others send or show: one after the other, on the customers' locks,
  * from the look at their slots until what is given stands in the ledger. The record in the log is what makes it
@@ -37,38 +40,47 @@ export async function decideInTurn(
   own: Own,
   run: Run,
   read: ReadForAll,
-  answers: (PlacementAnswer | null)[],
+  open: readonly number[],
 ): Promise<FreshDecision[] | 'late'> {
-  const customerIds = [...new Set((run.asked ?? []).map(({ customer }) => customer.customerId))]
-  return own.parts.store.transaction(
-    async (tx) => {
-      const db = tx.workspace(run.workspace)
-      await db.lockCustomers(customerIds)
-      const contacts = await loadSlots(db, read.context, customerIds, run.now)
-      if (run.isLate()) return 'late'
-      const open = answers.slice()
-      const decided = decideFresh(own, run, { ...read, facts: { ...read.facts, contacts } }, open)
-      await insertRanks(
-        db,
-        decided.flatMap(({ record }) => rankRows(record)),
-      )
-      answers.splice(0, answers.length, ...open)
-      return decided
-    },
-    { durable: 'later' },
-  )
+  const decided: FreshDecision[] = []
+  for (let from = 0; from < open.length; from += turnMax) {
+    const some = open.slice(from, from + turnMax)
+    const turn = (tx: StoreTransaction) => takeTurn(tx, own, run, read, some)
+    const part = await own.parts.store.transaction(turn, { durable: 'later' })
+    if (part === 'late') return 'late'
+    decided.push(...part)
+  }
+  return decided
 }
 
-/** Decides for those without an answer, and gives them an empty one. */
+async function takeTurn(
+  tx: StoreTransaction,
+  own: Own,
+  run: Run,
+  { context, facts, stored }: ReadForAll,
+  open: readonly number[],
+): Promise<FreshDecision[] | 'late'> {
+  const db = tx.workspace(run.workspace)
+  const asked = open.map((index) => run.asked?.[index]?.customer.customerId ?? '')
+  const customerIds = [...new Set(asked)]
+  await db.lockCustomers(customerIds)
+  const contacts = await loadSlots(db, context, customerIds, run.now)
+  if (run.isLate()) return 'late'
+  const decided = decideFresh(own, run, { context, facts: { ...facts, contacts }, stored }, open)
+  const rows = decided.flatMap(({ record }) => rankRows(record))
+  await insertRanks(db, rows)
+  return decided
+}
+
+/** Decides these requests, by their places in the call; one that no audience has is left out. */
 export function decideFresh(
   { parts, recent }: Own,
-  { workspace, requests, now, receivedAt, asked }: Run,
+  { workspace, requests, receivedAt, asked }: Run,
   { facts }: ReadForAll,
-  answers: (PlacementAnswer | null)[],
+  open: readonly number[],
 ): FreshDecision[] {
-  const decided: FreshDecision[] = []
-  for (const [index, own] of (asked ?? []).entries()) {
-    if (answers[index] !== null) continue
+  return open.flatMap((index) => {
+    const own = asked?.[index] as TriggeredDecision
     const request = requests[index] as PlacementRequest
     const { customerId } = own.customer
     facts.contacts.set(
@@ -76,16 +88,14 @@ export function decideFresh(
       recent.withRecent(workspace, customerId, facts.contacts.get(customerId) ?? []),
     )
     const prepared = prepareDecision(parts, facts, own)
-    answers[index] = emptyAnswer(own, request.placement, now)
-    if (prepared === null) continue
+    if (prepared === null) return []
     const ranks = drawRanks(prepared.input, request.count, receivedAt)
     const about = { placement: request.placement, receivedAt, isCounted: isSomebody(request) }
     const record = decisionRecord(prepared, ranks, about)
     // Before the record is safe: a request that comes meanwhile must see it, and a slot too many frees itself.
     recent.add(workspace, customerId, slotsOf(ranks))
-    decided.push({ index, asked: own, ranks, record })
-  }
-  return decided
+    return [{ index, asked: own, ranks, record }]
+  })
 }
 
 /**
@@ -110,19 +120,6 @@ export function takesTurns(context: WorkspaceContext, dialect: Store['dialect'])
       !('placement' in trigger) && treatments.some(({ channel }) => channel === 'in-app'),
   )
   return shown.length > 0 && sentInApp
-}
-
-function emptyAnswer({ customer }: TriggeredDecision, placement: string, now: number): PlacementAnswer {
-  return {
-    decisionId: null,
-    customerId: customer.customerId,
-    placement,
-    decidedAt: now,
-    outcome: 'none-eligible',
-    degraded: false,
-    repeated: false,
-    treatments: [],
-  }
 }
 
 function slotsOf(ranks: DrawnRank[]) {
