@@ -58,34 +58,74 @@ export async function sendTransactional(
   requests: readonly TransactionalRequest[],
   now: number,
 ): Promise<TransactionalResult[]> {
-  const results = await store.transaction(async (tx) => {
-    const own: TransactionalResult[] = []
-    for (const request of requests) {
-      own.push(await queueTransactional(tx.workspace(workspace), request, { now, templates }))
-    }
-    return own
-  })
+  const results = await store.transaction((tx) =>
+    queueAll(tx.workspace(workspace), requests, { now, templates }),
+  )
   wake.notify('messages')
   return results
 }
 
-/** The same as part of a transaction; the caller wakes the sender. */
+/** One of them as part of a transaction; the caller wakes the sender. */
 export async function queueTransactional(
   db: WorkspaceDb,
   request: TransactionalRequest,
-  { now, templates }: { now: number; templates: TemplateCache },
+  at: { now: number; templates: TemplateCache },
 ): Promise<TransactionalResult> {
-  const messageId = stableId('transactional', db.workspace, request.key)
-  const { template: templateId, to, data, links = {} } = request
-  const requestHash = hash('sha256', canonicalJson({ template: templateId, to, data }), 'hex')
-  const before = (await lockMessageRows(db, [messageId])).get(messageId)
-  if (before !== undefined) {
-    const known = JSON.parse(before.context_json) as { requestHash?: string }
-    if (known.requestHash === requestHash) return { kind: 'queued', messageId, repeated: true }
-    const detail = `message ${messageId} was asked for under this key, with another body`
-    return { kind: 'refused', fault: { code: 'idempotency_key_reused', detail } }
+  const [result] = await queueAll(db, [request], at)
+  return result!
+}
+
+async function queueAll(
+  db: WorkspaceDb,
+  requests: readonly TransactionalRequest[],
+  { now, templates }: { now: number; templates: TemplateCache },
+): Promise<TransactionalResult[]> {
+  const idOf = ({ key }: TransactionalRequest) => stableId('transactional', db.workspace, key)
+  const rows = await lockMessageRows(db, requests.map(idOf))
+  /** By message id, of rows and of what this call adds. */
+  const hashes = new Map([...rows].map(([id, row]) => [id, requestHashOf(row)]))
+  const found = new Map<string, Awaited<ReturnType<typeof loadTemplate>>>()
+  const fresh: NewMessage[] = []
+  const results: TransactionalResult[] = []
+  for (const request of requests) {
+    const messageId = idOf(request)
+    const { template: id, to, data } = request
+    const requestHash = hash('sha256', canonicalJson({ template: id, to, data }), 'hex')
+    const known = hashes.get(messageId)
+    if (known !== undefined) {
+      results.push(repeatOf(messageId, known === requestHash))
+      continue
+    }
+    if (!found.has(id)) found.set(id, await loadTemplate(db, id))
+    const made = await messageOf(db, request, found.get(id) ?? null, { now, templates })
+    if ('fault' in made) {
+      results.push(made)
+      continue
+    }
+    hashes.set(messageId, requestHash)
+    fresh.push({ ...made, messageId, context: { ...made.context, requestHash } })
+    results.push({ kind: 'queued', messageId, repeated: false })
   }
-  const found = await loadTemplate(db, templateId)
+  await insertMessages(db, fresh, now)
+  return results
+}
+
+function requestHashOf({ context_json }: { context_json: string }): string {
+  return (JSON.parse(context_json) as { requestHash?: string }).requestHash ?? ''
+}
+
+function repeatOf(messageId: string, isSame: boolean): TransactionalResult {
+  if (isSame) return { kind: 'queued', messageId, repeated: true }
+  const detail = `message ${messageId} was asked for under this key, with another body`
+  return { kind: 'refused', fault: { code: 'idempotency_key_reused', detail } }
+}
+
+async function messageOf(
+  db: WorkspaceDb,
+  { template: templateId, to, data, links = {} }: TransactionalRequest,
+  found: Awaited<ReturnType<typeof loadTemplate>>,
+  { now, templates }: { now: number; templates: TemplateCache },
+): Promise<Omit<NewMessage, 'messageId'> | Extract<TransactionalResult, { kind: 'refused' }>> {
   if (found === null) return refused('template', `there is no template ${templateId}`)
   const { template, version } = found
   if (template.kind !== 'transactional') {
@@ -96,13 +136,12 @@ export async function queueTransactional(
   const recipient = await recipientOf(db, to, template.channel)
   if ('detail' in recipient) return refused(recipient.field, recipient.detail)
   const { customerId, address, traits } = recipient
-  const context: JsonObject = { data, links, requestHash }
+  const context: JsonObject = { data, links }
   const offer = { id: '', name: '', value: 0, available: true, facts: {} }
-  const known = { customerId, traits, trigger: context, offer, unsubscribeUrl: '-', preferencesUrl: '-' }
-  const missing = missingVariables(compiled.template, templateContext(known))
+  const words = { customerId, traits, trigger: context, offer, unsubscribeUrl: '-', preferencesUrl: '-' }
+  const missing = missingVariables(compiled.template, templateContext(words))
   if (missing.length > 0) return refused('data', `${templateId} needs ${missing.join(', ')}`)
-  const message: NewMessage = {
-    messageId,
+  return {
     decisionDayUtc: dayUtcOf(now),
     ...directColumns(template, version),
     customerId,
@@ -114,8 +153,6 @@ export async function queueTransactional(
     expiresAt: now + expiresAfterMs,
     context,
   }
-  await insertMessages(db, [message], now)
-  return { kind: 'queued', messageId, repeated: false }
 }
 
 async function recipientOf(
@@ -170,6 +207,6 @@ function normalAddress(channel: ChannelName, text: string): string | null {
   return /^\S+$/.test(address) ? pushAddressOf(endpointOfToken(address)) : null
 }
 
-function refused(field: string, detail: string): TransactionalResult {
+function refused(field: string, detail: string): Extract<TransactionalResult, { kind: 'refused' }> {
   return { kind: 'refused', fault: { code: 'invalid_request', detail, field } }
 }
