@@ -69,9 +69,3 @@ export const noTopic = '*'
 export function consentScope(channel: ChannelName, topic?: string): ConsentScope {
   return topic === undefined ? channel : `${channel}/${topic}`
 }
-
-export function channelAndTopic(scope: ConsentScope): { channel: ChannelName; topic?: string } {
-  const slash = scope.indexOf('/')
-  if (slash < 0) return { channel: scope as ChannelName }
-  return { channel: scope.slice(0, slash) as ChannelName, topic: scope.slice(slash + 1) }
-}

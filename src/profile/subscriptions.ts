@@ -1,5 +1,5 @@
 import type { ChannelName, SubscriptionGroup } from '#contracts/campaign.ts'
-import { type ConsentState, type Consents, consentScope, noTopic } from '#contracts/profile.ts'
+import { type Consents, consentScope, noTopic } from '#contracts/profile.ts'
 import type { ConsentChoice } from './consent-rows.ts'
 
 /** Whether the customer gets a topic in a channel, `noTopic` for what has none. */
@@ -43,13 +43,4 @@ export function withRefusalsKept(
 /** Every topic that a channel has, and what has none. */
 export function topicsIn(groups: readonly SubscriptionGroup[], channel: ChannelName): string[] {
   return [...groups.filter((group) => group.channels.includes(channel)).map(({ id }) => id), noTopic]
-}
-
-/** Of each choice, only what changes something; a withdrawal that is repeated is proof of nothing new. */
-export function changesOf(known: Consents, choices: readonly ConsentChoice[]): ConsentChoice[] {
-  return choices.filter(({ channel, topic, state }) => stateOf(known, channel, topic) !== state)
-}
-
-function stateOf(known: Consents, channel: ChannelName, topic?: string): ConsentState | undefined {
-  return known[consentScope(channel, topic)]
 }
