@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises'
 import type { ChannelName } from '#contracts/campaign.ts'
 import type { CapCache } from '#contracts/cap-cache.ts'
 import type { GuardrailFacts } from '#contracts/guardrail.ts'
@@ -74,8 +73,7 @@ export interface Sender {
 
 /** The design's bound on what one kill can leave unknown. */
 const inFlightLimit = 32
-/** Slots that a claim waits for while they become free one right after the other. */
-const slotsShareGathered = 0.75
+/** A claim waits for more slots until none has become free for so long. */
 const gatherPauseMs = 1
 
 /** The ledger's engine: claim, render, send, record. */
@@ -147,14 +145,25 @@ export function createSender<F extends GuardrailFacts>(parts: SenderParts<F>): S
     }
   }
 
-  /** Waits for a free slot, and then for more as long as they come thick and fast: a commit costs a disk flush. */
+  /** Waits for a free slot, and then for all as long as they come thick and fast: a commit costs a disk flush. */
   const waitForSlots = async (held: HeldResults | null): Promise<void> => {
     while (freeSlots(held) <= 0) await new Promise<void>((resolve) => (onEnd = resolve))
-    for (let free = freeSlots(held); free < inFlightMax * slotsShareGathered; ) {
-      await wait(gatherPauseMs)
-      if (freeSlots(held) === free) return
-      free = freeSlots(held)
-    }
+    let free = freeSlots(held)
+    await new Promise<void>((resolve) => {
+      const go = (): void => {
+        clearInterval(timer)
+        onEnd = () => {}
+        resolve()
+      }
+      const timer = setInterval(() => {
+        if (freeSlots(held) === free) go()
+        free = freeSlots(held)
+      }, gatherPauseMs)
+      onEnd = () => {
+        if (freeSlots(held) >= inFlightMax) go()
+      }
+      onEnd()
+    })
   }
 
   return {
