@@ -39,11 +39,12 @@ export interface Dispatcher {
   prepare(): Promise<void>
   /**
    * `candidates`: first choice first. `tries`: failed calls of this message so far, by provider. `reason`: of the
-   * message as it stands in the ledger; it may have waited in line.
+   * message as it stands in the ledger; it may have waited in line. Transactional ones stand behind nobody: they
+   * take the next place that is free.
    */
   choose(
     candidates: readonly Provider[],
-    message: { address: string; reason: string },
+    message: { address: string; reason: string; transactional: 0 | 1 },
     tries: ReadonlyMap<string, number>,
   ): Choice
   restore(lines: ReadonlyMap<string, number>): void
@@ -149,7 +150,8 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
       // The first of those that failed least with this message; the order among equals is the message's own.
       const fewest = Math.min(...open.map(triesOf))
       const provider = open.find((own) => triesOf(own) === fewest)!
-      const admission = pace.admit(provider, message.address, isReturning(message.reason, provider))
+      const goesFirst = message.transactional === 1 || isReturning(message.reason, provider)
+      const admission = pace.admit(provider, message.address, goesFirst)
       if (admission.kind === 'wait') {
         return { kind: 'wait', waitMs: admission.waitMs, reason: `${waitingFor}${admission.line}` }
       }

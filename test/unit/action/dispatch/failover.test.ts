@@ -178,6 +178,29 @@ test('a provider with a rate: no more are claimed than it takes, the others say 
   })
 })
 
+test('what is transactional does not stand in line behind what is not', async () => {
+  await withStore(async (store) => {
+    const slow = provider('slow', { callsPerSecondMax: 1 })
+    const bench = await createBench(store, slow, calmWorld(), { channels: channelSet(slow) })
+    const { sender, clock, wallClock } = bench
+    const campaign = Array.from({ length: 5 }, (_, i) =>
+      newMessage({ messageId: `m${i}`, customerId: `c${i}` }),
+    )
+    await queue(store, campaign)
+    await settle(sender)
+    await queue(store, [newMessage({ messageId: 'receipt', customerId: 'bob', transactional: true })])
+    await settle(sender)
+    for (let second = 0; second < 7; second++) {
+      wallClock.stepTo(wallClock.now() + 1010)
+      clock.stepTo(clock.now() + 1010)
+      await settle(sender)
+    }
+    const order = slow.calls.map(({ messageId }) => messageId)
+    expect(order.indexOf('receipt')).toBeLessThanOrEqual(2)
+    expect(order).toHaveLength(6)
+  })
+})
+
 describe('the choice by weight', () => {
   const providers = [provider('a', { weight: 1 }), provider('b', { weight: 3 }), provider('c', { weight: 0 })]
   const firsts = Array.from({ length: 8000 }, (_, i) => {
