@@ -10,11 +10,13 @@ export const migration: StoreMigration = { up }
 async function up(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
   const { text, int, json } = types
   const end = types.dialect === 'sqlite' ? sql` strict, without rowid` : sql``
+  // With rowids: without them SQLite takes the key's first column and reads the whole workspace.
+  const endWithRowids = types.dialect === 'sqlite' ? sql` strict` : sql``
   await sql`create table message_events (
     workspace ${text} not null, message_id ${text} not null, event_id ${text} not null, kind ${text} not null,
     campaign_id ${text} not null, channel ${text} not null, address ${text} not null, provider ${text} not null,
     reason ${text} not null, occurred_at ${int} not null, received_at ${int} not null,
-    constraint message_events_key primary key (workspace, message_id, event_id))${end}`.execute(db)
+    constraint message_events_key primary key (workspace, message_id, event_id))${endWithRowids}`.execute(db)
   // Soft bounces in a row of one address; rates of a campaign since an instant.
   await sql`create index message_events_address on message_events (workspace, address, occurred_at)`.execute(
     db,
@@ -22,7 +24,8 @@ async function up(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
   await sql`create index message_events_kind on message_events (workspace, kind, occurred_at)`.execute(db)
   await sql`create table callback_receipts (
     workspace ${text} not null, event_id ${text} not null, received_at ${int} not null,
-    constraint callback_receipts_key primary key (workspace, event_id))${end}`.execute(db)
+    constraint callback_receipts_key primary key (workspace, event_id))${endWithRowids}`.execute(db)
+  await sql`create index callback_receipts_time on callback_receipts (workspace, received_at)`.execute(db)
   await sql`create table callback_counts (
     workspace ${text} not null, provider ${text} not null, day_utc ${int} not null, outcome ${text} not null,
     callbacks_count ${int} not null,

@@ -1,6 +1,6 @@
 import { type ChannelName, priorityRanks } from '#contracts/campaign.ts'
 import type { Clock, InstantMs } from '#contracts/clock.ts'
-import type { ContactSlot, GuardrailFacts, GuardrailOutcome } from '#contracts/guardrail.ts'
+import type { ContactSlot, GuardrailFacts, GuardrailOutcome, WarmUpFacts } from '#contracts/guardrail.ts'
 import { selectDueForClaim } from '#platform/store/claim.ts'
 import type { StoreTransaction, WorkspaceDb } from '#platform/store/store.ts'
 import { providersFor } from './channel-for.ts'
@@ -9,6 +9,7 @@ import { loadTries } from './dispatch/tries.ts'
 import type { MessageRow } from './message-rows.ts'
 import type { ChannelSet } from './open-channels.ts'
 import { type MessageChange, saveChanges } from './save-changes.ts'
+import { addWarmUpCounts, warmUpKey } from './warm-up-rows.ts'
 
 /**
  * What the claim asks about each message, read in the claim transaction after the customers were locked.
@@ -124,12 +125,14 @@ export async function claimMessages<F extends GuardrailFacts>(
       lease_owner: parts.owner,
       lease_until: parts.wallClock.now() + parts.leaseMs,
     }
-    batch.take(row)
+    batch.take(row, gate.facts.candidate.warmUp)
     changed.push({ from: message.state, row })
     claimed.push({ message: row, facts: gate.facts, turn: choice.turn })
   }
   await saveChanges(db, changed, now, repeated)
   await insertAttempts(db, claimed, now)
+  const warmed = claimed.flatMap((own) => own.facts.candidate.warmUp ?? [])
+  await addWarmUpCounts(db, warmed, now)
   return { claimed, taken: changed.length }
 }
 
@@ -215,7 +218,7 @@ function inOrderOfClasses<F extends GuardrailFacts>(
 }
 
 interface BatchView {
-  take(message: MessageRow): void
+  take(message: MessageRow, warmUp?: WarmUpFacts): void
   /** It lapses, or waits on: what it held against others is free, or later. */
   leave(message: MessageRow): void
   /** The facts as they are after what this batch has taken so far. */
@@ -226,20 +229,24 @@ function createBatchView(now: InstantMs): BatchView {
   /** By customer, the slots of the messages judged so far, by message: null of one that lapsed. */
   const judged = new Map<string, Map<string, ContactSlot | null>>()
   const spent = new Map<string, number>()
+  /** By `warmUpKey`, sends of warming-up senders. */
+  const warmed = new Map<string, number>()
   const put = (message: MessageRow, slot: ContactSlot | null): void => {
     const own = judged.get(message.customer_id) ?? new Map<string, ContactSlot | null>()
     own.set(message.message_id, slot)
     judged.set(message.customer_id, own)
   }
   return {
-    take(message) {
+    take(message, warmUp) {
       put(message, slotOf(message, 'sending', now))
+      if (warmUp !== undefined) warmed.set(warmUpKey(warmUp), (warmed.get(warmUpKey(warmUp)) ?? 0) + 1)
       spent.set(message.campaign_id, (spent.get(message.campaign_id) ?? 0) + message.cost_micros)
     },
     leave(message) {
       put(message, message.state === 'queued' ? slotOf(message, 'queued', message.due_at) : null)
     },
-    withTaken(facts, message) {
+    withTaken(given, message) {
+      const facts = withSends(given, warmed)
       const own = judged.get(message.customer_id)
       const cost = spent.get(message.campaign_id)
       if (own === undefined && cost === undefined) return facts
@@ -254,6 +261,14 @@ function createBatchView(now: InstantMs): BatchView {
       }
     },
   }
+}
+
+function withSends<F extends GuardrailFacts>(facts: F, warmed: ReadonlyMap<string, number>): F {
+  const { warmUp } = facts.candidate
+  const sends = warmUp === undefined ? undefined : warmed.get(warmUpKey(warmUp))
+  if (warmUp === undefined || sends === undefined) return facts
+  const sentToday = warmUp.sentToday + sends
+  return { ...facts, candidate: { ...facts.candidate, warmUp: { ...warmUp, sentToday } } }
 }
 
 function slotOf(message: MessageRow, state: ContactSlot['state'], at: InstantMs): ContactSlot {

@@ -4,6 +4,7 @@ import type { RowOf } from '#platform/store/store.ts'
 import type { Links } from './links.ts'
 import { withOpenPixel } from './open-pixel.ts'
 import { rewriteLinks } from './rewrite-links.ts'
+import { domainOf } from './sender-domain.ts'
 import { type UtmParameters, withUtm } from './utm.ts'
 
 export interface ComposeInput {
@@ -76,9 +77,4 @@ export function trackTap({ links, workspace, messageId, utm }: Tracking) {
     /^https?:/i.test(url) && !links.isOwnPage(url)
       ? links.clickUrl(workspace, messageId, withUtm(url, utm))
       : url
-}
-
-/** Of a sender, `Shop <hello@shop.example>`. */
-export function domainOf(from: string): string {
-  return /@([a-z0-9.-]+)>?\s*$/i.exec(from)?.[1]?.toLowerCase() ?? 'starling.invalid'
 }

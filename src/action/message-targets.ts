@@ -37,8 +37,8 @@ export async function messagesByProviderId(
   if (providerMessageIds.length === 0) return new Map()
   const attempts = await db
     .selectByKeys('attempts', 'provider_message_id', providerMessageIds)
-    // As the index has it.
-    .where('attempts.provider_message_id', '<>', '')
+    // Written out: the index holds attempts with such a name alone, and is used where the query says so.
+    .where(sql<boolean>`attempts.provider_message_id <> ''`)
     .select(['attempts.message_id', 'attempts.provider_message_id'])
     .execute()
   const messages = await messagesById(

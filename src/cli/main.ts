@@ -6,6 +6,7 @@ import { bouncesCommand } from './commands/bounces.ts'
 import { campaignCommand } from './commands/campaign.ts'
 import { deadLettersCommand } from './commands/dead-letters.ts'
 import { decideCommand } from './commands/decide.ts'
+import { doctorCommand } from './commands/doctor.ts'
 import { evaluateCommand } from './commands/evaluate.ts'
 import { eventsCommand } from './commands/events.ts'
 import { explainCommand } from './commands/explain.ts'
@@ -66,6 +67,7 @@ for (const command of [
   scoreCommand,
   statusCommand,
   healthCommand,
+  doctorCommand,
   killSwitchCommand,
   sendModeCommand,
   resolveCommand,

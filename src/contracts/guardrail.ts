@@ -41,11 +41,22 @@ export interface GuardrailFacts {
     offer: Offer
     /** At the claim: the item that the offer is about, where it is sold out. */
     soldOut?: string
+    /** At the claim of a mail: how far its sender, which is being warmed up, has come today. */
+    warmUp?: WarmUpFacts
   }
   /** Transactional messages are exempt from all but suppression and the kill switch. */
   transactional: boolean
   /** The message under claim, '' at decision: it does not count against itself. */
   messageId: string
+}
+
+export interface WarmUpFacts {
+  senderDomain: string
+  /** `*`: all that the warm-up does not name. */
+  recipientDomain: string
+  sentToday: number
+  sendsMax: number
+  nextDayAt: InstantMs
 }
 
 export interface CustomerFacts {

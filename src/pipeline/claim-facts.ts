@@ -4,6 +4,8 @@ import type { Customer } from '#contracts/profile.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 import { campaignSpend, lockSpend } from '../action/campaign-spend.ts'
 import type { ClaimFacts } from '../action/claim-messages.ts'
+import { domainOf } from '../action/sender-domain.ts'
+import { lockWarmUpCounts, warmUpKey, warmUpOf } from '../action/warm-up-rows.ts'
 import { loadAssignments } from '../campaign/assignment-rows.ts'
 import { type CampaignVersions, createCampaignVersions } from '../campaign/campaign-versions.ts'
 import { loadJourneysById } from '../campaign/journey-rows.ts'
@@ -46,7 +48,8 @@ export function createClaimFacts(
   {
     stock = allInStock,
     versions = createCampaignVersions(),
-  }: { stock?: StockPort; versions?: CampaignVersions } = {},
+    defaultFrom = '',
+  }: { stock?: StockPort; versions?: CampaignVersions; defaultFrom?: string } = {},
 ): ClaimFacts<SendFacts> {
   return {
     async load(scope, workspace, messages, now) {
@@ -58,6 +61,7 @@ export function createClaimFacts(
       for (const message of messages)
         facts.set(message.message_id, await factsOf(db, context, rows, versions, message, now))
       await noteSoldOut(db, stock, messages, facts)
+      await noteWarmUps(db, { context, defaultFrom, messages, now }, facts)
       return facts
     },
   }
@@ -260,6 +264,40 @@ async function noteSoldOut(
   if (asked.length === 0) return
   const soldOut = await stock.soldOut(db, [...new Set(asked.map(({ item }) => item))])
   for (const { own, item } of asked) if (soldOut.has(item)) own.candidate.soldOut = item
+}
+
+/** How far senders that are being warmed up have come today, asked only where there are any. */
+async function noteWarmUps(
+  db: WorkspaceDb,
+  { context, defaultFrom, messages, now }: WarmUpLook,
+  facts: ReadonlyMap<string, SendFacts | { gone: string }>,
+): Promise<void> {
+  const warmUps = context.guardrails.deliverability?.warmUps ?? []
+  if (warmUps.length === 0) return
+  const concerned = messages.flatMap((message) => {
+    const own = facts.get(message.message_id)
+    if (own === undefined || 'gone' in own || message.channel !== 'email') return []
+    const from = variantOf(message, own)?.template.from ?? defaultFrom
+    const warmUp = warmUpOf(warmUps, { senderDomain: domainOf(from), address: message.address }, now)
+    return warmUp === null ? [] : [{ own, warmUp }]
+  })
+  if (concerned.length === 0) return
+  const sent = await lockWarmUpCounts(db, now)
+  for (const { own, warmUp } of concerned)
+    own.candidate.warmUp = { ...warmUp, sentToday: sent.get(warmUpKey(warmUp)) ?? 0 }
+}
+
+interface WarmUpLook {
+  context: WorkspaceContext
+  defaultFrom: string
+  messages: readonly Message[]
+  now: number
+}
+
+/** The variant that a message was decided with. */
+export function variantOf(message: Message, { decidedBy }: Pick<SendFacts, 'decidedBy'>) {
+  const treatment = decidedBy.spec.treatments.find((own) => own.treatmentId === message.treatment_id)
+  return treatment?.variants.find((own) => own.variantId === message.variant_id)
 }
 
 function itemOf({ candidate: { offer } }: SendFacts, { context_json }: Message): string | null {

@@ -5,7 +5,7 @@ import { limitFault } from '../creative/content-limits.ts'
 import { templateContext } from '../creative/context.ts'
 import { render } from '../creative/render.ts'
 import type { TemplateCache } from '../creative/template-cache.ts'
-import type { SendFacts } from './claim-facts.ts'
+import { type SendFacts, variantOf } from './claim-facts.ts'
 
 /** Puts a claimed message into words, with the customer and the offer as they are at the claim. */
 export function createRenderPort(templates: TemplateCache): RenderPort<SendFacts> {
@@ -40,11 +40,6 @@ export function createRenderPort(templates: TemplateCache): RenderPort<SendFacts
 }
 
 type Message = RenderInput<SendFacts>['message']
-
-function variantOf(message: Message, { decidedBy }: SendFacts) {
-  const treatment = decidedBy.spec.treatments.find((own) => own.treatmentId === message.treatment_id)
-  return treatment?.variants.find((own) => own.variantId === message.variant_id)
-}
 
 /** What a campaign does not say of its own is said of the message. */
 function utmOf(utm: Utm, message: Message): UtmParameters {

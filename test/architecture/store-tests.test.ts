@@ -7,6 +7,7 @@ const aboutFiles = [
   'test/integration/api/maintenance.test.ts',
   'test/integration/api/placement-plans.test.ts',
   'test/integration/cli/folders.test.ts',
+  'test/integration/pipeline/callback-plans.test.ts',
   'test/integration/pipeline/query-plans.test.ts',
   'test/support/counting-thread.ts',
   'test/support/test-store.ts',

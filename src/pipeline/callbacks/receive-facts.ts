@@ -4,12 +4,11 @@ import type { LogAppend } from '#contracts/event-log.ts'
 import { stableId } from '#platform/ids/ids.ts'
 import type { CallbackCount } from '../../action/callback-rows.ts'
 import type { MessageTarget } from '../../action/message-targets.ts'
-import { replyWord } from '../../action/reply-word.ts'
 import { seenEventIds } from '../../profile/event-rows.ts'
 import type { EngineParts } from '../engine-parts.ts'
 import { signOfEngagement } from '../machine-sign.ts'
 import { applyAtOnce, isForAtOnce } from './apply-at-once.ts'
-import { findTargets, type Targeted } from './find-targets.ts'
+import { findTargets } from './find-targets.ts'
 
 export type ReceiveParts = Pick<EngineParts, 'store' | 'log' | 'clock' | 'wallClock'>
 
@@ -107,10 +106,4 @@ function engagementOf(fact: CallbackFact, messageId: string): EngagementPayload 
     userAgent: userAgent.slice(0, 512),
     ...(sign === null ? (kind === 'click' ? { held: true } : {}) : { suspectedScanner: true, machine: sign }),
   }
-}
-
-export type { Targeted }
-/** Whether a reply says a word that is obeyed. */
-export function wordOfFact({ kind, reason }: Pick<CallbackFact, 'kind' | 'reason'>) {
-  return kind === 'reply' ? replyWord(reason) : null
 }

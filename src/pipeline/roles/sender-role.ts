@@ -63,6 +63,7 @@ export async function assembleSender(parts: RoleParts): Promise<SenderRole> {
     guardrails: createGuardrailRunner(await loadGuardrails()),
     facts: createClaimFacts(contexts, {
       versions,
+      defaultFrom: settings.mailFrom,
       ...(parts.stock === undefined ? {} : { stock: parts.stock }),
     }),
     render: createRenderPort(createTemplateCache(templatesKept)),

@@ -22,6 +22,9 @@ const bigTables = new Set([
   'timers',
   'journeys',
   'journey_steps',
+  'message_events',
+  'callback_receipts',
+  'held_clicks',
 ])
 
 /** Columns with so few values that an index over them alone still names a share of the table. */

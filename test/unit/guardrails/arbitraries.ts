@@ -56,6 +56,7 @@ export const anyFacts: fc.Arbitrary<GuardrailFacts> = fc
     changed: fc.boolean(),
     journeyLeft: fc.constantFrom('', 'exit_event'),
     soldOut: fc.boolean(),
+    sentToday: fc.integer({ min: 0, max: 200 }),
     state: fc.constantFrom('live' as const, 'live' as const, 'paused' as const, 'ended' as const),
     budgetMicros: fc.constantFrom(undefined, 0, 1_000_000),
     channel,
@@ -102,9 +103,15 @@ export const anyFacts: fc.Arbitrary<GuardrailFacts> = fc
         channel: f.channel,
         address: f.address,
         ...(f.stage === 'claim' && f.soldOut ? { soldOut: 'shoe-42' } : {}),
+        ...(f.stage === 'claim' && f.sentToday > 0 ? { warmUp: warmUpWith(f.sentToday, now) } : {}),
       },
     })
     facts.workspace.killSwitch = f.killSwitch
     facts.candidate.offer = { ...facts.candidate.offer, available: f.available }
     return facts
   })
+
+function warmUpWith(sentToday: number, now: number) {
+  const nextDayAt = (Math.floor(now / 86_400_000) + 1) * 86_400_000
+  return { senderDomain: 'shop.example', recipientDomain: 'gmail.com', sentToday, sendsMax: 100, nextDayAt }
+}

@@ -38,6 +38,7 @@ test('every file of the folder is a guardrail', () => {
     'quiet-hours',
     'send-address',
     'suppression',
+    'warm-up',
   ])
 })
 

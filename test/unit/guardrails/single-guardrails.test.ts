@@ -12,10 +12,19 @@ import { guardrail as killSwitch } from '../../../src/guardrails/kill-switch.ts'
 import { guardrail as offerValid } from '../../../src/guardrails/offer-valid.ts'
 import { guardrail as sendAddress } from '../../../src/guardrails/send-address.ts'
 import { guardrail as suppression } from '../../../src/guardrails/suppression.ts'
+import { guardrail as warmUp } from '../../../src/guardrails/warm-up.ts'
 import { type FactsPatch, factsWith, now } from './facts.ts'
 
 const reasonOf = (verdict: Verdict): string =>
   verdict.kind === 'allow' ? 'allow' : `${verdict.kind} ${verdict.reason}`
+
+const warmedUpBy = (sentToday: number) => ({
+  senderDomain: 'shop.example',
+  recipientDomain: 'gmail.com',
+  sentToday,
+  sendsMax: 100,
+  nextDayAt: now + 3_600_000,
+})
 
 const offer = { id: 'coffee', name: 'Coffee', value: 10, available: true, facts: {} }
 const dated = { ...offer, validFrom: '2026-03-11T12:00:00Z', validUntil: '2026-03-12T12:00:00Z' }
@@ -105,6 +114,8 @@ const cases: [Guardrail, FactsPatch, string][] = [
   [journey, { campaign: { journeyLeft: 'exit_event' }, ...claim }, 'suppress journey_left'],
   [journey, { campaign: { journeyLeft: '' }, ...claim }, 'allow'],
   [inStock, { candidate: { soldOut: 'shoe-42' }, ...claim }, 'suppress sold_out'],
+  [warmUp, { candidate: { warmUp: warmedUpBy(99) }, ...claim }, 'allow'],
+  [warmUp, { candidate: { warmUp: warmedUpBy(100) }, ...claim }, 'defer warm_up_day_full'],
   [goalMet, { campaign: { goalMet: true }, ...claim }, 'suppress goal_met'],
   [offerValid, { candidate: { offer: { ...offer, available: false } } }, 'suppress offer_unavailable'],
   [offerValid, { candidate: { offer: dated }, now: now - 1 }, 'suppress offer_not_yet_valid'],
