@@ -13,7 +13,7 @@ export const globalHoldoutId = '*'
 export const contactsKeptMs = 367 * 86_400_000
 
 /** Channels in which we know where a customer is: campaigns may use these. */
-export const addressedChannels: readonly ChannelName[] = ['email', 'sms', 'push', 'in-app']
+export const addressedChannels: readonly ChannelName[] = ['email', 'sms', 'push', 'in-app', 'webhook']
 
 /** Whom an address is looked up for; `pushAddresses` holds the newest live endpoint of each customer. */
 export interface Addressed {
@@ -39,9 +39,9 @@ export function addressFor(channel: ChannelName, addressed: Addressed): string |
     case 'push':
       return pushAddresses.get(customerId) ?? null
     case 'in-app':
-      return customerId
+    // Where it goes is the provider's to say; of whom it speaks is said by the id.
     case 'webhook':
-      return null
+      return customerId
   }
 }
 

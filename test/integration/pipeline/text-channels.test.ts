@@ -4,6 +4,7 @@ import { addWebhook } from '../../../src/action/webhooks/webhook-rows.ts'
 import { reportFacts } from '../../../src/pipeline/callbacks/report-facts.ts'
 import { changeSettings } from '../../../src/pipeline/change-workspace.ts'
 import type { ChannelHarness } from '../../support/channels/harness.ts'
+import { type HttpVendorServer, startHttpVendor } from '../../support/channels/http-vendor.ts'
 import { startHarness } from '../../support/channels/smpp.ts'
 import { type EngineWorld, minute, openEngineWorld, workspace } from './engine-world.ts'
 
@@ -12,11 +13,16 @@ goals: [{ id: paid, event: Paid, windowHours: 24 }]
 offers: [{ id: reminder, name: Reminder }]
 templates:
   - { id: short, channel: sms, text: 'Hello {{customer.name}}' }
+  - { id: call, channel: webhook, data: { name: '{{customer.name}}', amount: 12 } }
 experiments:
   - id: all
     arms:
       - { id: nobody, share: 0, control: true }
       - { id: everybody, share: 1, treatment: reminder/sms }
+  - id: called
+    arms:
+      - { id: nobody, share: 0, control: true }
+      - { id: everybody, share: 1, treatment: reminder/webhook }
 campaigns:
   - id: remind
     name: Remind
@@ -25,16 +31,35 @@ campaigns:
     holdout: 0
     trigger: { event: Basket Left }
     treatments: [{ offer: reminder, channel: sms, variants: [{ id: a, template: short }] }]
+  - id: call
+    name: Call
+    goal: paid
+    policy: { kind: fixed-split, experiment: called }
+    holdout: 0
+    trigger: { event: Call Wanted }
+    treatments: [{ offer: reminder, channel: webhook, variants: [{ id: a, template: call }] }]
 `
 let world: EngineWorld
 let centre: ChannelHarness
+let crm: HttpVendorServer
+const called: object[] = []
 
 beforeAll(async () => {
   world = await openEngineWorld(yaml)
   centre = await startHarness({ store: world.engine.parts.store })
   await world.close()
+  crm = await startHttpVendor({
+    faultsOf: ({ body }) => {
+      called.push(JSON.parse(body))
+      return []
+    },
+    keyOf: ({ headers }) => String(headers['webhook-id']),
+    accepts: () => ({ status: 204 }),
+  })
+  const secret = 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD'
   const providers = [
     { id: 'sms', kind: 'smpp', weight: 1, settings: centre.settings as ProviderSettings['settings'] },
+    { id: 'crm', kind: 'webhook', weight: 1, settings: { url: crm.url, secret, privateHosts: true } },
   ]
   world = await openEngineWorld(yaml, { providers })
   const { store, clock } = world.engine.parts
@@ -54,6 +79,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await world.close()
   await centre.close()
+  await crm.close()
 })
 
 let clientIds = 0
@@ -154,4 +180,14 @@ describe('a text message', () => {
     await world.decide()
     expect(await told()).toContain('message.clicked')
   })
+})
+
+test('a webhook is given the template’s data, of a customer who needs no address', async () => {
+  await world.take({ type: 'identify', userId: 'dan', traits: { name: 'Dan' }, messageId: 'i-dan' })
+  await world.take({ type: 'track', userId: 'dan', event: 'Call Wanted', messageId: 't-dan' })
+  await world.decide()
+  world.clock.stepTo(world.clock.now() + minute)
+  await world.send()
+  expect(await world.messagesOf('dan')).toMatchObject([{ state: 'sent' }])
+  expect(called).toMatchObject([{ data: { name: 'Dan', amount: 12 } }])
 })
