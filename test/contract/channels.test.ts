@@ -87,7 +87,9 @@ describe.each(files)('$file', ({ file: path, channel: file }) => {
     file.open(file.settings.parse({ ...harness.settings, ...settings }), parts())
 
   beforeAll(async () => {
-    const module = (await import(/* @vite-ignore */ `${harnesses(path)}/${file.kind}.ts`)) as { startHarness: StartHarness }
+    const module = (await import(/* @vite-ignore */ `${harnesses(path)}/${file.kind}.ts`)) as {
+      startHarness: StartHarness
+    }
     harness = await module.startHarness({ store })
     channel = file.open(file.settings.parse(harness.settings), parts())
   })
