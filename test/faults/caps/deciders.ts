@@ -21,7 +21,7 @@ const pauseMs = 120
 const watchEveryMs = 200
 const triggersPerBatch = 3
 /** The rest are triggers. */
-const askedShare = 0.25
+const askedShare = 0.35
 
 export function addressOf(userId: string): string {
   return `${userId}@caps.example`

@@ -69,7 +69,12 @@ function arms(id: string, channel: string): string {
       - { id: b, share: 0.5, treatment: tea/${channel} }`
 }
 
+/**
+ * What a placement was given is held for four days: a server that was killed may take a minute and a half on a busy
+ * machine until what was shown is in the ledger.
+ */
 function campaign(id: string, trigger: string, priority: string, channel: string, template: string): string {
+  const expiresAfterHours = channel === 'email' ? 24 : 96
   return `  - id: ${id}
     name: ${id}
     goal: order
@@ -77,6 +82,6 @@ function campaign(id: string, trigger: string, priority: string, channel: string
     priority: ${priority}
     holdout: 0
     policy: { kind: fixed-split, experiment: ${id}-words }
-    expiresAfterHours: 24
+    expiresAfterHours: ${expiresAfterHours}
     treatments: [{ offer: tea, channel: ${channel}, variants: [{ id: plain, template: ${template} }] }]`
 }

@@ -215,6 +215,7 @@ function count({ mailServer }: World, deciders: Deciders, ledger: CapsLedger, cl
   const findings = [
     ...overruns.slice(0, 10).map((line) => `over the cap: ${line}`),
     ...exact.slice(0, 10).map((line) => `over the cap by the ledger: ${line}`),
+    ...storyOf(exact[0]?.split(' ')[0], byLedger),
     ...near.slice(0, 10).map((line) => `too near: ${line}`),
     ...unrecorded.slice(0, 10).map(({ id }) => `not in the ledger: ${id}`),
   ]
@@ -235,4 +236,10 @@ function count({ mailServer }: World, deciders: Deciders, ledger: CapsLedger, cl
       flight_ms_max: Math.round(slackMs / factor),
     },
   }
+}
+
+/** Everything that one customer got, for whoever looks for the cause. */
+function storyOf(customer: string | undefined, byLedger: readonly (Received & { id: string })[]): string[] {
+  const own = byLedger.filter((one) => one.customer === customer).sort((a, b) => a.at - b.at)
+  return own.map(({ at, channel, id, zone }) => `${new Date(at).toISOString()} ${channel} ${id} (${zone})`)
 }
