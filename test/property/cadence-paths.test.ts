@@ -37,7 +37,7 @@ const players: fc.Arbitrary<Player[]> = fc
     fc.record({
       zone: fc.constantFrom('UTC', 'America/New_York', 'Asia/Kathmandu'),
       inputs: fc
-        .uniqueArray(input, { minLength: 3, maxLength: 12, selector: ({ at }) => at })
+        .uniqueArray(input, { minLength: 8, maxLength: 14, selector: ({ at }) => at })
         .map((own) =>
           [{ at: start, kind: 'signup' as const }, ...own.map(offTheInstant)].toSorted((a, b) => a.at - b.at),
         ),

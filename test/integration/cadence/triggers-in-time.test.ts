@@ -79,9 +79,10 @@ describe('a schedule', () => {
 
   test('who travels west does not see an occurrence twice, and of missed ones only the last comes', async () => {
     world = await openEngineWorld(withTrigger(daily))
-    await world.take(identify('ann', { timezone: 'Europe/Berlin' }))
+    await world.take(identify('ann', { timezone: 'Australia/Lord_Howe' }))
     await work()
-    await at(start + 19 * hour)
+    // 09:00 of 3 June, which is 22:30 of 2 June in UTC.
+    await at(start + 11 * hour)
     expect(await decidedAt('ann')).toHaveLength(1)
     await world.take({ ...identify('ann', { timezone: 'America/New_York' }), messageId: 'moved' })
     await work()
