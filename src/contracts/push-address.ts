@@ -4,9 +4,6 @@ export type PushEndpoint =
   /** As the browser's `PushSubscription` has it; keys are base64url. */
   | { kind: 'web-push'; endpoint: string; p256dh: string; auth: string }
 
-export const pushKinds = ['fcm', 'apns', 'web-push'] as const
-export type PushKind = (typeof pushKinds)[number]
-
 /**
  * An endpoint as one text, for messages and suppressions: `fcm:TOKEN`, `apns:TOKEN`,
  * `web-push:https://…#p256dh.auth`. The text says which provider can take it.
