@@ -78,7 +78,7 @@ describe.each(files)('$vendor', (file) => {
     expect(facts?.[0]?.reason).toContain('no such user')
   })
 
-  test('anything at all is read without a fault', () => {
+  test('anything at all is read without a fault', () =>
     fc.assert(
       fc.property(fc.oneof(fc.json(), fc.string()), (text) => {
         const request = {
@@ -91,8 +91,7 @@ describe.each(files)('$vendor', (file) => {
         file.answer?.(request, settings)
       }),
       { numRuns: 100 },
-    )
-  })
+    ))
 
   test('its settings are strict, and a fault names them', async () => {
     const provider = (callbacks: object, settings = {}) =>

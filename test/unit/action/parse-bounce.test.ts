@@ -129,13 +129,12 @@ describe('the address that a mail comes back to', () => {
     expect(others.verifyBounce(returnPath)).toBeNull()
   })
 
-  test('with any other digit it is not ours', () => {
+  test('with any other digit it is not ours', () =>
     fc.assert(
       fc.property(fc.integer({ min: 8, max: 56 }), fc.constantFrom(...'0123456789abcdef'), (at, digit) => {
         fc.pre(returnPath[at] !== digit)
         const changed = returnPath.slice(0, at) + digit + returnPath.slice(at + 1)
         expect(links.verifyBounce(changed)).toBeNull()
       }),
-    )
-  })
+    ))
 })

@@ -31,7 +31,7 @@ describe('UTM parameters', () => {
     )
   })
 
-  test('any address keeps its path, its own parameters and its fragment, and once is enough', () => {
+  test('any address keeps its path, its own parameters and its fragment, and once is enough', () =>
     fc.assert(
       fc.property(fc.webUrl({ withQueryParameters: true, withFragments: true }), (url) => {
         const once = withUtm(url, utm)
@@ -40,8 +40,7 @@ describe('UTM parameters', () => {
         expect(after.searchParams.get('utm_source')).toBe(before.searchParams.get('utm_source') ?? 'starling')
         expect(withUtm(once, utm)).toBe(once)
       }),
-    )
-  })
+    ))
 })
 
 test('the image that counts opens stands at the end of the mail', () => {

@@ -113,7 +113,7 @@ describe('recorded sequences', () => {
       ]),
     ).toEqual([false, false, false])
   })
-  test('whatever the order in which they arrive', () => {
+  test('whatever the order in which they arrive', () =>
     fc.assert(
       fc.property(
         fc.array(fc.record({ url: fc.constantFrom('/a', '/b', '/c'), at: fc.nat(10_000) }), { maxLength: 8 }),
@@ -123,6 +123,5 @@ describe('recorded sequences', () => {
           expect(new Set(back)).toEqual(new Set(there))
         },
       ),
-    )
-  })
+    ))
 })
