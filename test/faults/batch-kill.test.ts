@@ -49,7 +49,9 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 test('the run that is compared with has rows in every table', () => {
   for (const table of batchTables) {
-    if (table !== 'rejected_events') expect([table, undisturbed[table]?.length]).not.toEqual([table, 0])
+    // Nothing is rejected here, and a batch writes a reward only to correct one.
+    if (table === 'rejected_events' || table === 'rewards') continue
+    expect([table, undisturbed[table]?.length]).not.toEqual([table, 0])
   }
 })
 

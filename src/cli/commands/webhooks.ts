@@ -26,7 +26,7 @@ export function webhooksCommand(context: CliContext): Command {
     .description('other systems that are told what becomes of messages')
     .addHelpText(
       'after',
-      '\nExamples:\n  starling webhooks add https://crm.example/hook --events message.bounced,message.complained\n  starling webhooks deliveries 4f0c1b2a9d8e7f60 --state failed',
+      '\nExample:\n  starling webhooks add https://crm.example/hook --events message.bounced,message.complained\n  starling webhooks deliveries 4f0c1b2a9d8e7f60 --state failed',
     )
   command
     .command('list', { isDefault: true })

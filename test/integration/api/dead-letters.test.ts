@@ -51,7 +51,9 @@ test('a message refused for good is listed with who refused it and why, and show
   expect((await world.call('GET', '/status')).body).toMatchObject({
     deadLetters: 3,
     messages: { failed: 3 },
-    providers: [{ id: 'main', channel: 'email', state: 'closed', senders: 1, sendersOut: 0 }],
+    providers: expect.arrayContaining([
+      expect.objectContaining({ id: 'main', channel: 'email', state: 'closed', senders: 1, sendersOut: 0 }),
+    ]),
     waiting: [],
   })
   const { body } = await world.call('GET', `/dead-letters/${found[0]!.messageId}`)

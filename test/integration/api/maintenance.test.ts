@@ -128,7 +128,7 @@ describe('verify', () => {
     ],
     [
       'a reward that is missing',
-      'delete from rewards',
+      "update exposures set state = 'credited' where state = 'converted'",
       'exposures',
       'its window is credited, and the learner was told',
     ],

@@ -179,21 +179,6 @@ describe('import', () => {
 })
 
 describe('the command line', () => {
-  test('every command has help with an example', async () => {
-    const { stdout } = await world.run(['--help'])
-    const commands = [...stdout.matchAll(/^ {2}([a-z][a-z-]*) (?:\[|<| )/gm)].map((match) => match[1] ?? '')
-    expect(commands.length).toBeGreaterThan(12)
-    const checked = commands
-      .filter((name) => name !== 'help')
-      .map(async (command) => {
-        const help = await world.run([command, '--help'])
-        expect([command, help.code]).toEqual([command, 0])
-        expect(help.stdout).toContain(`Example:\n  starling ${command}`)
-        expect(help.stdout).toContain('--json')
-      })
-    await Promise.all(checked)
-  })
-
   test('a command line that is wrong is 64', async () => {
     for (const args of [
       [],
