@@ -39,6 +39,8 @@ export async function playShop(options: PlayOptions): Promise<number> {
   const { shop, world, clock, startsAt, endsAt, stepMs } = options
   const steps = Math.ceil((endsAt - startsAt) / stepMs)
   let delivered = 0
+  // Read in the step after: a click at the instant of the send is taken for a scanner's.
+  let unread: string[] = []
   for (let step = 0; step < steps; step++) {
     const from = startsAt + step * stepMs
     const to = Math.min(endsAt, from + stepMs)
@@ -46,11 +48,13 @@ export async function playShop(options: PlayOptions): Promise<number> {
     const events = shop.eventsBetween(from, to)
     if (events.length > 0) await world.deliver(events)
     delivered += events.length
+    for (const messageId of unread) await world.click(messageId)
+    unread = []
     await world.settle()
     for (const message of await world.received()) {
       const [offer, channel] = message.treatmentId.split('/') as [ShopOffer, ShopChannel]
       const { clicks } = shop.receive(message.userId, { offer, channel, at: message.at })
-      if (clicks && channel === 'email') await world.click(message.messageId)
+      if (clicks && channel === 'email') unread.push(message.messageId)
     }
     options.onStep?.(step + 1, steps)
   }
