@@ -1,13 +1,14 @@
-import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { execFile } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { cp, mkdtemp, rm, symlink } from 'node:fs/promises'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 /**
  * Takes each guard away, one patch of `test/mutants/` at a time, in a copy of the project, and runs the
  * tests that the patch's first line names (`# test: path …`). A mutant that no test notices survives, and
  * then the tests have no teeth: exit 1. `--services` takes those of `test/mutants/services/` instead, whose
- * tests need what `npm run test:services` needs.
+ * tests need what `npm run test:services` needs. As many at once as there are processors; those one by one.
  */
 const project = join(import.meta.dirname, '..')
 const needServices = process.argv.includes('--services')
@@ -16,7 +17,16 @@ const config = needServices ? ['--config', 'test/services/vitest.config.ts'] : [
 const patches = readdirSync(folder)
   .filter((name) => name.endsWith('.patch'))
   .sort()
-const outcomes = patches.map((name) => ({ name, ...tryMutant(join(folder, name)) }))
+const outcomes: { name: string; caughtBy: string | null; detail: string }[] = []
+const waiting = [...patches]
+const atOnce = needServices ? 1 : availableParallelism()
+await Promise.all(
+  Array.from({ length: atOnce }, async () => {
+    for (let name = waiting.shift(); name !== undefined; name = waiting.shift())
+      outcomes.push({ name, ...(await tryMutant(join(folder, name))) })
+  }),
+)
+outcomes.sort((a, b) => (a.name < b.name ? -1 : 1))
 const survived = outcomes.filter((outcome) => outcome.caughtBy === null)
 for (const { name, caughtBy, detail } of outcomes) {
   console.log(
@@ -26,10 +36,10 @@ for (const { name, caughtBy, detail } of outcomes) {
 console.log(JSON.stringify({ mutants: outcomes.length, survived: survived.length }))
 process.exit(outcomes.length > 0 && survived.length === 0 ? 0 : 1)
 
-function tryMutant(patch: string): { caughtBy: string | null; detail: string } {
+async function tryMutant(patch: string): Promise<{ caughtBy: string | null; detail: string }> {
   const tests = /^# test: (.+)$/m.exec(readFileSync(patch, 'utf8'))?.[1]?.split(/\s+/)
   if (tests === undefined) return { caughtBy: null, detail: 'names no test in a line "# test: path"' }
-  const copy = mkdtempSync(join(tmpdir(), 'starling-mutant-'))
+  const copy = await mkdtemp(join(tmpdir(), 'starling-mutant-'))
   try {
     for (const part of [
       'src',
@@ -40,22 +50,29 @@ function tryMutant(patch: string): { caughtBy: string | null; detail: string } {
       'tsconfig.json',
       'vitest.config.ts',
     ]) {
-      cpSync(join(project, part), join(copy, part), { recursive: true })
+      await cp(join(project, part), join(copy, part), { recursive: true })
     }
-    symlinkSync(join(project, 'node_modules'), join(copy, 'node_modules'))
-    const applied = spawnSync('git', ['apply', '-p1', '-C1', patch], { cwd: copy, encoding: 'utf8' })
-    if (applied.status !== 0)
-      return { caughtBy: null, detail: `does not apply: ${applied.stdout}${applied.stderr}` }
+    await symlink(join(project, 'node_modules'), join(copy, 'node_modules'))
+    const applied = await run('git', ['apply', '-p1', '-C1', patch], copy)
+    if (applied.code !== 0) return { caughtBy: null, detail: `does not apply: ${applied.printed}` }
     const vitest = join(project, 'node_modules/vitest/vitest.mjs')
     const report = join(copy, 'report.json')
     // One failure is enough.
     const options = ['run', ...config, '--bail=1', '--reporter=json', `--outputFile.json=${report}`]
-    const run = spawnSync(process.execPath, [vitest, ...options, ...tests], { cwd: copy, encoding: 'utf8' })
-    if (!existsSync(report)) return { caughtBy: null, detail: `the tests did not run: ${run.stderr}` }
+    const { printed } = await run(process.execPath, [vitest, ...options, ...tests], copy)
+    if (!existsSync(report)) return { caughtBy: null, detail: `the tests did not run: ${printed}` }
     return failedTest(JSON.parse(readFileSync(report, 'utf8')) as VitestReport)
   } finally {
-    rmSync(copy, { recursive: true, force: true })
+    await rm(copy, { recursive: true, force: true })
   }
+}
+
+function run(command: string, args: string[], cwd: string): Promise<{ code: number; printed: string }> {
+  return new Promise((resolve) => {
+    execFile(command, args, { cwd, maxBuffer: 64 * 1_048_576 }, (error, stdout, stderr) =>
+      resolve({ code: error === null ? 0 : 1, printed: `${stdout}${stderr}` }),
+    )
+  })
 }
 
 interface VitestReport {
