@@ -6,7 +6,10 @@ export const migration: StoreMigration = { up }
 
 async function up(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
   const { text, int } = types
-  const end = types.dialect === 'sqlite' ? sql` strict, without rowid` : sql``
+  const isSqlite = types.dialect === 'sqlite'
+  const end = isSqlite ? sql` strict, without rowid` : sql``
+  // Without rowids SQLite walks over all codes of the workspace instead of taking an index: 100 ms for a code.
+  const endWithRows = isSqlite ? sql` strict` : sql``
   await sql`alter table messages add column coupon_code ${text} not null default ''`.execute(db)
   await sql`create table coupon_pools (
     workspace ${text} not null, pool_id ${text} not null, name ${text} not null, expires_at ${int} not null,
@@ -17,7 +20,7 @@ async function up(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
     workspace ${text} not null, code ${text} not null, pool_id ${text} not null, state ${text} not null,
     holder ${text} not null, customer_id ${text} not null, reserved_at ${int} not null,
     reserved_until ${int} not null, given_at ${int} not null, redeemed_at ${int} not null,
-    constraint coupon_codes_key primary key (workspace, code))${end}`.execute(db)
+    constraint coupon_codes_key primary key (workspace, code))${endWithRows}`.execute(db)
   await sql`create index coupon_codes_state on coupon_codes (workspace, pool_id, state, code)`.execute(db)
   // Nobody holds two.
   await sql`create unique index coupon_codes_holder on coupon_codes (workspace, holder) where holder <> ''`.execute(

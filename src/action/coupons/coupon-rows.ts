@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { InstantMs } from '#contracts/clock.ts'
 import type { RowOf, WorkspaceDb, WorkspaceRowOf } from '#platform/store/store.ts'
 
@@ -100,6 +101,7 @@ export async function moveCodes(db: WorkspaceDb, fromId: string, intoId: string)
     .updateTable('coupon_codes')
     .set({ customer_id: intoId })
     .where('coupon_codes.customer_id', '=', fromId)
+    .where('coupon_codes.customer_id', '<>', sql.lit<''>(''))
     .execute()
 }
 

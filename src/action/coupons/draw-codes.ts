@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { InstantMs } from '#contracts/clock.ts'
 import type { Coupon } from '#contracts/guardrail.ts'
 import { selectFreeCodes } from '#platform/store/claim.ts'
@@ -127,10 +128,10 @@ async function loadHeld(db: WorkspaceDb, drawers: readonly Drawer[]): Promise<Ma
       'holder',
       drawers.map(({ holder }) => holder),
     )
-    // As the index is: without it, it is not used.
-    .where('coupon_codes.holder', '<>', '')
+    // As the index says it, and not as a parameter: else it is not used.
+    .where('coupon_codes.holder', '<>', sql.lit<''>(''))
     .selectAll('coupon_codes')
-    .orderBy('coupon_codes.code')
+    .orderBy('coupon_codes.holder')
   const rows = await (db.dialect === 'postgres' ? held.forUpdate() : held).execute()
   return new Map(rows.map((row) => [row.holder, row]))
 }
@@ -159,16 +160,17 @@ async function countRedeemed(
   if (customers.length === 0) return new Map()
   const rows = await db
     .selectByKeys('coupon_codes', 'customer_id', customers)
-    .where('coupon_codes.customer_id', '<>', '')
+    .where('coupon_codes.customer_id', '<>', sql.lit<''>(''))
     .where('coupon_codes.state', '=', 'redeemed')
-    .select((eb) => [
-      'coupon_codes.pool_id',
-      'coupon_codes.customer_id',
-      eb.fn.countAll<number>().as('codes'),
-    ])
-    .groupBy(['coupon_codes.pool_id', 'coupon_codes.customer_id'])
+    // Counted here: grouped, SQLite takes the order of another index, and reads all codes.
+    .select(['coupon_codes.pool_id', 'coupon_codes.customer_id'])
     .execute()
-  return new Map(rows.map((row) => [redeemedKey(row.pool_id, row.customer_id), Number(row.codes)]))
+  const counts = new Map<string, number>()
+  for (const row of rows) {
+    const key = redeemedKey(row.pool_id, row.customer_id)
+    counts.set(key, (counts.get(key) ?? 0) + 1)
+  }
+  return counts
 }
 
 function redeemedKey(poolId: string, customerId: string): string {

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { InstantMs } from '#contracts/clock.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 import { loadPools } from './coupon-rows.ts'
@@ -83,7 +84,7 @@ async function redeemedBy(db: WorkspaceDb, poolId: string, customerId: string): 
     .selectFrom('coupon_codes')
     .select((eb) => eb.fn.countAll<number>().as('codes'))
     .where('coupon_codes.customer_id', '=', customerId)
-    .where('coupon_codes.customer_id', '<>', '')
+    .where('coupon_codes.customer_id', '<>', sql.lit<''>(''))
     .where('coupon_codes.pool_id', '=', poolId)
     .where('coupon_codes.state', '=', 'redeemed')
     .executeTakeFirst()

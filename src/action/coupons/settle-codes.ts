@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { InstantMs } from '#contracts/clock.ts'
 import type { MessageState } from '#contracts/message.ts'
 import { keysList } from '#platform/store/keys-list.ts'
@@ -34,7 +35,7 @@ export async function giveBackExpired(db: WorkspaceDb, now: InstantMs, limit: nu
   const rows = await db
     .selectFrom('coupon_codes')
     .select('coupon_codes.holder')
-    .where('coupon_codes.state', '=', 'reserved')
+    .where('coupon_codes.state', '=', sql.lit<'reserved'>('reserved'))
     .where('coupon_codes.reserved_until', '<=', now)
     .where((eb) =>
       eb.not(
@@ -67,6 +68,6 @@ function reservedOf(db: WorkspaceDb, holders: readonly string[]) {
   return db
     .updateTable('coupon_codes')
     .where('coupon_codes.holder', 'in', keysList(db.dialect, holders))
-    .where('coupon_codes.holder', '<>', '')
+    .where('coupon_codes.holder', '<>', sql.lit<''>(''))
     .where('coupon_codes.state', '=', 'reserved')
 }

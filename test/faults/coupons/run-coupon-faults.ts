@@ -20,7 +20,7 @@ const claimersOfEach = 16
 /** More codes than keys, so that what is left is counted too. */
 const spareCodes = 1000
 /** A process is killed after a time between these, counted from its first answer on. */
-const livesMs = { least: 300, most: 3000 }
+const livesMs = { least: 300, most: 7000 }
 const killsMin = 12
 
 export interface CouponFaultReport extends CodeCounts {
