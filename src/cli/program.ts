@@ -53,7 +53,7 @@ export function createProgram(context: CliContext): Command {
     policyCommand,
     importCommand,
     suppressionsCommand,
-  couponsCommand,
+    couponsCommand,
     trainCommand,
     scoreCommand,
     statusCommand,

@@ -34,7 +34,7 @@ export function couponsCommand(context: CliContext): Command {
     .description('pools of single-use codes')
     .addHelpText(
       'after',
-      '\nExamples:\n  starling coupons pool spring --expires 2027-06-01T00:00:00Z\n  starling coupons import codes.csv --pool spring',
+      '\nExample:\n  starling coupons pool spring --expires 2027-06-01T00:00:00Z\n  starling coupons import codes.csv --pool spring',
     )
   coupons
     .command('list', { isDefault: true })
