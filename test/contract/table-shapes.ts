@@ -7,6 +7,8 @@ type Columns<T extends keyof StoreSchema> = { [C in keyof Insertable<StoreSchema
 
 export interface TableShape {
   key: string[]
+  /** Text columns that are unique too, each by itself in its workspace. */
+  unique?: string[]
   columns: Record<string, ColumnKind>
 }
 
@@ -15,7 +17,11 @@ export interface TableShape {
  * round trip finds one that the migrations leave out.
  */
 export const tableShapes: {
-  [T in keyof StoreSchema]: { key: (keyof StoreSchema[T])[]; columns: Columns<T> }
+  [T in keyof StoreSchema]: {
+    key: (keyof StoreSchema[T])[]
+    unique?: (keyof StoreSchema[T])[]
+    columns: Columns<T>
+  }
 } = {
   workspaces: {
     key: ['workspace'],
@@ -600,6 +606,7 @@ export const tableShapes: {
   },
   coupon_codes: {
     key: ['workspace', 'code'],
+    unique: ['holder'],
     columns: {
       workspace: 'text',
       code: 'text',
