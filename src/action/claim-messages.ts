@@ -4,6 +4,8 @@ import type { ContactSlot, GuardrailFacts, GuardrailOutcome, WarmUpFacts } from 
 import { selectDueForClaim } from '#platform/store/claim.ts'
 import type { StoreTransaction, WorkspaceDb } from '#platform/store/store.ts'
 import { providersFor } from './channel-for.ts'
+import { drawerOf, drawersOf, withCoupon, withoutCode } from './coupons/claim-codes.ts'
+import { openDraw } from './coupons/draw-codes.ts'
 import type { Dispatcher, Turn } from './dispatch/dispatcher.ts'
 import { loadTries } from './dispatch/tries.ts'
 import type { MessageRow } from './message-rows.ts'
@@ -86,6 +88,8 @@ export async function claimMessages<F extends GuardrailFacts>(
   takeAddresses(due, facts)
   const tries = await loadTries(db, triedElsewhere(due, parts.channels))
 
+  const draw = await openDraw(db, drawersOf(due, facts), now)
+
   const changed: MessageChange[] = []
   const repeated = new Set<MessageRow>()
   const claimed: ClaimedMessage<F>[] = []
@@ -106,6 +110,15 @@ export async function claimMessages<F extends GuardrailFacts>(
       address: message.address,
       messageId: message.message_id,
     })
+    const drawer = drawerOf(message, gate.facts)
+    const coupon = drawer === null ? null : draw.look(drawer)
+    if (coupon?.kind === 'none') {
+      const row = { ...message, ...withoutCode(message, coupon, now), state_at: now }
+      changed.push({ from: message.state, row })
+      batch.leave(row)
+      if (row.state === message.state && row.reason === message.reason) repeated.add(row)
+      continue
+    }
     const choice = parts.dispatcher.choose(candidates, message, tries.get(message.message_id) ?? noTries)
     if (choice.kind === 'wait') {
       const waiting = { ...message, ...waitOf(message, choice.waitMs, choice.reason, now), state_at: now }
@@ -115,6 +128,7 @@ export async function claimMessages<F extends GuardrailFacts>(
       continue
     }
     turns.push(choice.turn)
+    if (drawer !== null) draw.take(drawer)
     const row: MessageRow = {
       ...message,
       state: 'sending',
@@ -122,13 +136,16 @@ export async function claimMessages<F extends GuardrailFacts>(
       sending_at: now,
       state_at: now,
       attempts: message.attempts + 1,
+      coupon_code: coupon?.coupon.code ?? message.coupon_code,
       lease_owner: parts.owner,
       lease_until: parts.wallClock.now() + parts.leaseMs,
     }
     batch.take(row, gate.facts.candidate.warmUp)
     changed.push({ from: message.state, row })
-    claimed.push({ message: row, facts: gate.facts, turn: choice.turn })
+    const own = coupon === null ? gate.facts : withCoupon(gate.facts, coupon.coupon)
+    claimed.push({ message: row, facts: own, turn: choice.turn })
   }
+  await draw.save()
   await saveChanges(db, changed, now, repeated)
   await insertAttempts(db, claimed, now)
   const warmed = claimed.flatMap((own) => own.facts.candidate.warmUp ?? [])

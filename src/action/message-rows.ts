@@ -276,6 +276,7 @@ function queuedRow(message: NewMessage, now: InstantMs): Omit<MessageRow, 'works
     context_json: JSON.stringify(message.context),
     journey_id: message.journeyId ?? '',
     relevant_since: message.relevantSince ?? now,
+    coupon_code: '',
     lease_owner: '',
     lease_until: 0,
   }

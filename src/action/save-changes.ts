@@ -4,6 +4,7 @@ import type { RecurringQuery } from '#platform/store/recurring-query.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 import { together } from '#platform/store/together.ts'
 import { moveSpend } from './campaign-spend.ts'
+import { settleCodes } from './coupons/settle-codes.ts'
 import { messageEventsOf } from './webhooks/message-event.ts'
 import { noteEvents } from './webhooks/note-events.ts'
 
@@ -27,6 +28,7 @@ const stateColumns = [
   'sending_at',
   'state_at',
   'attempts',
+  'coupon_code',
   'lease_owner',
   'lease_until',
 ] as const satisfies (keyof MessageRow)[]
@@ -43,6 +45,7 @@ export async function saveChanges(
 ): Promise<void> {
   if (changes.length === 0) return
   const rows = changes.map(({ row }) => row)
+  await settleCodes(db, rows, now)
   const told = repeated.size === 0 ? rows : rows.filter((row) => !repeated.has(row))
   await together(
     db.bulkInsert('messages', rows, {

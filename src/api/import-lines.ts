@@ -38,6 +38,14 @@ export function suppressionLines(table: CsvTable): ImportLines<AddressFact> {
   })
 }
 
+/** `code`; every other column is left alone. */
+export function codeLines(table: CsvTable): ImportLines<string> {
+  return readLines(table, (cells) => {
+    const parsed = codeSchema.safeParse(cells)
+    return parsed.success ? { value: parsed.data.code } : firstFault(parsed.error)
+  })
+}
+
 /**
  * `userId,email,…`: every other column is a trait. `plan` is text, `age:number` and `vip:boolean` say what
  * they are, `address.city` goes into an object. An empty cell says nothing about its trait.
@@ -77,6 +85,10 @@ const decisionSchema = z.object({
   arm: z.string().min(1, 'a decision names its arm'),
   propensity: z.coerce.number('a number').gt(0, 'above 0').max(1, 'at most 1'),
   decidedAt: z.string().refine((text) => !Number.isNaN(Date.parse(text)), 'an instant as ISO 8601 has it'),
+})
+
+const codeSchema = z.object({
+  code: z.string().regex(/^[\x21-\x7e]{1,100}$/, 'a code has 1 to 100 letters, digits and signs, no spaces'),
 })
 
 const suppressionSchema = z

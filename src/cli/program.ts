@@ -4,6 +4,7 @@ import { applyCommand } from './commands/apply.ts'
 import { backupCommand } from './commands/backup.ts'
 import { bouncesCommand } from './commands/bounces.ts'
 import { campaignCommand } from './commands/campaign.ts'
+import { couponsCommand } from './commands/coupons.ts'
 import { deadLettersCommand } from './commands/dead-letters.ts'
 import { decideCommand } from './commands/decide.ts'
 import { doctorCommand } from './commands/doctor.ts'
@@ -52,6 +53,7 @@ export function createProgram(context: CliContext): Command {
     policyCommand,
     importCommand,
     suppressionsCommand,
+    couponsCommand,
     trainCommand,
     scoreCommand,
     statusCommand,

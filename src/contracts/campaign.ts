@@ -51,6 +51,8 @@ export const offerSchema = z.strictObject({
   item: z
     .union([z.strictObject({ id: z.string().min(1) }), z.strictObject({ property: z.string().min(1) })])
     .exactOptional(),
+  /** Each message of it holds a code of this pool: `coupon.code`, `coupon.expiresAt`. */
+  couponPool: idSchema.exactOptional(),
   /** Facts the templates may name as `offer.…`. */
   facts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}),
 })

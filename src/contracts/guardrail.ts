@@ -41,6 +41,8 @@ export interface GuardrailFacts {
     offer: Offer
     /** At the claim: the item that the offer is about, where it is sold out. */
     soldOut?: string
+    /** Of a claimed message: the code that it holds. */
+    coupon?: Coupon
     /** At the claim of a mail: how far its sender, which is being warmed up, has come today. */
     warmUp?: WarmUpFacts
   }
@@ -48,6 +50,13 @@ export interface GuardrailFacts {
   transactional: boolean
   /** The message under claim, '' at decision: it does not count against itself. */
   messageId: string
+}
+
+/** A single-use code as a message shows it. */
+export interface Coupon {
+  code: string
+  /** Of its pool. */
+  expiresAt: InstantMs
 }
 
 export interface WarmUpFacts {

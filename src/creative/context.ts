@@ -1,4 +1,5 @@
 import type { Offer } from '#contracts/campaign.ts'
+import type { Coupon } from '#contracts/guardrail.ts'
 import type { JsonObject, JsonValue } from '#contracts/json.ts'
 
 /** What a template may name. Plain JSON: a value without own JSON type never gets in. */
@@ -14,6 +15,8 @@ export interface TemplateContext {
   links: JsonObject
   /** What a transactional message was asked for with. */
   data: JsonObject
+  /** `code` and `expiresAt` of the code that the message holds. */
+  coupon: JsonObject
 }
 
 export interface ContextInput {
@@ -25,7 +28,12 @@ export interface ContextInput {
   unsubscribeUrl: string
   /** Default '': there is none. */
   preferencesUrl?: string
+  /** Default: none. */
+  coupon?: Coupon
 }
+
+/** Any code will do before the send: the real one is reserved at the claim. */
+export const anyCoupon: Coupon = { code: 'CODE-OF-THE-MESSAGE', expiresAt: 4_102_444_800_000 }
 
 /** Puts a template's context together. Our own fields win over traits and facts of the same name. */
 export function templateContext(input: ContextInput): TemplateContext {
@@ -36,6 +44,7 @@ export function templateContext(input: ContextInput): TemplateContext {
     offer: offerWords(input.offer),
     links: { ...objectOf(links), unsubscribe: input.unsubscribeUrl, preferences: input.preferencesUrl ?? '' },
     data: objectOf(data),
+    coupon: input.coupon === undefined ? nothing : couponWords(input.coupon),
   }
 }
 
@@ -45,9 +54,14 @@ function objectOf(value: JsonValue | undefined): JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : nothing
 }
 
-/** The same context over another offer; the rest is shared. */
+/** The same context over another offer; the rest is shared. One without a pool gives no code. */
 export function withOffer(context: TemplateContext, offer: Offer): TemplateContext {
-  return { ...context, offer: offerWords(offer) }
+  const coupon = offer.couponPool === undefined ? nothing : context.coupon
+  return { ...context, offer: offerWords(offer), coupon }
+}
+
+function couponWords({ code, expiresAt }: Coupon): JsonObject {
+  return { code, expiresAt: new Date(expiresAt).toISOString() }
 }
 
 /** Offers are immutable: put together once. */

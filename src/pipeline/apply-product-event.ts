@@ -1,5 +1,6 @@
 import type { DecisionTrigger } from '#contracts/decision.ts'
 import type { CustomerEvent } from '#contracts/event.ts'
+import type { JsonObject } from '#contracts/json.ts'
 import type { Customer } from '#contracts/profile.ts'
 import { applyEvent } from '../profile/apply-event.ts'
 import { deviceTokenOf } from '../profile/device-token.ts'
@@ -33,6 +34,7 @@ export function applyProductEvent(
   creditConversions(rows, event)
 
   const named = { name: eventName(event), properties: event.payload.properties ?? event.payload.traits ?? {} }
+  noteRedemption(rows, event, named)
   hearEvent(rows, customer.customerId, { ...named, occurredAt: event.occurredAt }, customer.profile, now)
 
   const entered = lookAtSegments(rows, customer, now)
@@ -63,6 +65,17 @@ export function applyProductEvent(
     })
   }
   return decisions
+}
+
+/** A shop tells that a code was used. */
+function noteRedemption(
+  rows: WorkspaceBatch,
+  event: CustomerEvent,
+  named: { name: string; properties: JsonObject },
+): void {
+  const { code } = named.properties
+  if (event.kind !== 'track' || named.name !== 'Coupon Redeemed' || typeof code !== 'string') return
+  rows.written.redemptions.push({ code, customerId: event.customerId, at: event.occurredAt })
 }
 
 /** Somebody new: older customers got their timers when the campaign was launched. */

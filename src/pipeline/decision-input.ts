@@ -6,7 +6,7 @@ import type { Customer } from '#contracts/profile.ts'
 import { dayUtcOf, decisionIdOf } from '#platform/ids/ids.ts'
 import { assign, isOutsideGroup, runningExperiment } from '../campaign/assignment.ts'
 import type { AssignmentRow } from '../campaign/assignment-rows.ts'
-import { type TemplateContext, templateContext } from '../creative/context.ts'
+import { anyCoupon, type TemplateContext, templateContext } from '../creative/context.ts'
 import type { GuardrailRunner } from '../guardrails/run/evaluate.ts'
 import { candidatesOf } from './candidates.ts'
 import { addressesOf, addressFor, customerFactsOf, globalHoldoutId } from './customer-facts.ts'
@@ -164,6 +164,8 @@ export function templateContextOf(
     // Any address will do: the real ones are made with the message.
     unsubscribeUrl: isPlacement(triggered) ? '' : 'https://unsubscribe.invalid/',
     preferencesUrl: isPlacement(triggered) ? '' : 'https://preferences.invalid/',
+    // A code is given with a message: nothing holds one in a placement.
+    ...(isPlacement(triggered) ? {} : { coupon: anyCoupon }),
   })
 }
 

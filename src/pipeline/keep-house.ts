@@ -2,6 +2,7 @@ import { dayUtcOf } from '#platform/ids/ids.ts'
 import type { KeptPartitions } from '#platform/store/partitions.ts'
 import type { Store } from '#platform/store/store.ts'
 import { forgetReceiptsBefore } from '../action/callback-rows.ts'
+import { giveBackExpired } from '../action/coupons/settle-codes.ts'
 import { deleteExpiredInbox } from '../action/inbox-rows.ts'
 import { deleteMessageEventsBefore } from '../action/message-event-rows.ts'
 import { deliveriesKeptMs, forgetDeliveries } from '../action/webhooks/delivery-rows.ts'
@@ -51,7 +52,8 @@ export async function keepHouse(
       const deliveries = await forgetDeliveries(db, now - deliveriesKeptMs, limit)
       const seen = await forgetSeenBefore(db, now - seenKeptMs, limit)
       const inbox = await deleteExpiredInbox(db, now - inboxKeptMs, limit)
-      return events + told + receipts + deliveries + seen + inbox
+      const codes = await giveBackExpired(db, now, limit)
+      return codes + events + told + receipts + deliveries + seen + inbox
     })
     if (step === 0) return deleted
     deleted += step

@@ -1,4 +1,5 @@
 import type { WorkspaceDb } from '#platform/store/store.ts'
+import { moveCodes } from '../action/coupons/coupon-rows.ts'
 import { moveInbox } from '../action/inbox-rows.ts'
 import { moveMessages } from '../action/message-rows.ts'
 import { mergeAssignments } from '../campaign/assignment-rows.ts'
@@ -43,4 +44,5 @@ export async function mergeCustomer(
   if (dueAt !== null) await setTimers(db, [{ customerId: intoId, kind: 'clicks', subject: '', dueAt }])
   await moveEndpoints(db, fromId, intoId)
   await moveInbox(db, fromId, intoId, now)
+  await moveCodes(db, fromId, intoId)
 }

@@ -22,13 +22,15 @@ export function createRenderPort(templates: TemplateCache): RenderPort<SendFacts
       if (variant === undefined) return fault(`no variant ${message.variant_id} of ${message.treatment_id}`)
       const compiled = templates.compile(variant.template)
       if (compiled.kind === 'faults') return fault(compiled.faults.join('; '))
+      const { offer, coupon } = facts.candidate
       const context = templateContext({
         customerId: message.customer_id,
         traits: facts.profile.profile.traits,
         trigger: JSON.parse(message.context_json),
-        offer: facts.candidate.offer,
+        offer,
         unsubscribeUrl,
         preferencesUrl,
+        ...(coupon === undefined ? {} : { coupon }),
       })
       const rendered = render(compiled.template, context, { htmlTransform, urlTransform })
       if (rendered.kind === 'fault') return rendered

@@ -46,6 +46,7 @@ export function templateNeeds(
           if (!hasValue(lookUp(ofOffer, parts))) ofOffers[treatment]!.add(name)
           continue
         }
+        if (parts[0] === 'coupon' && offer.couponPool === undefined) ofOffers[treatment]!.add(name)
         // A part may hold a dot itself.
         const key = parts.join('\u0000')
         const own = shared.get(key) ?? { name, parts, treatments: new Set() }

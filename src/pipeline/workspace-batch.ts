@@ -9,6 +9,7 @@ import type { PushEndpoint } from '#contracts/push-address.ts'
 import type { RowOf, WorkspaceDb, WorkspaceRowOf } from '#platform/store/store.ts'
 import { together } from '#platform/store/together.ts'
 import { campaignSpend } from '../action/campaign-spend.ts'
+import { noteRedeemed } from '../action/coupons/redeem-codes.ts'
 import { insertMessages } from '../action/message-rows.ts'
 import { type Happened, messageEventsOf } from '../action/webhooks/message-event.ts'
 import { noteEvents } from '../action/webhooks/note-events.ts'
@@ -78,6 +79,7 @@ export interface WorkspaceBatch {
     rewards: WorkspaceRowOf<'rewards'>[]
     rejected: WorkspaceRowOf<'rejected_events'>[]
     timers: TimerSetting[]
+    redemptions: { code: string; customerId: string; at: number }[]
     journeys: Set<Journey>
     journeySteps: JourneyStep[]
     deliveries: LogRecord<DeliveryPayload>[]
@@ -169,6 +171,7 @@ export async function openWorkspaceBatch(
       rewards: [],
       rejected: [],
       timers: [],
+      redemptions: [],
       journeys: new Set(),
       journeySteps: [],
       deliveries: [],
@@ -214,6 +217,7 @@ export async function writeWorkspaceBatch(batch: WorkspaceBatch, now: number): P
   )
   // Customers first, then messages: as everybody locks them.
   await applyDeliveries(db, written.deliveries, now)
+  await noteRedeemed(db, written.redemptions)
   await noteEvents(db, messageEventsOf(written.outcomes.map(happenedOf)))
   // Behind the money that messages move: who waits for one of these locks holds none of those after it.
   await insertRewards(db, written.rewards)

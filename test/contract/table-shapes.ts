@@ -7,6 +7,8 @@ type Columns<T extends keyof StoreSchema> = { [C in keyof Insertable<StoreSchema
 
 export interface TableShape {
   key: string[]
+  /** Text columns that are unique too, each by itself in its workspace. */
+  unique?: string[]
   columns: Record<string, ColumnKind>
 }
 
@@ -15,7 +17,11 @@ export interface TableShape {
  * round trip finds one that the migrations leave out.
  */
 export const tableShapes: {
-  [T in keyof StoreSchema]: { key: (keyof StoreSchema[T])[]; columns: Columns<T> }
+  [T in keyof StoreSchema]: {
+    key: (keyof StoreSchema[T])[]
+    unique?: (keyof StoreSchema[T])[]
+    columns: Columns<T>
+  }
 } = {
   workspaces: {
     key: ['workspace'],
@@ -282,6 +288,7 @@ export const tableShapes: {
       context_json: 'json',
       journey_id: 'text',
       relevant_since: 'int',
+      coupon_code: 'text',
       lease_owner: 'text',
       lease_until: 'int',
     },
@@ -583,6 +590,34 @@ export const tableShapes: {
       reason: 'text',
       created_at: 'int',
       ended_at: 'int?',
+    },
+  },
+  coupon_pools: {
+    key: ['workspace', 'pool_id'],
+    columns: {
+      workspace: 'text',
+      pool_id: 'text',
+      name: 'text',
+      expires_at: 'int',
+      hold_ms: 'int',
+      redemptions_max: 'int',
+      created_at: 'int',
+    },
+  },
+  coupon_codes: {
+    key: ['workspace', 'code'],
+    unique: ['holder'],
+    columns: {
+      workspace: 'text',
+      code: 'text',
+      pool_id: 'text',
+      state: 'text',
+      holder: 'text',
+      customer_id: 'text',
+      reserved_at: 'int',
+      reserved_until: 'int',
+      given_at: 'int',
+      redeemed_at: 'int',
     },
   },
   endpoints: {

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { capsMain } from './caps/main.ts'
+import { runCouponFaults } from './coupons/run-coupon-faults.ts'
 import { runFaults } from './harness/run-faults.ts'
 import { runServiceFaults } from './harness/run-service-faults.ts'
 import { missedProviderBars, runProviderFaults } from './providers/run-provider-faults.ts'
@@ -17,12 +18,17 @@ import { missedProviderBars, runProviderFaults } from './providers/run-provider-
  *
  * `npm run -s faults -- --providers`: sends `--messages` mails over three providers that refuse, time out, close
  * and bounce, each with a rate of its own, and counts at the providers.
+ *
+ * `npm run -s faults -- --coupons`: 64 claimers in four processes that are killed again and again reserve
+ * `--reservations` codes of one pool; counted from what they were told and from the store.
  */
 const { values } = parseArgs({
   options: {
     providers: { type: 'boolean', default: false },
     messages: { type: 'string', default: '10000' },
     services: { type: 'boolean', default: false },
+    coupons: { type: 'boolean', default: false },
+    reservations: { type: 'string', default: '100000' },
     caps: { type: 'boolean', default: false },
     seconds: { type: 'string', default: '60' },
     crashes: { type: 'string', default: '8' },
@@ -40,6 +46,7 @@ const seed = Number(values.seed)
 
 if (values.caps) process.exit(await capsMain({ ...values, customers: values.customers ?? '1000', say }))
 if (values.providers) await onProviders()
+if (values.coupons) await onCoupons()
 
 const { report, findings, insideOf } = values.services ? await onServices() : await onOneMachine()
 const broken = [...findings, ...missedBars()]
@@ -54,6 +61,13 @@ async function onProviders(): Promise<never> {
   for (const line of broken) say(`BROKEN ${line}`)
   console.log(JSON.stringify(report))
   process.exit(broken.length === 0 ? 0 : 1)
+}
+
+async function onCoupons(): Promise<never> {
+  const { report, findings } = await runCouponFaults({ reservations: Number(values.reservations), seed })
+  for (const line of findings) say(`BROKEN ${line}`)
+  console.log(JSON.stringify(report))
+  process.exit(findings.length === 0 ? 0 : 1)
 }
 
 async function onOneMachine() {

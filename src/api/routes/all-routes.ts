@@ -8,6 +8,7 @@ import { pageAccess } from '../page-access.ts'
 import { bounceRoutes } from './bounce-routes.ts'
 import { callbackRoutes } from './callback-routes.ts'
 import { campaignRoutes } from './campaign-routes.ts'
+import { couponRoutes } from './coupon-routes.ts'
 import { customerRoutes } from './customer-routes.ts'
 import { customerTokenRoutes } from './customer-token-routes.ts'
 import { deadLetterRoutes } from './dead-letter-routes.ts'
@@ -45,6 +46,7 @@ export function adminRoutes(doors: Doors): ApiRoutes[] {
     customerRoutes(doors),
     suppressionRoutes(doors),
     importRoutes(doors),
+    couponRoutes(doors),
     messageRoutes(doors),
     sendRoutes(doors),
     deadLetterRoutes(doors),

@@ -19,7 +19,7 @@ import { type CsvTable, readCsv } from '../read-csv.ts'
 import { adminSecurity } from '../shapes.ts'
 
 export const importRowsMax = 5000
-const importBytesMax = 16 * 1024 * 1024
+export const importBytesMax = 16 * 1024 * 1024
 
 const reportSchema = z
   .object({

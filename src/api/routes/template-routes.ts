@@ -4,7 +4,7 @@ import type { ApiFault } from '#contracts/errors.ts'
 import type { JsonObject } from '#contracts/json.ts'
 import type { WorkspaceDb } from '#platform/store/store.ts'
 import { loadDocuments } from '../../campaign/document-rows.ts'
-import { templateContext } from '../../creative/context.ts'
+import { anyCoupon, templateContext } from '../../creative/context.ts'
 import { preview } from '../../creative/preview.ts'
 import { findCustomer } from '../../pipeline/find-customer.ts'
 import { loadCustomers } from '../../profile/customer-rows.ts'
@@ -76,6 +76,7 @@ export function templateRoutes({ store, settings, limits }: Doors): ApiRoutes {
           offer,
           unsubscribeUrl: `${settings.publicUrl}/u/preview`,
           preferencesUrl: `${settings.publicUrl}/p/preview`,
+          ...(offer.couponPool === undefined ? {} : { coupon: anyCoupon }),
         })
         return reply.send(preview(template, context, limits.get(template.channel)))
       },

@@ -48,6 +48,21 @@ function selectDue(db: WorkspaceDb, { now, limit }: { now: number; limit: number
   return db.dialect === 'postgres' ? due.forUpdate().skipLocked() : due
 }
 
+/** Codes of the pool that nobody holds; PostgreSQL leaves out those that another transaction is about to give. */
+export async function selectFreeCodes(
+  db: WorkspaceDb,
+  { poolId, limit }: { poolId: string; limit: number },
+): Promise<RowOf<'coupon_codes'>[]> {
+  const free = db
+    .selectFrom('coupon_codes')
+    .selectAll('coupon_codes')
+    .where('coupon_codes.pool_id', '=', poolId)
+    .where('coupon_codes.state', '=', 'available')
+    .orderBy('coupon_codes.code')
+    .limit(limit)
+  return (db.dialect === 'postgres' ? free.forUpdate().skipLocked() : free).execute()
+}
+
 /**
  * Messages that were being sent when their owner vanished: nobody knows whether the provider took them.
  * `wallNow` is the wall clock's.

@@ -11,6 +11,7 @@ import { migration as pushChannels } from '#migrations/0011_push_channels.ts'
 import { migration as cadences } from '#migrations/0012_cadences.ts'
 import { migration as webhooks } from '#migrations/0013_webhooks.ts'
 import { migration as settling } from '#migrations/0016_settling.ts'
+import { migration as coupons } from '#migrations/0017_coupons.ts'
 import { lockSchema } from './locks.ts'
 import type { ColumnTypes, StoreMigration } from './migrations.ts'
 import { makeMonthsReady } from './partitions.ts'
@@ -30,6 +31,7 @@ const migrations: { name: string; migration: StoreMigration }[] = [
   { name: '0012_cadences', migration: cadences },
   { name: '0013_webhooks', migration: webhooks },
   { name: '0016_settling', migration: settling },
+  { name: '0017_coupons', migration: coupons },
 ]
 
 /** Brings a store's file to this version, in one transaction. Throws one line when it is of a newer one. */

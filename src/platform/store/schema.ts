@@ -55,6 +55,8 @@ export interface StoreSchema {
   webhooks: WebhookRow
   webhook_deliveries: WebhookDeliveryRow
   inbox: InboxRow
+  coupon_pools: CouponPoolRow
+  coupon_codes: CouponCodeRow
 
   // ── learning ──
   outcomes: OutcomeRow
@@ -378,6 +380,8 @@ export interface MessageRow {
   journey_id: Generated<string>
   /** When what the message is about happened: whoever has met the goal since does not get it. */
   relevant_since: Generated<number>
+  /** The single-use code that it was last reserved, '' without one. */
+  coupon_code: Generated<string>
   lease_owner: string
   /** Wall clock; 0 when not leased. */
   lease_until: number
@@ -783,6 +787,35 @@ export interface HeldClickRow {
   /** Injected clock. */
   held_until: number
   record_json: string
+}
+
+export interface CouponPoolRow {
+  workspace: string
+  pool_id: string
+  name: string
+  /** From then on no code of it is given or redeemed. */
+  expires_at: number
+  /** How long a reservation holds. */
+  hold_ms: number
+  /** Most codes of it that one customer may redeem; 0: any number. */
+  redemptions_max: number
+  created_at: number
+}
+
+/** Instants by the injected clock; 0: not yet. */
+export interface CouponCodeRow {
+  workspace: string
+  code: string
+  pool_id: string
+  state: 'available' | 'reserved' | 'given' | 'redeemed'
+  /** The message that it was reserved for, or `key:…` of a reservation over the API; '' while available. */
+  holder: string
+  /** Who was given it, later who redeemed it; '' where nobody is known. */
+  customer_id: string
+  reserved_at: number
+  reserved_until: number
+  given_at: number
+  redeemed_at: number
 }
 
 export interface AuditRow {

@@ -25,6 +25,7 @@ const bigTables = new Set([
   'message_events',
   'callback_receipts',
   'held_clicks',
+  'coupon_codes',
 ])
 
 /** Columns with so few values that an index over them alone still names a share of the table. */

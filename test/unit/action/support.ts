@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { CampaignSpec, ChannelName } from '#contracts/campaign.ts'
+import type { CampaignSpec, ChannelName, Offer } from '#contracts/campaign.ts'
 import type { GuardrailFacts } from '#contracts/guardrail.ts'
 import type { JsonObject } from '#contracts/json.ts'
 import type { NewMessage, OutgoingMessage, SendResult } from '#contracts/message.ts'
@@ -79,7 +79,7 @@ export interface World {
   /** On top of `spec`, of one campaign. */
   specOf?: (campaignId: string) => Partial<CampaignSpec>
   customer: Partial<GuardrailFacts['customer']>
-  offer: Partial<typeof offer>
+  offer: Partial<Offer>
   traits: JsonObject
   gone: string | null
 }
@@ -214,12 +214,12 @@ export async function createBench(
     guardrails: createGuardrailRunner(await loadGuardrails()),
     render: {
       about: () => ({ from: null, utm: {} }),
-      render: ({ message, htmlTransform, unsubscribeUrl }) => ({
+      render: ({ message, facts, htmlTransform, unsubscribeUrl }) => ({
         kind: 'rendered',
         content: {
           subject: `for ${message.message_id}`,
           html: htmlTransform(`<a href="https://shop.example/x">x</a><a href="${unsubscribeUrl}">no</a>`),
-          text: 'text',
+          text: facts.candidate.coupon?.code ?? 'text',
           url: '',
           data: {},
         },

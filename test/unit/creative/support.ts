@@ -19,5 +19,6 @@ export function context(customer: TemplateContext['customer'], properties = {}):
     offer: { id: 'ten-off', name: 'Ten off', percent: 10 },
     links: { unsubscribe: 'https://starling.example/u/abc' },
     data: {},
+    coupon: {},
   }
 }
