@@ -3,7 +3,7 @@
 // the project brings along (the `node` package) where the present one is too old for `node:sqlite`.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import nodeModule, { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -13,6 +13,8 @@ const source = join(here, '../src/cli/main.ts')
 const entry = existsSync(source) ? source : join(here, '../dist/src/cli/main.js')
 
 if (major >= 24) {
+  // What was compiled stays in the temporary folder: a command starts in half the time.
+  nodeModule.enableCompileCache()
   await import(entry)
 } else {
   const node = ownNode()

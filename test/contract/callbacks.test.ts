@@ -35,10 +35,10 @@ describe.each(files)('$vendor', (file) => {
         }
         for (const changed of vendor.changed(vendor.signed(vendor.event, now), flip)) {
           const theirs = await vendor.theirs(changed)
-          expect([theirs, await ours(changed)]).toEqual(
-            // Of a form both see what it says: another spelling of the same is the same.
-            theirs && file.vendor === 'twilio' ? [true, 'verified'] : [false, 'bad-signature'],
-          )
+          // Of a form both see what it says: another spelling of the same is the same. SendGrid's verifier
+          // also takes another spelling of the signature (spare bits of its base64), and ours does not.
+          if (theirs) expect(['twilio', 'sendgrid']).toContain(file.vendor)
+          expect(await ours(changed)).toBe(theirs && file.vendor === 'twilio' ? 'verified' : 'bad-signature')
         }
       }),
       { numRuns: 8 },

@@ -31,8 +31,8 @@ export function openCliWorld(): CliWorld {
   const dataDir = join(folder, 'data')
   let server: ChildProcess | null = null
   const start = (args: string[], environment: Record<string, string> = {}): ChildProcess => {
-    const { PATH = '' } = process.env
-    const env = { PATH, STARLING_DATA_DIR: dataDir, ...environment }
+    const { PATH = '', NODE_COMPILE_CACHE = '' } = process.env
+    const env = { PATH, NODE_COMPILE_CACHE, STARLING_DATA_DIR: dataDir, ...environment }
     return spawn(process.execPath, [bin, ...args], { cwd: folder, env })
   }
   const world: CliWorld = {
