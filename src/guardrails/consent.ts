@@ -1,5 +1,6 @@
+import type { CampaignSpec, ChannelName } from '#contracts/campaign.ts'
 import { allow, type Verdict } from '#contracts/guardrail.ts'
-import { consentScope, noTopic } from '#contracts/profile.ts'
+import { type ConsentScope, consentScope, noTopic } from '#contracts/profile.ts'
 import type { SharedGuardrail } from './run/evaluate.ts'
 
 /**
@@ -13,15 +14,27 @@ export const guardrail: SharedGuardrail = {
     if (transactional) return allow
     const ofChannel = customer.consents[channel]
     if (ofChannel === 'denied') return { kind: 'suppress', reason: 'consent_denied', inputs: { channel } }
-    const topic = spec.topic ?? noTopic
-    const no = (reason: string): Verdict => ({ kind: 'suppress', reason, inputs: { channel, topic } })
-    const ofTopic = customer.consents[consentScope(channel, topic)]
+    const scope = spec.topic === undefined ? scopesWithoutTopic[channel] : consentScope(channel, spec.topic)
+    const ofTopic = customer.consents[scope]
     if (ofTopic === 'granted') return allow
-    if (ofTopic === 'denied') return no('topic_denied')
-    if (ofTopic === 'pending') return no('topic_pending')
+    if (ofTopic === 'denied') return no('topic_denied', channel, spec)
+    if (ofTopic === 'pending') return no('topic_pending', channel, spec)
     if (spec.topic !== undefined && settings.topicKinds?.get(spec.topic) !== 'opt-out')
-      return no('topic_missing')
+      return no('topic_missing', channel, spec)
     if (ofChannel === 'granted' || !settings.consentRequired.includes(channel)) return allow
     return { kind: 'suppress', reason: 'consent_missing', inputs: { channel } }
   },
+}
+
+function no(reason: string, channel: ChannelName, { topic = noTopic }: Pick<CampaignSpec, 'topic'>): Verdict {
+  return { kind: 'suppress', reason, inputs: { channel, topic } }
+}
+
+/** Of most campaigns, which have no topic: put together once, and not for every decision. */
+const scopesWithoutTopic: Record<ChannelName, ConsentScope> = {
+  email: consentScope('email', noTopic),
+  sms: consentScope('sms', noTopic),
+  push: consentScope('push', noTopic),
+  'in-app': consentScope('in-app', noTopic),
+  webhook: consentScope('webhook', noTopic),
 }

@@ -52,15 +52,14 @@ function longestOverrun(
     const cap = caps[i] as FrequencyCap
     if (cap.channel !== undefined && cap.channel !== facts.candidate.channel) continue
     if (facts.customer.contacts.length < cap.sendsMax) continue
-    const name = campaignId === '' ? `workspace[${i}]` : `campaign[${i}]`
-    found = latest(found, overrunOf(cap, name, facts, campaignId))
+    found = latest(found, overrunOf(cap, i, facts, campaignId))
   }
   return found
 }
 
 function overrunOf(
   cap: FrequencyCap,
-  name: string,
+  index: number,
   facts: GuardrailFacts,
   campaignId: string,
 ): Overrun | null {
@@ -69,19 +68,36 @@ function overrunOf(
   let used = 0
   let higher = 0
   for (const slot of facts.customer.contacts) {
-    if (!isHeld(slot, facts) || !isCounted(slot, cap, facts, campaignId, since)) continue
+    // Most contacts are older than the window, and that is seen at once.
+    if (!isCounted(slot, cap, facts, campaignId, since) || !isHeld(slot, facts)) continue
     used++
     if (facts.stage === 'claim' && classesAbove(slot, facts) > 0) higher++
   }
   if (used >= sendsMax) {
     const reason = used - higher < sendsMax ? 'outranked' : 'frequency_cap'
-    return { cap, name, used, freeAtMs: freeAt(cap, facts, campaignId, since), reason }
+    return {
+      cap,
+      name: nameOf(index, campaignId),
+      used,
+      freeAtMs: freeAt(cap, facts, campaignId, since),
+      reason,
+    }
   }
   if (facts.stage === 'decision') return null
   const ahead = queuedAhead(cap, facts, campaignId, since)
   if (used + ahead.length < sendsMax) return null
   const freeAtMs = askAgainAt(ahead, facts.now)
-  return { cap, name, used: used + ahead.length, freeAtMs, reason: 'outranked' }
+  return {
+    cap,
+    name: nameOf(index, campaignId),
+    used: used + ahead.length,
+    freeAtMs,
+    reason: 'outranked',
+  }
+}
+
+function nameOf(index: number, campaignId: string): string {
+  return campaignId === '' ? `workspace[${index}]` : `campaign[${index}]`
 }
 
 /** When messages of higher classes are due whose window a send now would be in. */
