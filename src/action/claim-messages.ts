@@ -220,7 +220,10 @@ function waitOf(message: MessageRow, waitMs: number, reason: string, now: Instan
   return { state: 'queued', reason, due_at: dueAt } as const
 }
 
-/** By class, then as they are due: two of one customer may compete for the last slot. */
+/**
+ * By class, then as they are due, then as they were decided: two of one customer may compete for the last slot,
+ * and two that were put off to one time arrive from the store in any order.
+ */
 function inOrderOfClasses<F extends GuardrailFacts>(
   due: MessageRow[],
   facts: Map<string, F | { gone: string }>,
@@ -231,7 +234,7 @@ function inOrderOfClasses<F extends GuardrailFacts>(
       ? 0
       : priorityRanks[known.campaign.spec.priority ?? 'normal']
   }
-  return due.toSorted((a, b) => rankOf(b) - rankOf(a))
+  return due.toSorted((a, b) => rankOf(b) - rankOf(a) || a.due_at - b.due_at || a.created_at - b.created_at)
 }
 
 interface BatchView {

@@ -12,13 +12,21 @@ import { saveChanges } from './save-changes.ts'
 
 export type MessageRow = RowOf<'messages'>
 
-/** Queues messages. One that is there already (the batch ran before) stays as it is. */
-export async function insertMessages(db: WorkspaceDb, messages: NewMessage[], now: InstantMs): Promise<void> {
-  if (messages.length === 0) return
+/**
+ * Queues messages. One that is there already (the batch ran before) stays as it is. Resolves to the ids of those
+ * that this call queued.
+ */
+export async function insertMessages(
+  db: WorkspaceDb,
+  messages: NewMessage[],
+  now: InstantMs,
+): Promise<ReadonlySet<string>> {
+  if (messages.length === 0) return new Set()
   const byId = new Map(messages.map((message) => [message.messageId, message]))
   const known = await loadStates(db, [...byId.keys()])
   const fresh = [...byId.values()].filter(({ messageId }) => !known.has(messageId))
-  if (fresh.length === 0) return
+  const queued = new Set(fresh.map(({ messageId }) => messageId))
+  if (fresh.length === 0) return queued
   const first = fresh.map((message) => ({
     message_id: message.messageId,
     sequence: 1,
@@ -38,6 +46,7 @@ export async function insertMessages(db: WorkspaceDb, messages: NewMessage[], no
       fresh.map(({ campaignId, costMicros }) => ({ campaignId, costMicros, from: null, to: 'queued' })),
     ),
   )
+  return queued
 }
 
 /** No message waits longer than `campaign.expiresAfterHours` can say: 30 days. */

@@ -106,8 +106,24 @@ async function queueAll(
     fresh.push({ ...made, messageId, context: { ...made.context, requestHash } })
     results.push({ kind: 'queued', messageId, repeated: false })
   }
-  await insertMessages(db, fresh, now)
-  return results
+  const queued = await insertMessages(db, fresh, now)
+  const overtaken = fresh.filter(({ messageId }) => !queued.has(messageId))
+  return overtaken.length === 0 ? results : settleOvertaken(db, results, overtaken)
+}
+
+/** Of requests with one key at the same time, PostgreSQL lets one go first: the others are its repeats. */
+async function settleOvertaken(
+  db: WorkspaceDb,
+  results: readonly TransactionalResult[],
+  overtaken: readonly NewMessage[],
+): Promise<TransactionalResult[]> {
+  const ours = new Map(overtaken.map((message) => [message.messageId, message.context.requestHash]))
+  const rows = await lockMessageRows(db, [...ours.keys()])
+  return results.map((result) => {
+    if (result.kind === 'refused' || !ours.has(result.messageId)) return result
+    const { messageId } = result
+    return repeatOf(messageId, requestHashOf(rows.get(messageId)!) === ours.get(messageId))
+  })
 }
 
 function requestHashOf({ context_json }: { context_json: string }): string {

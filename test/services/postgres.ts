@@ -93,8 +93,11 @@ function missing(variable: string): never {
 export async function watchBlocked(url: string): Promise<{ count(): Promise<number>; end(): Promise<void> }> {
   const client = new Client({ connectionString: url })
   await client.connect()
-  // As the lock manager has it: the view of activities shows a wait for a while after it has ended.
-  const text = `select count(distinct pid)::int as n from pg_locks where not granted`
+  // As the lock manager has it: the view of activities shows a wait for a while after it has ended. It lists all
+  // databases' locks, and those on transactions name none.
+  const text = `select count(distinct pg_locks.pid)::int as n from pg_locks
+    join pg_stat_activity as own on own.pid = pg_locks.pid and own.datname = current_database()
+    where not pg_locks.granted`
   return {
     count: async () => (await client.query<{ n: number }>(text)).rows[0]!.n,
     end: () => client.end(),

@@ -1,3 +1,4 @@
+import type { Random } from '#contracts/random.ts'
 import type { Store } from '#platform/store/store.ts'
 
 /**
@@ -43,6 +44,25 @@ export async function everyInterleaving(
     if (choices.length === 0) return run + 1
     choices[choices.length - 1]! += 1
   }
+}
+
+/**
+ * So many orders drawn at random, for a database in which transactions overlap: all of them are hundreds there,
+ * and who waits for a lock at a given moment is not the same twice.
+ */
+export async function drawnInterleavings(
+  actorsOf: (points: Points, run: number) => Actor[] | Promise<Actor[]>,
+  check: (trace: readonly string[], run: number) => Promise<void>,
+  blockedCount: BlockedCount,
+  { runs, random }: { runs: number; random: Random },
+): Promise<number> {
+  const orders = new Set<string>()
+  for (let run = 0; run < runs; run++) {
+    const trace = await runOnce(actorsOf, run, blockedCount, (width) => Math.floor(random.next() * width))
+    await check(trace, run)
+    orders.add(trace.join())
+  }
+  return orders.size
 }
 
 async function runOnce(

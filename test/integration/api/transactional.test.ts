@@ -140,6 +140,12 @@ describe('the key', () => {
     expect(await stateOf(id)).toBe('sent')
   })
 
+  test('stands for one body: of several at once, the others are conflicts', async () => {
+    const bodies = Array.from({ length: 8 }, (_, i) => ({ ...code, data: { code: `${i}` } }))
+    const answers = await Promise.all(bodies.map((body) => send(body, 'contested')))
+    expect(answers.map(({ status }) => status).sort()).toEqual([202, ...Array(7).fill(409)])
+  })
+
   test('stands for one body: another one is a conflict', async () => {
     const answer = await send({ ...code, data: { code: '418' } }, 'same')
     expect([answer.status, answer.body.code]).toEqual([409, 'idempotency_key_reused'])

@@ -43,6 +43,8 @@ async function withBench(
         queue(
           store,
           messages.map((message) => newMessage({ expiresAt: start + 4 * week, ...message })),
+          'acme',
+          bench.clock.now(),
         ),
       async stateOf(messageId) {
         const { message, transitions } = (await loadMessage(acme(store), messageId)) ?? {}
@@ -80,7 +82,9 @@ test('Mautic 4761, 3 a week rescheduled three weeks out: each goes when one of t
       await settle(sender)
       clock.stepTo(clock.now() + day)
     }
-    await put({ messageId: 'fourth', dueAt: clock.now() }, { messageId: 'fifth', dueAt: clock.now() + 1 })
+    await put({ messageId: 'fourth', dueAt: clock.now() })
+    clock.stepTo(clock.now() + 1)
+    await put({ messageId: 'fifth', dueAt: clock.now() })
     clock.stepTo(clock.now() + hour)
     await settle(sender)
     expect(await stateOf('fourth')).toMatchObject({ state: 'queued', due_at: start + week })

@@ -270,8 +270,13 @@ export async function settle(sender: Sender): Promise<void> {
   } while ((await sender.step()) > 0)
 }
 
-export async function queue(store: Store, messages: NewMessage[], workspace = 'acme'): Promise<void> {
-  await store.transaction((tx) => insertMessages(tx.workspace(workspace), messages, start))
+export async function queue(
+  store: Store,
+  messages: NewMessage[],
+  workspace = 'acme',
+  now = start,
+): Promise<void> {
+  await store.transaction((tx) => insertMessages(tx.workspace(workspace), messages, now))
 }
 
 export function acme(store: Store): WorkspaceDb {
