@@ -15,6 +15,8 @@ export default defineConfig({
   root: join(here, '../..'),
   test: {
     allowOnly: false,
+    // As `npm test`: the default on two cores is one.
+    maxWorkers: '100%',
     projects: [
       {
         extends: true,
