@@ -221,8 +221,8 @@ function waitOf(message: MessageRow, waitMs: number, reason: string, now: Instan
 }
 
 /**
- * By class, then as they are due, then as they were decided: two of one customer may compete for the last slot,
- * and two that were put off to one time arrive from the store in any order.
+ * Transactional ones first, then by class, as they are due, as they were decided: two of one customer may compete
+ * for the last slot, and two that were put off to one time arrive from the store in any order.
  */
 function inOrderOfClasses<F extends GuardrailFacts>(
   due: MessageRow[],
