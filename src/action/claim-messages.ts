@@ -234,7 +234,13 @@ function inOrderOfClasses<F extends GuardrailFacts>(
       ? 0
       : priorityRanks[known.campaign.spec.priority ?? 'normal']
   }
-  return due.toSorted((a, b) => rankOf(b) - rankOf(a) || a.due_at - b.due_at || a.created_at - b.created_at)
+  return due.toSorted(
+    (a, b) =>
+      b.transactional - a.transactional ||
+      rankOf(b) - rankOf(a) ||
+      a.due_at - b.due_at ||
+      a.created_at - b.created_at,
+  )
 }
 
 interface BatchView {
