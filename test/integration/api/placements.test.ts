@@ -257,6 +257,7 @@ describe('ranks', () => {
       { placement: 'nowhere', userId: 'else' },
     ]
     const { body, status } = await world.call<{ answers: PlacementAnswer[] }>('POST', '/decisions/batch', {
+      timeoutMs: 10_000,
       requests,
     })
     expect(status).toBe(200)
@@ -269,7 +270,14 @@ describe('ranks', () => {
       body.answers.reduce((sum, { treatments }) => sum + treatments.length, 0),
     )
     const tooMany = Array.from({ length: 101 }, () => requests[0])
-    expect((await world.call('POST', '/decisions/batch', { requests: tooMany })).status).toBe(400)
+    expect(
+      (
+        await world.call('POST', '/decisions/batch', {
+          timeoutMs: 10_000,
+          requests: tooMany,
+        })
+      ).status,
+    ).toBe(400)
   })
 })
 
@@ -379,6 +387,7 @@ async function openAnotherDoor(own: PlacementWorld) {
   const decide = async (request: object): Promise<PlacementAnswer> => {
     const answer = await door.call<PlacementAnswer>('POST', '/decisions', {
       placement: 'home-banner',
+      timeoutMs: 10_000,
       ...request,
     })
     if (answer.status !== 200) throw new Error(JSON.stringify(answer.body))

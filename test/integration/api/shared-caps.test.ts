@@ -27,7 +27,7 @@ test('two doors at once give no more than a cap allows that messages share, and 
     }
     const answers = await Promise.all(
       Array.from({ length: 4 }, () => users).flatMap((round) =>
-        round.flatMap((userId) => [world.decide({ userId, timeoutMs: 10_000 }), ask(userId)]),
+        round.flatMap((userId) => [world.decide({ userId }), ask(userId)]),
       ),
     )
     const given = Map.groupBy(
