@@ -5,9 +5,9 @@ import { pipeline } from 'node:stream/promises'
 import { Command } from 'commander'
 import { act, type CliContext, serverOf } from '../context.ts'
 import { exitCodes } from '../exit-codes.ts'
+import { importCsv } from '../import-csv.ts'
 import { done, failed, type Outcome } from '../outcome.ts'
 import { fetchBody, type ServerAddress } from '../server-call.ts'
-import { importFile } from './import.ts'
 
 export function suppressionsCommand(context: CliContext): Command {
   const suppressions = new Command('suppressions')
@@ -32,7 +32,9 @@ export function suppressionsCommand(context: CliContext): Command {
     .action(
       act(context, async (file: string, _options: object, command: Command) => {
         const server = serverOf(context, command)
-        return 'kind' in server ? server : importFile(context, server, 'suppressions', file)
+        return 'kind' in server
+          ? server
+          : importCsv(context, server, { what: 'suppressions', path: '/imports/suppressions', file })
       }),
     )
   return suppressions

@@ -173,7 +173,7 @@ describe('import', () => {
     const pool = ['coupons', 'pool', 'spring', '--expires', '2040-06-01T00:00:00Z', '--redemptions', '1']
     expect((await world.run(pool)).stdout).toBe('Pool spring is there.\n')
     const ran = await world.run(['coupons', 'import', 'codes.csv', '--pool', 'spring'])
-    expect(ran).toMatchObject({ code: 0, stdout: '2 codes imported, 1 were in already.\n' })
+    expect(ran).toMatchObject({ code: 0, stdout: '2 lines imported, 1 were in already.\n' })
     expect((await world.run(['coupons'])).stdout).toMatch(/^spring +2040-06-01T00:00:00.000Z +2 +0 /m)
   })
 
