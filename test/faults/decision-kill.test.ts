@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { PlacementAnswer } from '../../src/pipeline/placement/placement-request.ts'
 import { placementYaml } from '../integration/api/placement-world.ts'
-import { type CliWorld, openCliWorld } from '../integration/cli/cli-world.ts'
+import { type CliWorld, openCliWorld, untilStored } from '../integration/cli/cli-world.ts'
 
 let world: CliWorld
 beforeEach(() => {
@@ -47,13 +47,6 @@ async function decideUntilKilled(url: string, round: number): Promise<PlacementA
   }
   await Promise.all(Array.from({ length: 8 }, (_, number) => lane(number)))
   return answers
-}
-
-async function untilStored(url: string): Promise<void> {
-  for (;;) {
-    const response = await fetch(`${url}/api/v1/status`, { headers })
-    if (((await response.json()) as { logLag: number }).logLag === 0) return
-  }
 }
 
 test('what was answered is stored once, though the server is killed between the two', async () => {

@@ -26,6 +26,16 @@ export interface CliWorld {
   close(): Promise<void>
 }
 
+/** Until the server has stored all that it acknowledged. */
+export async function untilStored(url: string): Promise<void> {
+  for (;;) {
+    const response = await fetch(`${url}/api/v1/status`, {
+      headers: { authorization: 'Bearer cli-admin-key' },
+    })
+    if (((await response.json()) as { logLag: number }).logLag === 0) return
+  }
+}
+
 export function openCliWorld(): CliWorld {
   const folder = mkdtempSync(join(tmpdir(), 'starling-cli-'))
   const dataDir = join(folder, 'data')

@@ -2,7 +2,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type CliWorld, openCliWorld } from './cli-world.ts'
+import { type CliWorld, openCliWorld, untilStored } from './cli-world.ts'
 
 let world: CliWorld
 beforeEach(() => {
@@ -17,7 +17,7 @@ async function identify(url: string, userId: string): Promise<void> {
     body: JSON.stringify({ batch, writeKey: 'cli-write-key' }),
   })
   expect(answer.status).toBe(200)
-  for (;;) if ((await world.run(['status', '--json'])).json().logLag === 0) return
+  await untilStored(url)
 }
 
 async function known(userId: string): Promise<boolean> {
