@@ -11,8 +11,10 @@ const support = join(root, 'test/support/test-store.ts')
 export function storeTests(): string[] {
   return (
     globSync('test/{unit,integration,contract,property}/**/*.test.ts', { cwd: root })
-      // Plans are asked of SQLite's file; those of PostgreSQL are in `query-plans-postgres.test.ts`.
-      .filter((file) => !file.endsWith('-plans.test.ts') && reaches(join(root, file), new Set()))
+      // Plans are asked of SQLite's file; those of PostgreSQL are in `query-plans-postgres.test.ts`. Commands start
+      // servers of their own, on a folder.
+      .filter((file) => !file.endsWith('-plans.test.ts') && !file.startsWith('test/integration/cli/'))
+      .filter((file) => reaches(join(root, file), new Set()))
       .sort()
   )
 }
