@@ -39,6 +39,8 @@ export interface BroadcastProgress {
   messages: Partial<Record<MessageState, number>>
   /** When the last one will have been decided about, at this pace; null while nothing tells, and in a pause. */
   expectedEndAt: number | null
+  /** When what is queued now will have been sent, as fast as it went so far; null while nothing tells. */
+  expectedSentAt: number | null
 }
 
 /** Null where the campaign was never started. */
@@ -56,6 +58,7 @@ export async function broadcastProgress(
   const broadcast = 'broadcast' in trigger ? trigger.broadcast : {}
   const turns = broadcast.atLocal === undefined ? { waiting: 0, lastAt: null } : await countTurns(db, run)
   const state = stateOf(run, campaign.state, now)
+  const messages = await messagesSince(db, run)
   const isLookedThrough = run.state !== 'planning' && run.state !== 'taking'
   return {
     campaignId,
@@ -77,9 +80,10 @@ export async function broadcastProgress(
     heldOut: run.held_out,
     refused: run.refused,
     nothing: run.undrawn,
-    messages: await messagesSince(db, run),
+    messages,
     expectedEndAt:
       state === 'running' || state === 'scheduled' ? endOf(run, broadcast, turns.lastAt, now) : null,
+    expectedSentAt: campaign.state === 'live' ? sentAt(run, messages, now) : null,
   }
 }
 
@@ -99,6 +103,15 @@ function endOf(
   // The last zone is known when everybody has their turn.
   if (run.state === 'planning' || lastTurnAt === null) return null
   return Math.max(now, lastTurnAt)
+}
+
+function sentAt(
+  { starts_at: startsAt }: BroadcastRun,
+  { queued = 0, sent = 0 }: BroadcastProgress['messages'],
+  now: number,
+): number | null {
+  if (queued === 0 || sent === 0 || now <= startsAt) return null
+  return now + Math.ceil((queued / sent) * (now - startsAt))
 }
 
 function expectedAudience({ looked, audience, customers }: BroadcastRun): number {
