@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Presets, SingleBar } from 'cli-progress'
 import { countReached } from './broadcast/count-reached.ts'
@@ -32,11 +32,16 @@ const bar = new SingleBar(
   { clearOnComplete: true, format: '{what} [{bar}] {value}/{total}' },
   Presets.shades_classic,
 )
+for (const [name, count] of [
+  ['small', customersBaseline],
+  ['large', customers],
+] as const)
+  await fillFolder(join(folder, name), count)
 const small: Took[] = []
 const large: Took[] = []
 for (let round = 0; round < rounds; round++) {
-  small.push(await measure(`small ${round}`, customersBaseline))
-  if (round < rounds - 1) large.push(await measure(`large ${round}`, customers))
+  small.push(await measure('small', customersBaseline))
+  if (round < rounds - 1) large.push(await measure('large', customers))
 }
 const killed = await playKills()
 
@@ -77,9 +82,8 @@ interface Took {
   ownMb: number
 }
 
-async function measure(name: string, count: number): Promise<Took> {
-  const own = join(folder, name)
-  await fillFolder(own, count)
+async function measure(name: 'small' | 'large', count: number): Promise<Took> {
+  const own = copyOf(name)
   bar.start(count, 0, { what: name })
   const took = await play(own, Number.POSITIVE_INFINITY)
   bar.stop()
@@ -94,14 +98,19 @@ async function measure(name: string, count: number): Promise<Took> {
 }
 
 async function playKills() {
-  const own = join(folder, 'killed')
-  await fillFolder(own, customers)
+  const own = copyOf('large')
   let kills = 0
   bar.start(customers, 0, { what: 'with kills' })
   for (const share of [...killsAt, Number.POSITIVE_INFINITY])
     if ((await play(own, share * customers)) === 'killed') kills += 1
   bar.stop()
   return { kills, ...countReached(own) }
+}
+
+function copyOf(name: 'small' | 'large'): string {
+  const own = join(folder, 'copy')
+  cpSync(join(folder, name), own, { recursive: true })
+  return own
 }
 
 /** A worker on the folder, killed when it has come so far. */
