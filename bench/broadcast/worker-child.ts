@@ -26,10 +26,14 @@ if ((await loadRun(db, campaignId)) === null) {
 const stop = new AbortController()
 /** At its highest, without the pages of the store's file that the system lends it. */
 let ownMb = 0
+/** The same when so much was done: the store's cache is full by then, and the heap has had its breath. */
+let earlyMb = 0
+const earlyShare = 0.4
 let looking = Promise.resolve()
 const look = async (): Promise<void> => {
   const run = await loadRun(db, campaignId)
   ownMb = Math.max(ownMb, readOwnMb())
+  if (run !== null && run.looked < run.customers * earlyShare) earlyMb = ownMb
   process.send?.({ looked: run?.looked ?? 0 })
   if (run?.state === 'done') stop.abort()
 }
@@ -41,7 +45,7 @@ await looking
 const tookMs = performance.now() - startedAt
 const peakMb = process.resourceUsage().maxRSS / 1024
 await close()
-process.send?.({ tookMs, peakMb, ownMb }, () => process.disconnect())
+process.send?.({ tookMs, peakMb, ownMb, earlyMb }, () => process.disconnect())
 
 function readOwnMb(): number {
   const anonymous = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { InstantMs } from '#contracts/clock.ts'
 import { pausedRetryMs } from '#contracts/guardrail.ts'
 import type { WorkspaceDb } from '#platform/store/store.ts'
@@ -65,9 +66,17 @@ function queuedOf(db: WorkspaceDb, campaignId: string) {
     .where('messages.transactional', '=', 0)
 }
 
+/**
+ * By when they are due: SQLite has no statistics and would walk over all that the campaign has queued, so the
+ * campaign is named in a way that no index knows.
+ */
 function putOff(db: WorkspaceDb, campaignId: string, now: InstantMs) {
-  return queuedOf(db, campaignId)
+  return db
+    .selectFrom('messages')
+    .select('messages.message_id')
+    .where('messages.state', '=', 'queued')
     .where('messages.due_at', '>', now)
     .where('messages.due_at', '<=', now + pausedRetryMs)
+    .where(sql<string>`messages.campaign_id || ''`, '=', campaignId)
     .where('messages.reason', '=', pausedReason)
 }
