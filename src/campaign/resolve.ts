@@ -38,6 +38,7 @@ export function resolveCampaign(
   )
   const policy = resolvePolicy(campaign, definitions, fault)
   checkPlacement(campaign, fault)
+  checkBroadcast(campaign, fault)
   checkFairness(campaign, fault)
   checkTopic(campaign, definitions, fault)
   faults.push(...checkCadence(campaign, field, definitions))
@@ -87,6 +88,17 @@ function checkPlacement({ trigger, treatments, budget, sendTime }: Campaign, fau
   if (budget !== undefined)
     fault('budget', 'a placement sends nothing that could be paid for: leave the budget out')
   if (sendTime !== undefined) fault('sendTime', 'a placement is asked for now: leave the hour out')
+}
+
+function checkBroadcast({ trigger }: Campaign, fault: NoteFault): void {
+  if (!('broadcast' in trigger)) return
+  const { startAt, pace, atLocal } = trigger.broadcast
+  const until = pace !== undefined && 'until' in pace ? pace.until : undefined
+  if (until === undefined) return
+  const at = 'trigger.broadcast.pace.until'
+  if (atLocal !== undefined) fault(at, 'everybody has their own hour: there is nothing to spread')
+  else if (startAt !== undefined && Date.parse(until) <= Date.parse(startAt))
+    fault(at, 'must be later than startAt')
 }
 
 /** What is watched over must not be what is chosen by. */

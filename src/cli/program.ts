@@ -3,6 +3,7 @@ import { version } from '../api/version.ts'
 import { applyCommand } from './commands/apply.ts'
 import { backupCommand } from './commands/backup.ts'
 import { bouncesCommand } from './commands/bounces.ts'
+import { broadcastCommand } from './commands/broadcast.ts'
 import { campaignCommand } from './commands/campaign.ts'
 import { couponsCommand } from './commands/coupons.ts'
 import { deadLettersCommand } from './commands/dead-letters.ts'
@@ -45,6 +46,7 @@ export function createProgram(context: CliContext): Command {
     serveCommand,
     applyCommand,
     campaignCommand,
+    broadcastCommand,
     decideCommand,
     reportCommand,
     eventsCommand,

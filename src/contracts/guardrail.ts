@@ -10,6 +10,9 @@ export type Verdict =
   | { kind: 'suppress'; reason: string; inputs: VerdictInputs }
 export type VerdictInputs = Record<string, string | number | boolean>
 
+/** How soon a message that a pause has put off asks again by itself; a campaign that goes on asks for it. */
+export const pausedRetryMs = 300_000
+
 export const allow: Verdict = Object.freeze({ kind: 'allow' })
 
 /** A message that holds or may take a slot of a frequency cap. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { broadcastSchema } from './broadcast.ts'
 import { conditionSchema } from './condition.ts'
 import { scheduleSchema } from './schedule.ts'
 import { idSchema } from './treatment.ts'
@@ -32,6 +33,8 @@ export const triggerSchema = z.union([
         .max(24 * 366),
     }),
   }),
+  /** Everybody in the audience, once, when an operator starts it. */
+  z.strictObject({ broadcast: broadcastSchema }),
   /** Only what is imported enters: for recorded history. */
   z.strictObject({ imported: z.literal(true) }),
 ])

@@ -1,8 +1,5 @@
-import { allow } from '#contracts/guardrail.ts'
+import { allow, pausedRetryMs } from '#contracts/guardrail.ts'
 import type { SharedGuardrail } from './run/evaluate.ts'
-
-/** How soon a queued message of a paused campaign asks again: a resumed campaign goes on within that. */
-const pausedRetryMs = 300_000
 
 /** Only a live campaign decides and sends. What a pause finds in the queue waits, until it expires. */
 export const guardrail: SharedGuardrail = {

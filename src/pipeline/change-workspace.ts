@@ -4,6 +4,7 @@ import type { ApiFault } from '#contracts/errors.ts'
 import { stableId } from '#platform/ids/ids.ts'
 import type { Store, StoreTransaction } from '#platform/store/store.ts'
 import { type ApplyPlan, applyPlan, planApply } from '../campaign/apply.ts'
+import { cancelRun, restartPace } from '../campaign/broadcast-rows.ts'
 import { loadSegments } from '../campaign/document-rows.ts'
 import { type CampaignAction, transition } from '../campaign/lifecycle.ts'
 import {
@@ -73,20 +74,29 @@ export async function moveCampaign(
   parts: ChangeParts,
   change: Change & { campaignId: string; action: CampaignAction; note: string },
 ): Promise<MovedCampaign | { kind: 'refused'; fault: ApiFault }> {
-  return parts.store.transaction(async (tx) => {
-    const now = parts.clock.now()
-    const db = tx.workspace(change.workspace)
-    const { campaignId, action, actor, note } = change
-    const moved = await transition(db, { campaignId, action, actor, note, now })
-    if (moved.kind === 'refused') return moved
-    if (action === 'launch') {
-      const first = (await latestSequence(db)) === 0 ? firstFeatureSchema : undefined
-      await ensureSnapshotFor(db, moved.version.spec, now, first, parts.starter)
-    }
-    await touchWorkspace(tx, change.workspace)
-    await audit(tx, change, now, `campaign.${action}`, campaignId, note)
-    return { ...moved, alreadySending: await listSending(db, { campaignId }) }
-  })
+  return parts.store.transaction((tx) => moveCampaignIn(tx, parts, change))
+}
+
+/** The same as part of a transaction that does more. */
+export async function moveCampaignIn(
+  tx: StoreTransaction,
+  parts: Omit<ChangeParts, 'store'>,
+  change: Change & { campaignId: string; action: CampaignAction; note: string },
+): Promise<MovedCampaign | { kind: 'refused'; fault: ApiFault }> {
+  const now = parts.clock.now()
+  const db = tx.workspace(change.workspace)
+  const { campaignId, action, actor, note } = change
+  const moved = await transition(db, { campaignId, action, actor, note, now })
+  if (moved.kind === 'refused') return moved
+  if (action === 'launch') {
+    const first = (await latestSequence(db)) === 0 ? firstFeatureSchema : undefined
+    await ensureSnapshotFor(db, moved.version.spec, now, first, parts.starter)
+    await restartPace(db, campaignId, now)
+  }
+  if (action === 'end') await cancelRun(db, campaignId, now)
+  await touchWorkspace(tx, change.workspace)
+  await audit(tx, change, now, `campaign.${action}`, campaignId, note)
+  return { ...moved, alreadySending: await listSending(db, { campaignId }) }
 }
 
 export type ChangedSettings =

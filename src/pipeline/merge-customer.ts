@@ -3,6 +3,7 @@ import { moveCodes } from '../action/coupons/coupon-rows.ts'
 import { moveInbox } from '../action/inbox-rows.ts'
 import { moveMessages } from '../action/message-rows.ts'
 import { mergeAssignments } from '../campaign/assignment-rows.ts'
+import { moveTurns } from '../campaign/broadcast-turns.ts'
 import { mergeJourneys } from '../campaign/journey-rows.ts'
 import { moveRanks } from '../decision/decision-rank-rows.ts'
 import { moveDecisions } from '../decision/decision-rows.ts'
@@ -40,6 +41,7 @@ export async function mergeCustomer(
   await deleteScores(db, fromId)
   await mergeJourneys(db, fromId, intoId, now)
   await mergeTimers(db, fromId, intoId)
+  await moveTurns(db, fromId, intoId)
   const dueAt = await moveHeldClicks(db, fromId, intoId)
   if (dueAt !== null) await setTimers(db, [{ customerId: intoId, kind: 'clicks', subject: '', dueAt }])
   await moveEndpoints(db, fromId, intoId)

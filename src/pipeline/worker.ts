@@ -3,6 +3,8 @@ import type { Logger } from '#contracts/logger.ts'
 import type { Store, StoreTransaction } from '#platform/store/store.ts'
 import { isStoreFault } from '#platform/store/store-faults.ts'
 import type { EventCatalogue } from '../ingest/catalogue/event-catalogue.ts'
+import { createBroadcastFeeder } from './broadcast/feed-broadcasts.ts'
+import { createQueuedSettler } from './broadcast/settle-queued.ts'
 import { fireJourneys } from './cadence/fire-journeys.ts'
 import { fireTimers } from './fire-timers.ts'
 import { loadOffsets, moveOffset, OffsetMovedError, offsetsFault } from './move-offset.ts'
@@ -33,7 +35,7 @@ export interface Worker {
    * transaction of its own, and a partition is in one of them at a time.
    */
   step(waitMs: number): Promise<number>
-  /** Fires timers that are due. Returns how many. */
+  /** Fires timers that are due, and takes broadcasts on. Returns how many customers or messages that concerned. */
   fireTimers(): Promise<number>
   /** Records appended and not yet committed. */
   lag(): Promise<number>
@@ -60,6 +62,8 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     ...(publisher === undefined ? {} : { publish }),
   })
   const timerParts = makeParts()
+  const broadcasts = createBroadcastFeeder(timerParts, store)
+  const queued = createQueuedSettler(timerParts, store)
   /** Of steps that are not under way. */
   const free: BatchParts[] = []
   /** By partition, the end of the step that has it. */
@@ -130,18 +134,20 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     },
     fireTimers: async () => {
       let fired = 0
+      let fed = 0
       for (const workspace of await options.workspaces()) {
+        fired += await queued.settle(workspace)
         fired += await fireTimers(timerParts, store, workspace)
         fired += await fireJourneys(timerParts, store, workspace)
+        fed += await broadcasts.feed(workspace)
       }
       // A schedule that starts sets timers anew: those that are due come first.
-      if (fired > 0) {
-        options.onQueued()
-        return fired
+      if (fired === 0) {
+        for (const workspace of await options.workspaces())
+          fired += await startSchedules(timerParts, store, workspace)
       }
-      for (const workspace of await options.workspaces())
-        fired += await startSchedules(timerParts, store, workspace)
-      return fired
+      if (fired + fed > 0) options.onQueued()
+      return fired + fed
     },
     lag: () => consumer.lag(),
     close: () => consumer.close(),

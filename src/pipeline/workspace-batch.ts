@@ -93,6 +93,8 @@ export interface BatchNeeds {
   eventIds: string[]
   customerIds: string[]
   engagedCustomerIds: string[]
+  /** The customers themselves, where the transaction has read them already. */
+  customers?: Map<string, Customer>
   /** Decisions made at the API that may be stored already. */
   decisionIds?: string[]
   /** Ranks that outcomes are told of. */
@@ -118,7 +120,7 @@ export async function openWorkspaceBatch(
       seenEventIds(db, needs.eventIds),
       storedDecisionIds(db, needs.decisionIds ?? []),
       loadRanks(db, needs.rankIds ?? []),
-      loadCustomers(db, needs.customerIds),
+      needs.customers === undefined ? loadCustomers(db, needs.customerIds) : Promise.resolve(needs.customers),
       loadAssignments(db, engaged),
       loadExposures(db, engaged, needs.earliestOccurredAt),
       loadConsents(db, decides ? engaged : []),

@@ -62,6 +62,7 @@ export interface WorkspaceContext {
   byAbsenceAfter: Map<string, RunningCampaign[]>
   byAbsenceAwaited: Map<string, RunningCampaign[]>
   scheduled: RunningCampaign[]
+  hasBroadcasts: boolean
   /** Older versions that journeys follow, by `followedKey`; more are added as they are met. */
   followed: Map<string, RunningCampaign>
   hasCadences: boolean
@@ -188,6 +189,7 @@ async function readContext(scope: StoreScope, workspace: string): Promise<Worksp
       'absence' in spec.trigger ? [spec.trigger.absence.event] : [],
     ),
     scheduled: live.filter(({ version }) => 'schedule' in version.spec.trigger),
+    hasBroadcasts: all.some(({ version }) => 'broadcast' in version.spec.trigger),
     followed,
     hasCadences: cadences.length > 0,
     journeyEvents: new Set(cadences.flatMap(({ listeners }) => listeners.map(({ event }) => event))),

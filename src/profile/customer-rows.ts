@@ -161,7 +161,7 @@ function appliedOf(customer: Customer | undefined): number {
   return (customer?.profile as DatedProfile | undefined)?.applied ?? 0
 }
 
-function customerOf(row: RowOf<'customers'>): Customer {
+export function customerOf(row: RowOf<'customers'>): Customer {
   return {
     workspace: row.workspace,
     customerId: row.customer_id,

@@ -6,6 +6,7 @@ import { openCustomerDoor } from '../customer-door.ts'
 import type { Doors } from '../doors.ts'
 import { pageAccess } from '../page-access.ts'
 import { bounceRoutes } from './bounce-routes.ts'
+import { broadcastRoutes } from './broadcast-routes.ts'
 import { callbackRoutes } from './callback-routes.ts'
 import { campaignRoutes } from './campaign-routes.ts'
 import { couponRoutes } from './coupon-routes.ts'
@@ -42,6 +43,7 @@ export function adminRoutes(doors: Doors): ApiRoutes[] {
   return [
     workspaceFileRoutes(doors),
     campaignRoutes(doors),
+    broadcastRoutes(doors),
     templateRoutes(doors),
     customerRoutes(doors),
     suppressionRoutes(doors),

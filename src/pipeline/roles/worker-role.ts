@@ -60,7 +60,8 @@ export async function runWorker(parts: EngineParts, worker: Worker, role: RoleRu
   const lingers = parts.store.dialect === 'sqlite'
   const lanes = Array.from({ length: stepsAtOnce[parts.store.dialect] }, () =>
     keepGoing(parts.logger, role, async () => {
-      const taken = await worker.step(pollMs)
+      // Timers that are left do not wait for events.
+      const taken = await worker.step(timersAt === 0 ? 0 : pollMs)
       await fireTimers()
       if (lingers && taken > 0 && taken < lingerBelow)
         await wait(lingerMs, undefined, { signal: role.stop }).catch(() => undefined)

@@ -10,9 +10,16 @@ import type { StoreSchema } from './schema.ts'
  * - `rewards`: taken before rewards get their numbers, so that these become visible in their order.
  * - `policy`: taken before a version of the policy and the learner's state change together.
  * - `warm-up`: taken before sends of a warming-up sender are counted.
- * - `timers`, `windows`: work that one process does at a time, since two would do the same.
+ * - `timers`, `windows`, `broadcasts`: work that one process does at a time, since two would do the same.
  */
-export type LockName = 'warm-up' | 'configuration' | 'policy' | 'rewards' | 'timers' | 'windows'
+export type LockName =
+  | 'warm-up'
+  | 'configuration'
+  | 'policy'
+  | 'rewards'
+  | 'timers'
+  | 'windows'
+  | 'broadcasts'
 
 export async function lockName(
   kysely: Kysely<StoreSchema>,

@@ -36,6 +36,8 @@ export interface StoreSchema {
   journeys: JourneyRow
   journey_steps: JourneyStepRow
   schedule_rounds: ScheduleRoundRow
+  broadcasts: BroadcastRow
+  broadcast_turns: BroadcastTurnRow
 
   // ── decision ──
   decisions: DecisionRow
@@ -746,6 +748,45 @@ export interface ScheduleRoundRow {
   /** The last customer that has a timer. */
   cursor_id: string
   done: 0 | 1
+}
+
+/** One run of a broadcast: how far it has come. Its campaign says whether it is paused. */
+export interface BroadcastRow {
+  workspace: string
+  campaign_id: string
+  /** 1, 2, …: counted up each time that the campaign is started. */
+  run: number
+  state: 'planning' | 'waiting' | 'taking' | 'done' | 'cancelled'
+  actor: string
+  started_at: number
+  /** Nobody is decided about before. */
+  starts_at: number
+  ended_at: number | null
+  /** All customers there were at the start. */
+  customers: number
+  /** The last customer that was looked at. */
+  cursor_id: string
+  looked: number
+  audience: number
+  queued: number
+  held_out: number
+  refused: number
+  undrawn: number
+  /** Since when the pace counts, and what had been done by then. */
+  pace_from: number
+  pace_looked: number
+  pace_taken: number
+}
+
+/** A customer who waits for a local time. */
+export interface BroadcastTurnRow {
+  workspace: string
+  campaign_id: string
+  customer_id: string
+  run: number
+  /** The local time by its name, `2026-11-01T09:00`. */
+  occurrence: string
+  due_at: number
 }
 
 export interface TimerRow {

@@ -75,12 +75,36 @@ test('the cadence guide’s file applies and launches, and its triggers are vali
   }
 })
 
+test('the broadcast guide’s file applies, starts and gives everybody their turn, and its trigger is valid', async () => {
+  const sale = readFileSync(new URL('spring-sale.yaml', guides), 'utf8')
+  expect(await world.call('POST', '/workspace-file', { yaml: sale })).toMatchObject({ status: 200 })
+  await world.call('POST', '/campaigns/spring-sale/approve', { actor: 'ann' })
+  await world.identify('u1', { email: 'u1@example.com', newsletter: true })
+  await world.identify('u2', { email: 'u2@example.com' })
+  expect(await world.call('POST', '/broadcasts/spring-sale/start')).toMatchObject({
+    status: 200,
+    body: { run: 1, customers: 2 },
+  })
+  await world.engine.drain()
+  expect((await world.call('GET', '/broadcasts/spring-sale')).body).toMatchObject({
+    state: 'running',
+    audience: { counted: 1, expected: 1, waiting: 1 },
+  })
+  const text = readFileSync(new URL('broadcasts.md', guides), 'utf8')
+  const [, trigger = ''] = /```yaml\n(trigger:.*?)```/s.exec(text) ?? []
+  const own = sale.replace(/^ {4}trigger:[\s\S]*?(?=^ {4}audience)/m, trigger.replace(/^(?=.)/gm, '    '))
+  expect(own).toContain('perMinute: 5000')
+  const answer = await world.call('POST', '/workspace-file', { yaml: own, dryRun: true })
+  expect(answer).toMatchObject({ status: 200, body: { applied: false } })
+})
+
 test('every link between the guides leads somewhere', () => {
   for (const file of [
     'getting-started',
     'events',
     'campaigns',
     'cadences',
+    'broadcasts',
     'cli',
     'configuration',
     'http-api',

@@ -1,4 +1,4 @@
-import { statSync, writeFileSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { serverFileName } from '../../../src/serve.ts'
@@ -222,5 +222,30 @@ describe('the command line', () => {
 
   test('only its owner may read the address file', () => {
     expect(statSync(join(world.dataDir, serverFileName)).mode & 0o777).toBe(0o600)
+  })
+})
+
+describe('a broadcast', () => {
+  test('is started, watched to its end and cancelled', async () => {
+    const sale = readFileSync(new URL('../../../docs/guides/spring-sale.yaml', import.meta.url), 'utf8')
+    const now = sale.replace(/broadcast:\n.*\n.*\n/, 'broadcast: {}\n')
+    expect((await world.run(['apply', '-'], { input: now })).code).toBe(0)
+    await send(
+      Array.from({ length: 30 }, (_, i) => ({
+        type: 'identify',
+        messageId: `reader-${i}`,
+        userId: `reader-${i}`,
+        traits: { email: `reader-${i}@example.com`, newsletter: true },
+      })),
+    )
+    await world.run(['campaign', 'approve', 'spring-sale', '--actor', 'ann'])
+    const started = await world.run(['broadcast', 'start', 'spring-sale', '--actor', 'ann'])
+    expect(started).toMatchObject({ code: 0, stdout: expect.stringContaining('run 1, has started among') })
+    const watched = await world.run(['broadcast', 'show', 'spring-sale', '--watch'])
+    expect(watched.stdout).toMatch(/^spring-sale, run 1: done, started by ann at /)
+    expect(watched.stdout).toContain('████████████████████████████████████████ 100 %, done at ')
+    expect(watched.stdout).toMatch(/^audience +30$/m)
+    const cancelled = await world.run(['broadcast', 'cancel', 'spring-sale', '--note', 'wrong price'])
+    expect(cancelled.stdout).toContain('spring-sale is cancelled')
   })
 })

@@ -26,6 +26,7 @@ const bigTables = new Set([
   'callback_receipts',
   'held_clicks',
   'coupon_codes',
+  'broadcast_turns',
 ])
 
 /** Columns with so few values that an index over them alone still names a share of the table. */
