@@ -286,6 +286,7 @@ function queuedRow(message: NewMessage, now: InstantMs): Omit<MessageRow, 'works
     journey_id: message.journeyId ?? '',
     relevant_since: message.relevantSince ?? now,
     coupon_code: '',
+    locale: '',
     lease_owner: '',
     lease_until: 0,
   }

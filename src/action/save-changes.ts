@@ -29,6 +29,7 @@ const stateColumns = [
   'state_at',
   'attempts',
   'coupon_code',
+  'locale',
   'lease_owner',
   'lease_until',
 ] as const satisfies (keyof MessageRow)[]

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type CadenceSpec, exitSchema, insideRuleSchema, reentrySchema, stepsSchema } from './cadence.ts'
 import { conditionSchema } from './condition.ts'
+import { itemIdSchema } from './item.ts'
 import {
   amountSchema,
   type ChannelName,
@@ -47,9 +48,16 @@ export const offerSchema = z.strictObject({
   validUntil: z.iso.datetime().exactOptional(),
   /** False: withdrawn; nothing with it is decided or sent. */
   available: z.boolean().default(true),
-  /** The item of the catalogue that it is about: by its id, or by a property of the triggering event. */
+  /**
+   * The item of the catalogue that it is about: by its id, by a property of the triggering event, or any of a
+   * category.
+   */
   item: z
-    .union([z.strictObject({ id: z.string().min(1) }), z.strictObject({ property: z.string().min(1) })])
+    .union([
+      z.strictObject({ id: itemIdSchema }),
+      z.strictObject({ property: z.string().min(1) }),
+      z.strictObject({ category: z.string().min(1).max(128) }),
+    ])
     .exactOptional(),
   /** Each message of it holds a code of this pool: `coupon.code`, `coupon.expiresAt`. */
   couponPool: idSchema.exactOptional(),
@@ -57,6 +65,21 @@ export const offerSchema = z.strictObject({
   facts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}),
 })
 export type Offer = z.infer<typeof offerSchema>
+
+/** Lists of items that a template may run over as `items.…`: what the customer did lately, what may follow. */
+export const itemListSchema = z.enum(['viewed', 'cart', 'bought', 'recommended'])
+export type ItemList = z.infer<typeof itemListSchema>
+export const blockItemsMax = 12
+
+/** How many items a list must have, and how many of it are shown. */
+export const blockSchema = z
+  .strictObject({
+    /** Who has fewer does not get the message; 0: the block may be empty. */
+    min: z.int().min(0).max(blockItemsMax).default(1),
+    max: z.int().min(1).max(blockItemsMax).default(4),
+  })
+  .refine(({ min, max }) => min <= max, 'min must not be above max')
+export type Block = z.infer<typeof blockSchema>
 
 /** One creative, in Handlebars. */
 export const templateSchema = z.strictObject({
@@ -74,6 +97,8 @@ export const templateSchema = z.strictObject({
   from: z.string().exactOptional(),
   /** What it is made of (`short`, `question`, `playful`): what one variant teaches of these, others inherit. */
   tags: z.array(idSchema).max(8).exactOptional(),
+  /** Of the lists of items that it runs over; default: at least one, at most four. */
+  blocks: z.partialRecord(itemListSchema, blockSchema).exactOptional(),
   /** Fallbacks by path (`customer.firstName`): used when the variable has no value. */
   defaults: z.record(z.string(), z.union([z.string(), z.number()])).default({}),
 })

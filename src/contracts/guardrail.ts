@@ -1,5 +1,6 @@
 import type { CampaignSpec, CampaignState, ChannelName, GuardrailRules, Offer, Priority } from './campaign.ts'
 import type { InstantMs } from './clock.ts'
+import type { Unavailable } from './item.ts'
 import type { Consents } from './profile.ts'
 import type { WorkspaceSettings } from './workspace.ts'
 
@@ -42,17 +43,25 @@ export interface GuardrailFacts {
     costMicros: number
     address: string | null
     offer: Offer
-    /** At the claim: the item that the offer is about, where it is sold out. */
-    soldOut?: string
     /** Of a claimed message: the code that it holds. */
     coupon?: Coupon
     /** At the claim of a mail: how far its sender, which is being warmed up, has come today. */
     warmUp?: WarmUpFacts
   }
+  /** What offers are about and cannot be had; undefined where all can. */
+  stock?: StockFacts | undefined
   /** Transactional messages are exempt from all but suppression and the kill switch. */
   transactional: boolean
   /** The message under claim, '' at decision: it does not count against itself. */
   messageId: string
+}
+
+/** By `stockKey`, what offers are about and cannot be had, and why. */
+export type StockFacts = ReadonlyMap<string, { item: string; reason: Unavailable }>
+
+export function stockKey(item: NonNullable<Offer['item']>): string {
+  if ('id' in item) return `id:${item.id}`
+  return 'category' in item ? `category:${item.category}` : `property:${item.property}`
 }
 
 /** A single-use code as a message shows it. */

@@ -23,8 +23,19 @@ export interface Profile {
   segments: Record<string, InstantMs>
   /** What products the customer's events were about, by `property=value`: `category=Shoes`. */
   affinities?: Record<string, Affinity>
+  /** Items of the catalogue that the customer has dealt with lately. */
+  items?: ProductInterest
   /** Calibrated probabilities, by name: `conversion`, `churn`, `channel-email`. As of the last scoring. */
   scores?: Record<string, number>
+}
+
+/** By item's id, when it was last so; of each kind the newest few. In the cart is what was added after it was removed. */
+export interface ProductInterest {
+  viewed: Record<string, InstantMs>
+  added: Record<string, InstantMs>
+  /** From the cart, by hand or by an order. */
+  removed: Record<string, InstantMs>
+  bought: Record<string, InstantMs>
 }
 
 export interface Affinity {

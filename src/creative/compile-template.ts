@@ -3,6 +3,7 @@ import Handlebars from 'handlebars'
 import type { ChannelName, Template } from '#contracts/campaign.ts'
 import type { JsonValue } from '#contracts/json.ts'
 import { formatHelpers } from './helpers.ts'
+import { type ItemUse, itemUse } from './item-use.ts'
 import { eachOf } from './printed-values.ts'
 import {
   type HelperName,
@@ -32,6 +33,8 @@ export interface CompiledTemplate {
   data: CompiledData
   /** The shape of all parts without repetitions: which values are needed, however often they are printed. */
   needed: ShapeNode[]
+  /** What it prints of the catalogue; null: nothing. */
+  items: ItemUse | null
   /** Two templates with the same key need the same values: variants often differ in words alone. */
   neededKey: string
 }
@@ -61,15 +64,18 @@ export function compileTemplate(template: Template): CompileResult {
   ) as Record<TemplatePart, CompiledPart>
   const data = compileData('data', template.data ?? {}, faults)
   checkWhole(template, faults)
+  const shapes = [
+    ...templateParts.map((part) => parts[part].shape),
+    ...textsOf(data).map(({ shape }) => shape),
+  ]
+  const items = itemUse(shapes, template.blocks)
+  faults.push(...items.faults)
   if (faults.length > 0) return { kind: 'faults', faults }
   const defaults = Object.entries(template.defaults).map(([path, value]) => ({
     parts: path.split('.'),
     value,
   }))
-  const needed = withoutRepetitions([
-    ...templateParts.flatMap((part) => parts[part].shape),
-    ...textsOf(data).flatMap(({ shape }) => shape),
-  ])
+  const needed = withoutRepetitions(shapes.flat())
   const compiled = {
     templateId: template.id,
     contentHash: templateHash(template),
@@ -79,14 +85,16 @@ export function compileTemplate(template: Template): CompileResult {
     parts,
     data,
     needed,
-    neededKey: JSON.stringify([needed, defaults]),
+    items: items.use,
+    neededKey: JSON.stringify(items.use === null ? [needed, defaults] : [needed, defaults, items.use]),
   }
   return { kind: 'compiled', template: compiled }
 }
 
 export function templateHash(template: Template): string {
-  const { id, channel, subject, html, text, url, data, from, defaults } = template
-  const all = [id, channel, subject, html, text, url ?? '', data ?? {}, from ?? null, defaults]
+  const { id, channel, subject, html, text, url, data, from, defaults, blocks } = template
+  const all: unknown[] = [id, channel, subject, html, text, url ?? '', data ?? {}, from ?? null, defaults]
+  if (blocks !== undefined) all.push({ blocks })
   return hash('sha256', JSON.stringify(all), 'hex')
 }
 

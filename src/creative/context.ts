@@ -1,6 +1,8 @@
 import type { Offer } from '#contracts/campaign.ts'
 import type { Coupon } from '#contracts/guardrail.ts'
+import type { Item } from '#contracts/item.ts'
 import type { JsonObject, JsonValue } from '#contracts/json.ts'
+import { itemWords } from './item-words.ts'
 
 /** What a template may name. Plain JSON: a value without own JSON type never gets in. */
 export interface TemplateContext {
@@ -17,6 +19,10 @@ export interface TemplateContext {
   data: JsonObject
   /** `code` and `expiresAt` of the code that the message holds. */
   coupon: JsonObject
+  /** The item that the offer is about, as the catalogue has it. */
+  item: JsonObject
+  /** The customer's lists: `viewed`, `cart`, `bought`, `recommended`. */
+  items: JsonObject
 }
 
 export interface ContextInput {
@@ -30,6 +36,10 @@ export interface ContextInput {
   preferencesUrl?: string
   /** Default: none. */
   coupon?: Coupon
+  /** Default: the offer is about none. */
+  item?: Item
+  /** Default: empty ones. */
+  items?: JsonObject
 }
 
 /** Any code will do before the send: the real one is reserved at the claim. */
@@ -45,6 +55,8 @@ export function templateContext(input: ContextInput): TemplateContext {
     links: { ...objectOf(links), unsubscribe: input.unsubscribeUrl, preferences: input.preferencesUrl ?? '' },
     data: objectOf(data),
     coupon: input.coupon === undefined ? nothing : couponWords(input.coupon),
+    item: input.item === undefined ? nothing : itemWords(input.item),
+    items: input.items ?? nothing,
   }
 }
 
@@ -54,10 +66,15 @@ function objectOf(value: JsonValue | undefined): JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : nothing
 }
 
-/** The same context over another offer; the rest is shared. One without a pool gives no code. */
-export function withOffer(context: TemplateContext, offer: Offer): TemplateContext {
+/** The same context over another offer and its item; the rest is shared. One without a pool gives no code. */
+export function withOffer(context: TemplateContext, offer: Offer, item?: Item): TemplateContext {
   const coupon = offer.couponPool === undefined ? nothing : context.coupon
-  return { ...context, offer: offerWords(offer), coupon }
+  return {
+    ...context,
+    offer: offerWords(offer),
+    coupon,
+    item: item === undefined ? nothing : itemWords(item),
+  }
 }
 
 function couponWords({ code, expiresAt }: Coupon): JsonObject {

@@ -3,6 +3,7 @@ import type { ContentLimits, RenderedContent } from '#contracts/message.ts'
 import { compileTemplate } from './compile-template.ts'
 import { limitFault } from './content-limits.ts'
 import type { TemplateContext } from './context.ts'
+import type { ItemUse } from './item-use.ts'
 import { missingVariables, render } from './render.ts'
 
 export interface Preview {
@@ -25,8 +26,12 @@ export function preview(
   const compiled = compileTemplate(template)
   if (compiled.kind === 'faults') return { content: null, missing: [], faults: compiled.faults }
   const missing = missingVariables(compiled.template, context)
-  const marked = missing.map((path) => ({ parts: path.split('.'), value: `⟨${path}⟩` }))
-  const withMarks = { ...compiled.template, defaults: [...compiled.template.defaults, ...marked] }
+  const short = new Set(missing.filter((path) => /^items\.[a-z]+$/.test(path)))
+  const marked = missing
+    .filter((path) => !short.has(path))
+    .map((path) => ({ parts: path.split('.'), value: `⟨${path}⟩` }))
+  const { template: whole } = compiled
+  const withMarks = { ...whole, defaults: [...whole.defaults, ...marked], items: withoutLeast(whole.items) }
   const rendered = render(withMarks, context)
   if (rendered.kind === 'rendered') {
     const { content } = rendered
@@ -37,4 +42,11 @@ export function preview(
     return { content, missing, faults }
   }
   return { content: null, missing, faults: [`${rendered.fault.code}: ${rendered.fault.detail}`] }
+}
+
+/** Shown as they are, however short. */
+function withoutLeast(use: ItemUse | null): ItemUse | null {
+  if (use === null) return null
+  const lists = Object.entries(use.lists).map(([list, own]) => [list, { ...own, min: 0 }])
+  return { ...use, lists: Object.fromEntries(lists) as ItemUse['lists'] }
 }

@@ -11,6 +11,7 @@ import {
 } from './compile-template.ts'
 import type { TemplateContext } from './context.ts'
 import { hasValue } from './helpers.ts'
+import { shortLists, withLists } from './item-lists.ts'
 import { lookUp, printedValues } from './printed-values.ts'
 
 export type RenderResult =
@@ -30,7 +31,9 @@ export interface RenderOptions {
  * an object, which has no text) and without default. Only branches that would be taken count.
  */
 export function missingVariables(compiled: CompiledTemplate, context: TemplateContext): string[] {
-  return printedValues(compiled.needed, withDefaults(compiled, context)).missing
+  const filled = filledFor(compiled, context)
+  const { missing } = printedValues(compiled.needed, filled)
+  return compiled.items === null ? missing : [...missing, ...shortLists(compiled.items, filled)]
 }
 
 /**
@@ -42,7 +45,7 @@ export function render(
   context: TemplateContext,
   options: RenderOptions = {},
 ): RenderResult {
-  const filled = withDefaults(compiled, context)
+  const filled = filledFor(compiled, context)
   const refused = refuseBefore(compiled, filled)
   if (refused !== null) return { kind: 'fault', fault: refused }
   const content: RenderedContent = { subject: '', html: '', text: '', url: '', data: {} }
@@ -66,7 +69,7 @@ export function render(
 
 /** What can be refused before anything is rendered. */
 function refuseBefore(compiled: CompiledTemplate, context: TemplateContext): ContentFault | null {
-  const missing = new Set<string>()
+  const missing = new Set(shortLists(compiled.items, context))
   const parts = [...templateParts.map((part) => compiled.parts[part]), ...textsOf(compiled.data)]
   for (const { shape } of parts) {
     const printed = printedValues(shape, context)
@@ -108,6 +111,11 @@ function badUrl(url: string): ContentFault {
     detail: `url: not an address to open: ${url.slice(0, 100)}`,
     variables: [],
   }
+}
+
+/** The context as this template takes it. */
+function filledFor(compiled: CompiledTemplate, context: TemplateContext): TemplateContext {
+  return withLists(compiled.items, withDefaults(compiled, context))
 }
 
 /** The context with defaults where a variable has no value. What changes is copied, the rest is shared. */

@@ -1,5 +1,7 @@
 import type { CampaignVersion } from '#contracts/campaign.ts'
 import type { GuardrailFacts } from '#contracts/guardrail.ts'
+import type { Item } from '#contracts/item.ts'
+import type { JsonObject } from '#contracts/json.ts'
 import type { Customer } from '#contracts/profile.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 import { campaignSpend, lockSpend } from '../action/campaign-spend.ts'
@@ -17,6 +19,14 @@ import { newProfile } from '../profile/profile.ts'
 import { loadSuppressions } from '../profile/suppression-rows.ts'
 import { customerFactsOf, globalHoldoutId } from './customer-facts.ts'
 import { directCampaign, isDirect, loadDirectVersion } from './direct-message.ts'
+import { itemLists, itemOfOffer, loadItemFacts, stockFacts } from './items/item-facts.ts'
+import {
+  type AskedItems,
+  askedItems,
+  type ItemNeeds,
+  itemNeedsOfSpec,
+  withItemOf,
+} from './items/item-needs.ts'
 import { loadSlots } from './load-slots.ts'
 import { offerNow, stillStands } from './message-stands.ts'
 import { assignmentKey } from './workspace-batch.ts'
@@ -28,15 +38,11 @@ type Message = RowOf<'messages'>
 export interface SendFacts extends GuardrailFacts {
   profile: Customer
   decidedBy: CampaignVersion
+  /** What the offer is about, as the catalogue has it. */
+  item?: Item | undefined
+  /** The customer's lists of items, as the words need them. */
+  items?: JsonObject
 }
-
-/** What a shop still has. The catalogue answers; without one everything is there. */
-export interface StockPort {
-  /** Those of the items that are sold out, as the claim's transaction sees them. */
-  soldOut(db: WorkspaceDb, items: readonly string[]): Promise<ReadonlySet<string>>
-}
-
-const allInStock: StockPort = { soldOut: async () => new Set() }
 
 /**
  * The facts of the last gate, read inside the claim transaction: nothing here comes from a cache that a
@@ -46,10 +52,9 @@ const allInStock: StockPort = { soldOut: async () => new Set() }
 export function createClaimFacts(
   contexts: WorkspaceContexts,
   {
-    stock = allInStock,
     versions = createCampaignVersions(),
     defaultFrom = '',
-  }: { stock?: StockPort; versions?: CampaignVersions; defaultFrom?: string } = {},
+  }: { versions?: CampaignVersions; defaultFrom?: string } = {},
 ): ClaimFacts<SendFacts> {
   return {
     async load(scope, workspace, messages, now) {
@@ -60,7 +65,7 @@ export function createClaimFacts(
       const facts = new Map<string, SendFacts | { gone: string }>()
       for (const message of messages)
         facts.set(message.message_id, await factsOf(db, context, rows, versions, message, now))
-      await noteSoldOut(db, stock, messages, facts)
+      await noteItems(db, { context, messages, now }, facts)
       await noteWarmUps(db, { context, defaultFrom, messages, now }, facts)
       return facts
     },
@@ -249,21 +254,47 @@ function hasDoneSince({ profile }: Customer, { spec: { goal } }: CampaignVersion
   return (profile.counts[goal.event]?.lastAt ?? 0) >= relevantSince(message)
 }
 
-/** Asks for all items of the claim at once. */
-async function noteSoldOut(
+/**
+ * Asks for all items of the claim at once, where offers or templates name any. The lock makes what is sold out
+ * count for every claim that commits after the change was acknowledged.
+ */
+async function noteItems(
   db: WorkspaceDb,
-  stock: StockPort,
-  messages: readonly Message[],
+  { context, messages, now }: Pick<WarmUpLook, 'context' | 'messages' | 'now'>,
   facts: ReadonlyMap<string, SendFacts | { gone: string }>,
 ): Promise<void> {
-  const asked = messages.flatMap((message) => {
+  const asked: AskedItems = { itemIds: new Set(), categories: new Set() }
+  const concerned = messages.flatMap((message) => {
     const own = facts.get(message.message_id)
-    const item = own === undefined || 'gone' in own ? null : itemOf(own, message)
-    return item === null ? [] : [{ own: own as SendFacts, item }]
+    const needs = own === undefined || 'gone' in own ? null : itemNeedsIn(context, own)
+    if (needs === null) return []
+    const { event } = JSON.parse(message.context_json) as { event?: { properties?: JsonObject } }
+    const properties = event?.properties
+    const { profile } = (own as SendFacts).profile
+    const more = askedItems(needs, [profile], properties === undefined ? [] : [properties])
+    for (const id of more.itemIds) asked.itemIds.add(id)
+    for (const category of more.categories) asked.categories.add(category)
+    return [{ own: own as SendFacts, properties, needs }]
   })
-  if (asked.length === 0) return
-  const soldOut = await stock.soldOut(db, [...new Set(asked.map(({ item }) => item))])
-  for (const { own, item } of asked) if (soldOut.has(item)) own.candidate.soldOut = item
+  if (concerned.length === 0) return
+  await db.lock('items', 'shared')
+  const items = await loadItemFacts(db, asked, now)
+  for (const { own, properties, needs } of concerned) {
+    own.stock = stockFacts(items, needs, properties)
+    own.item = itemOfOffer(items, own.candidate.offer, properties)
+    own.items = itemLists(items, own.profile.profile, needs.lists)
+  }
+}
+
+/** What the message's words ask, as it was decided, and its offer, as it is now; null: nothing. */
+function itemNeedsIn({ campaigns, followed }: WorkspaceContext, own: SendFacts): ItemNeeds | null {
+  if (own.transactional) return null
+  const { campaignId, version, spec } = own.decidedBy
+  const running = campaigns.get(campaignId)
+  const known =
+    running?.version.version === version ? running : followed.get(followedKey(campaignId, version))
+  const decided = known === undefined ? itemNeedsOfSpec(spec) : known.itemNeeds
+  return withItemOf(decided, own.candidate.offer)
 }
 
 /** How far senders that are being warmed up have come today, asked only where there are any. */
@@ -298,12 +329,4 @@ interface WarmUpLook {
 export function variantOf(message: Message, { decidedBy }: Pick<SendFacts, 'decidedBy'>) {
   const treatment = decidedBy.spec.treatments.find((own) => own.treatmentId === message.treatment_id)
   return treatment?.variants.find((own) => own.variantId === message.variant_id)
-}
-
-function itemOf({ candidate: { offer } }: SendFacts, { context_json }: Message): string | null {
-  if (offer.item === undefined) return null
-  if ('id' in offer.item) return offer.item.id
-  const { event } = JSON.parse(context_json) as { event?: { properties?: Record<string, unknown> } }
-  const value = event?.properties?.[offer.item.property]
-  return typeof value === 'string' || typeof value === 'number' ? String(value) : null
 }

@@ -1,6 +1,7 @@
-import type { CampaignSpec, ChannelName } from '#contracts/campaign.ts'
+import type { CampaignSpec, ChannelName, Offer } from '#contracts/campaign.ts'
 import type { Candidate, DecisionCampaign, DecisionInput, DecisionTrigger } from '#contracts/decision.ts'
-import type { CampaignFacts, CustomerFacts, GuardrailOutcome } from '#contracts/guardrail.ts'
+import type { CampaignFacts, CustomerFacts, GuardrailOutcome, StockFacts } from '#contracts/guardrail.ts'
+import type { Item } from '#contracts/item.ts'
 import type { JsonObject } from '#contracts/json.ts'
 import type { Customer } from '#contracts/profile.ts'
 import { dayUtcOf, decisionIdOf } from '#platform/ids/ids.ts'
@@ -10,6 +11,7 @@ import { anyCoupon, type TemplateContext, templateContext } from '../creative/co
 import type { GuardrailRunner } from '../guardrails/run/evaluate.ts'
 import { candidatesOf } from './candidates.ts'
 import { addressesOf, addressFor, customerFactsOf, globalHoldoutId } from './customer-facts.ts'
+import { itemLists, itemOfOffer, stockFacts } from './items/item-facts.ts'
 import { sendSlotsOf } from './send-slots.ts'
 import { missingByTreatment, type TemplateNeeds } from './template-needs.ts'
 import { assignmentKey, type WorkspaceBatch } from './workspace-batch.ts'
@@ -37,7 +39,7 @@ export interface TriggeredDecision {
 /** What is known of the customers who are decided about: read in bulk, by a batch or for a request. */
 export type DecisionFacts = Pick<
   WorkspaceBatch,
-  'context' | 'assignments' | 'consents' | 'suppressions' | 'contacts' | 'spend' | 'pushAddresses'
+  'context' | 'assignments' | 'consents' | 'suppressions' | 'contacts' | 'spend' | 'pushAddresses' | 'items'
 >
 
 export interface PreparedDecision {
@@ -53,6 +55,7 @@ const populationGuardrails = new Set([
   'send-address',
   'campaign-state',
   'offer-valid',
+  'in-stock',
   'budget',
 ])
 
@@ -83,6 +86,7 @@ export function prepareDecision(
     workspace: settings,
     settings: guardrailSettings,
     customer: facts,
+    stock: stockFor(known, triggered),
     transactional: false,
     messageId: '',
   }
@@ -90,8 +94,8 @@ export function prepareDecision(
   const { guardrails } = parts
   let context: TemplateContext | null = null
   const missingOf = (needs: TemplateNeeds, spec: CampaignSpec): string[][] | null => {
-    context ??= templateContextOf(triggered, spec.treatments[0]!.offer)
-    return missingByTreatment(needs, spec, context)
+    context ??= templateContextOf(triggered, spec.treatments[0]!.offer, known)
+    return missingByTreatment(needs, spec, context, (offer) => itemFor(known, triggered, offer))
   }
   const judged = candidatesOf({
     guardrails,
@@ -154,8 +158,10 @@ export function isPlacement({ trigger }: Pick<TriggeredDecision, 'trigger'>): bo
 /** The trigger as a template sees it. In a placement there is nothing to unsubscribe from. */
 export function templateContextOf(
   triggered: Pick<TriggeredDecision, 'customer' | 'event' | 'trigger'>,
-  offer: Parameters<typeof templateContext>[0]['offer'],
+  offer: Offer,
+  known: Pick<DecisionFacts, 'items' | 'context'>,
 ) {
+  const item = itemFor(known, triggered, offer)
   return templateContext({
     customerId: triggered.customer.customerId,
     traits: triggered.customer.profile.traits,
@@ -166,7 +172,26 @@ export function templateContextOf(
     preferencesUrl: isPlacement(triggered) ? '' : 'https://preferences.invalid/',
     // A code is given with a message: nothing holds one in a placement.
     ...(isPlacement(triggered) ? {} : { coupon: anyCoupon }),
+    ...(item === undefined ? {} : { item }),
+    ...(known.items === null || known.context.itemNeeds === null
+      ? {}
+      : { items: itemLists(known.items, triggered.customer.profile, known.context.itemNeeds.lists) }),
   })
+}
+
+function stockFor(
+  { items, context: { itemNeeds } }: Pick<DecisionFacts, 'items' | 'context'>,
+  { event }: Pick<TriggeredDecision, 'event'>,
+): StockFacts | undefined {
+  return items === null || itemNeeds === null ? undefined : stockFacts(items, itemNeeds, event.properties)
+}
+
+function itemFor(
+  { items }: Pick<DecisionFacts, 'items'>,
+  { event }: Pick<TriggeredDecision, 'event'>,
+  offer: Offer,
+): Item | undefined {
+  return items === null ? undefined : itemOfOffer(items, offer, event.properties)
 }
 
 function customerFacts(facts: DecisionFacts, triggered: TriggeredDecision): CustomerFacts {

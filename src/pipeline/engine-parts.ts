@@ -7,7 +7,6 @@ import type { Random } from '#contracts/random.ts'
 import type { TokenBucket } from '#contracts/rate-limit.ts'
 import type { Store } from '#platform/store/store.ts'
 import type { Wake } from '#platform/threads/wake.ts'
-import type { StockPort } from './claim-facts.ts'
 
 /** What the roles that append and read nothing are made of: sender, strategist. */
 export interface RoleParts {
@@ -22,8 +21,6 @@ export interface RoleParts {
   /** What several processes share; absent where there is one. */
   capCache?: CapCache
   tokenBucket?: TokenBucket
-  /** What is sold out; absent where nobody counts. */
-  stock?: StockPort
   settings: EngineSettings
 }
 

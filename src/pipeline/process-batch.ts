@@ -9,6 +9,7 @@ import type {
   OutcomePayload,
 } from '#contracts/event.ts'
 import type { LogAppend, LogBatch } from '#contracts/event-log.ts'
+import type { JsonObject } from '#contracts/json.ts'
 import type { PushEndpoint } from '#contracts/push-address.ts'
 import type { StoreTransaction } from '#platform/store/store.ts'
 import { together } from '#platform/store/together.ts'
@@ -217,6 +218,7 @@ function needsOf(records: LogRecord[], context: WorkspaceContext): BatchNeeds {
   const devices: PushEndpoint[] = []
   const customerIds = new Set<string>()
   const engaged = new Set<string>()
+  const properties: JsonObject[] = []
   let earliestOccurredAt = Number.MAX_SAFE_INTEGER
   for (const record of records) {
     if (record.kind === 'rejected') continue
@@ -227,6 +229,8 @@ function needsOf(records: LogRecord[], context: WorkspaceContext): BatchNeeds {
     if (device !== null) devices.push(device)
     customerIds.add(record.customerId)
     earliestOccurredAt = Math.min(earliestOccurredAt, record.occurredAt)
+    if (context.itemNeeds !== null && isProductEvent(record) && record.payload.properties !== undefined)
+      properties.push(record.payload.properties)
     if (mayEngage(record, context)) engaged.add(record.customerId)
   }
   return {
@@ -236,6 +240,7 @@ function needsOf(records: LogRecord[], context: WorkspaceContext): BatchNeeds {
     devices,
     customerIds: [...customerIds],
     engagedCustomerIds: [...engaged],
+    properties,
     earliestOccurredAt,
   }
 }

@@ -31,6 +31,8 @@ export function createRenderPort(templates: TemplateCache): RenderPort<SendFacts
         unsubscribeUrl,
         preferencesUrl,
         ...(coupon === undefined ? {} : { coupon }),
+        ...(facts.item === undefined ? {} : { item: facts.item }),
+        ...(facts.items === undefined ? {} : { items: facts.items }),
       })
       const rendered = render(compiled.template, context, { htmlTransform, urlTransform })
       if (rendered.kind === 'fault') return rendered

@@ -1,4 +1,5 @@
-import type { CampaignSpec } from '#contracts/campaign.ts'
+import type { CampaignSpec, Offer } from '#contracts/campaign.ts'
+import type { Item } from '#contracts/item.ts'
 import type { CompiledTemplate } from '../creative/compile-template.ts'
 import { type TemplateContext, templateContext, withOffer } from '../creative/context.ts'
 import { hasValue } from '../creative/helpers.ts'
@@ -38,7 +39,8 @@ export function templateNeeds(
     for (const template of templates[treatment] ?? []) {
       if (template.neededKey === asked) continue
       asked = template.neededKey
-      const flat = template.defaults.length > 0 ? null : flatPrints(template.needed)
+      const isPlain = template.defaults.length === 0 && template.items === null
+      const flat = isPlain ? flatPrints(template.needed) : null
       if (flat === null) walked.push({ treatment, template })
       for (const { parts } of flat ?? []) {
         const name = parts.join('.')
@@ -67,6 +69,7 @@ export function missingByTreatment(
   { ofOffers, shared, walked }: TemplateNeeds,
   { treatments }: CampaignSpec,
   context: TemplateContext,
+  itemOf: (offer: Offer) => Item | undefined = noItem,
 ): string[][] | null {
   let missing: string[][] | null = ofOffers.some((names) => names.length > 0)
     ? ofOffers.map((names) => [...names])
@@ -81,8 +84,11 @@ export function missingByTreatment(
     for (const treatment of needing) add(treatment, name)
   }
   for (const { treatment, template } of walked) {
-    const own = withOffer(context, treatments[treatment]!.offer)
+    const { offer } = treatments[treatment]!
+    const own = withOffer(context, offer, template.items === null ? undefined : itemOf(offer))
     for (const name of missingVariables(template, own)) add(treatment, name)
   }
   return missing
 }
+
+const noItem = (): undefined => undefined

@@ -3,6 +3,7 @@ import type { DeliveryPayload } from '#contracts/delivery.ts'
 import type { CustomerEvent, EngagementPayload, LogRecord, OutcomePayload } from '#contracts/event.ts'
 import type { ContactSlot } from '#contracts/guardrail.ts'
 import type { Journey, JourneyStep } from '#contracts/journey.ts'
+import type { JsonObject } from '#contracts/json.ts'
 import type { NewMessage } from '#contracts/message.ts'
 import type { Consents, Customer } from '#contracts/profile.ts'
 import type { PushEndpoint } from '#contracts/push-address.ts'
@@ -35,6 +36,8 @@ import { applyDeliveries } from './callbacks/apply-deliveries.ts'
 import { addressesOf } from './customer-facts.ts'
 import { loadContactsEarly } from './early-refusal.ts'
 import { type HeldClick, insertHeldClicks } from './held-clicks.ts'
+import { type ItemFacts, loadItemFacts } from './items/item-facts.ts'
+import { askedItems } from './items/item-needs.ts'
 import { insertRejected } from './rejected-event-rows.ts'
 import { loadAbsences, setTimers, type TimerPayload, type TimerSetting } from './timer-rows.ts'
 import { followedKey, loadFollowedVersion, type WorkspaceContext } from './workspace-context.ts'
@@ -59,6 +62,8 @@ export interface WorkspaceBatch {
   /** Rows of the endpoints that the batch's events name, by their id. */
   endpoints: Map<string, EndpointRow>
   spend: Map<string, number>
+  /** What the catalogue says of what may be decided about; null where no campaign asks it. */
+  items: ItemFacts | null
   /** What placements were given, by decision: of those that outcomes name, and of this batch. */
   ranks: Map<string, RowOf<'decision_ranks'>>
   /** Of each customer the newest journey in each campaign. */
@@ -101,6 +106,8 @@ export interface BatchNeeds {
   rankIds?: string[]
   /** Devices that events come from. */
   devices?: PushEndpoint[]
+  /** Of the events of customers who may be decided about: items may be named there. */
+  properties?: JsonObject[]
   /** Conversions may have happened from here on. */
   earliestOccurredAt: number
 }
@@ -142,6 +149,9 @@ export async function openWorkspaceBatch(
     loadAbsences(db, context.byAbsenceAfter.size > 0 ? engaged : []),
   )
   await loadFollowed(db, context, journeys)
+  const items = decides
+    ? await loadItemsFor(db, context, needs, { customers, journeys, absences, now })
+    : null
   return {
     db,
     context,
@@ -157,6 +167,7 @@ export async function openWorkspaceBatch(
     pushAddresses,
     endpoints,
     spend,
+    items,
     journeys: Map.groupBy(journeys, (journey) => journey.customerId),
     absences,
     written: {
@@ -181,6 +192,32 @@ export async function openWorkspaceBatch(
       endpoints: [],
     },
   }
+}
+
+/** What the catalogue says of what these customers may be shown, whatever decides about them. */
+async function loadItemsFor(
+  db: WorkspaceDb,
+  { itemNeeds }: WorkspaceContext,
+  { engagedCustomerIds, properties = [] }: BatchNeeds,
+  {
+    customers,
+    journeys,
+    absences,
+    now,
+  }: {
+    customers: ReadonlyMap<string, Customer>
+    journeys: readonly Journey[]
+    absences: ReadonlyMap<string, TimerPayload>
+    now: number
+  },
+): Promise<ItemFacts | null> {
+  if (itemNeeds === null) return null
+  const profiles = engagedCustomerIds.flatMap((id) => customers.get(id)?.profile ?? [])
+  const remembered = [
+    ...journeys.filter(({ state }) => state === 'inside').map(({ seen }) => seen.event.properties),
+    ...[...absences.values()].flatMap((payload) => ('event' in payload ? [payload.event.properties] : [])),
+  ]
+  return loadItemFacts(db, askedItems(itemNeeds, profiles, [...properties, ...remembered]), now)
 }
 
 /** The versions that these journeys follow, as far as the context lacks them: the campaign has just changed. */

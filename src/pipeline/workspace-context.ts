@@ -28,6 +28,7 @@ import { latestSnapshot } from '../learning/snapshot-rows.ts'
 import { type ConditionContext, compileCondition } from '../profile/condition.ts'
 import { type CompiledSegments, compileSegments } from '../profile/segments.ts'
 import { featuresOfSnapshot } from './feature-schema-for.ts'
+import { type ItemNeeds, itemNeedsOf } from './items/item-needs.ts'
 import { type TemplateNeeds, templateNeeds } from './template-needs.ts'
 
 type Predicate = (context: ConditionContext) => boolean
@@ -45,6 +46,8 @@ export interface RunningCampaign {
   /** Of each treatment, its variants' templates, compiled. */
   templates: CompiledTemplate[][]
   needs: TemplateNeeds
+  /** What it asks of the catalogue; null: nothing. */
+  itemNeeds: ItemNeeds | null
 }
 
 /** Everything of a workspace that a decision needs and that changes only when people change it. */
@@ -76,6 +79,8 @@ export interface WorkspaceContext {
   priorities: Readonly<Record<string, Priority>>
   /** Channels in which some live campaign, or a version that is followed still, sends: placements show, and send none. */
   messageChannels: ReadonlySet<ChannelName>
+  /** What its live campaigns, and versions that are followed still, ask of the catalogue; null: nothing. */
+  itemNeeds: ItemNeeds | null
   /** Ids of live campaigns with a budget: their spend is read with every batch that may decide. */
   budgetedCampaigns: string[]
   snapshot: PolicySnapshot
@@ -206,6 +211,7 @@ async function readContext(scope: StoreScope, workspace: string): Promise<Worksp
         .filter(({ version: { spec } }) => !('placement' in spec.trigger))
         .flatMap(({ version: { spec } }) => spec.treatments.map(({ channel }) => channel)),
     ),
+    itemNeeds: itemNeedsOf([...live, ...followed.values()]),
     budgetedCampaigns: live.flatMap(({ version }) =>
       version.spec.budgetMicros === undefined ? [] : [version.campaignId],
     ),
@@ -262,6 +268,7 @@ function prepare(version: CampaignVersion): RunningCampaign {
     absence,
     templates,
     needs: templateNeeds(spec, templates),
+    itemNeeds: itemNeedsOf([{ version, templates }]),
     goals: [spec.goal, ...spec.alsoMeasure].map((goal) => ({ goal, where: compile(goal.where) })),
   }
 }

@@ -7,6 +7,7 @@ import { countActivity } from './activity.ts'
 import { countAffinities } from './affinities.ts'
 import { clicked, countEvent, opened } from './event-counts.ts'
 import { normalEmail } from './normal-email.ts'
+import { noteInterest } from './product-interest.ts'
 import { type DatedProfile, traitsMax } from './profile.ts'
 import { isIanaZone } from './zone.ts'
 
@@ -36,6 +37,7 @@ export function applyEvent(customer: Customer, event: CustomerEvent, currency: R
   countEvent(profile, name, occurredAt, valueMicrosOf(payload.properties, occurredAt, currency))
   countActivity(profile, occurredAt)
   countAffinities(profile, payload.properties, occurredAt)
+  noteInterest(profile, name, payload.properties, occurredAt)
 }
 
 /**

@@ -2,6 +2,7 @@ import type { Profile } from '#contracts/profile.ts'
 import { addActivities } from './activity.ts'
 import { addAffinities } from './affinities.ts'
 import { addCounts } from './event-counts.ts'
+import { addInterest } from './product-interest.ts'
 import { type DatedProfile, traitsMax } from './profile.ts'
 
 /**
@@ -29,6 +30,7 @@ export function mergeProfiles(into: Profile, from: Profile): Profile {
   addCounts(merged, from)
   addActivities(merged, from)
   addAffinities(merged, from)
+  addInterest(merged, from)
   for (const id of Object.keys(from.segments)) {
     const since = Object.hasOwn(merged.segments, id) ? merged.segments[id]! : Number.POSITIVE_INFINITY
     merged.segments[id] = Math.min(since, from.segments[id]!)

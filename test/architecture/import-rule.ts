@@ -11,6 +11,7 @@ const rooms = [
   'campaign',
   'decision',
   'guardrails',
+  'items',
   'creative',
   'action',
   'learning',

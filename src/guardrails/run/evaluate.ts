@@ -80,8 +80,8 @@ function factsOf(
 ): GuardrailFacts {
   const { channel, costMicros, offer } = firstTreatment(campaign.spec)
   const candidate = { channel, costMicros, address: null, offer }
-  const { stage, now, workspace, settings, customer, transactional, messageId } = base
-  return { stage, now, workspace, settings, customer, campaign, candidate, transactional, messageId }
+  const { stage, now, workspace, settings, customer, stock, transactional, messageId } = base
+  return { stage, now, workspace, settings, customer, campaign, candidate, stock, transactional, messageId }
 }
 
 function firstTreatment({ campaignId, treatments }: CampaignSpec): TreatmentSpec {

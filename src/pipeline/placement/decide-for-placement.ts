@@ -126,7 +126,7 @@ async function decideAll(
   const { parts } = own
   const { requests } = run
   run.asked = requests.map((request, i) => askedOf(run, context, facts, request, i, customerIds[i] as string))
-  const answers = await repeatedAnswers(own, run, run.asked, stored)
+  const answers = await repeatedAnswers(own, run, run.asked, { stored, facts })
   if (run.isLate()) return { kind: 'fault', fault: tooLate }
 
   const open = answers.flatMap((answer, index) => (answer === null ? [index] : []))
@@ -144,7 +144,7 @@ async function decideAll(
   const records = decided.map(({ record }) => appendOf(record))
   const appending = records.length > 0 ? parts.log.append(records) : appended
   for (const { index, asked, ranks } of decided)
-    fillAnswer(answers[index] as PlacementAnswer, context, asked, ranks, requests[index] as PlacementRequest)
+    fillAnswer(answers[index] as PlacementAnswer, facts, asked, ranks, requests[index] as PlacementRequest)
   const result = await appending
   if (result.kind !== 'appended') return { kind: 'fault', fault: faultOf(result) }
   return { kind: 'answered', answers: answers as PlacementAnswer[] }
@@ -196,7 +196,11 @@ function readOnce(
   return read.atOnce(() =>
     together(
       known === null ? Promise.resolve(true) : known.isNewest(read),
-      readPlacementFacts(db, context, [...new Set(customerIds)], { now, profileCache: parts.profileCache }),
+      readPlacementFacts(db, context, [...new Set(customerIds)], {
+        now,
+        profileCache: parts.profileCache,
+        properties: requests.map((request) => request.context ?? {}),
+      }),
       storedDecisionIds(db, ids),
     ),
   )
@@ -206,7 +210,7 @@ async function repeatedAnswers(
   { parts, templates }: Own,
   run: Run,
   asked: TriggeredDecision[],
-  stored: ReadonlySet<string>,
+  { stored, facts }: Pick<ReadForAll, 'stored' | 'facts'>,
 ): Promise<(PlacementAnswer | null)[]> {
   const answers: (PlacementAnswer | null)[] = asked.map(() => null)
   if (stored.size === 0) return answers
@@ -217,7 +221,7 @@ async function repeatedAnswers(
     if (idempotencyKey === undefined) continue
     const ids = firstIds(run.workspace, own.customer.customerId, own.trigger, dayUtc)
     if (!ids.some((id) => stored.has(id))) continue
-    answers[index] = await repeatedAnswer(db, templates, own, { placement, reasons, dayUtc })
+    answers[index] = await repeatedAnswer(db, templates, own, { placement, reasons, dayUtc, facts })
   }
   return answers
 }
@@ -237,7 +241,7 @@ function emptyAnswer({ customer }: TriggeredDecision, placement: string, now: nu
 
 function fillAnswer(
   answer: PlacementAnswer,
-  context: WorkspaceContext,
+  facts: PlacementFacts,
   asked: TriggeredDecision,
   ranks: DrawnRank[],
   { reasons }: PlacementRequest,
@@ -248,7 +252,7 @@ function fillAnswer(
   answer.treatments = ranks.flatMap(({ input, decision: { choice } }, index): RankedTreatment[] => {
     if (choice.kind !== 'treatment') return []
     const given = { rank: index + 1, decisionId: input.decisionId, propensity: choice.propensity }
-    return [rankedTreatment(context, asked, input, choice, given)]
+    return [rankedTreatment(facts, asked, input, choice, given)]
   })
   if (!reasons) return
   answer.reasons = ranks.map(({ input, decision }) =>

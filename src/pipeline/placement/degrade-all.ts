@@ -14,6 +14,7 @@ const nothingKnown = {
   contacts: new Map(),
   spend: new Map(),
   pushAddresses: new Map(),
+  items: null,
 }
 
 /** Records are appended without waiting for them: that is what there was no time for. */

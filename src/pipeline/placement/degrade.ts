@@ -54,7 +54,7 @@ export function degrade(
   const variantIndex = likeliestVariant(input, candidateIndex)
   const given = { rank: 1, decisionId, propensity: null }
   const choice = { candidateIndex, variantIndex }
-  answer.treatments = [rankedTreatment(facts.context, triggered, input, choice, given)]
+  answer.treatments = [rankedTreatment(facts, triggered, input, choice, given)]
   answer.decisionId = decisionId
   const record = appendOf({
     v: 1,

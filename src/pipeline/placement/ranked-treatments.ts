@@ -1,13 +1,12 @@
 import type { DecisionInput } from '#contracts/decision.ts'
 import { render } from '../../creative/render.ts'
-import { type TriggeredDecision, templateContextOf } from '../decision-input.ts'
-import type { WorkspaceContext } from '../workspace-context.ts'
+import { type DecisionFacts, type TriggeredDecision, templateContextOf } from '../decision-input.ts'
 import { chosenIn } from './decision-record.ts'
 import type { RankedTreatment } from './placement-request.ts'
 
 /** What was chosen, in words: the variant's template over the customer, the offer and the request's context. */
 export function rankedTreatment(
-  context: WorkspaceContext,
+  facts: Pick<DecisionFacts, 'context' | 'items'>,
   triggered: Pick<TriggeredDecision, 'customer' | 'event' | 'trigger'>,
   input: DecisionInput,
   choice: { candidateIndex: number; variantIndex: number },
@@ -21,9 +20,9 @@ export function rankedTreatment(
   const { campaignId } = campaign
   const { treatmentId, channel, offer } = treatment
   const template =
-    context.campaigns.get(campaignId)?.templates[candidate.treatmentIndex]?.[choice.variantIndex]
+    facts.context.campaigns.get(campaignId)?.templates[candidate.treatmentIndex]?.[choice.variantIndex]
   const { rank, decisionId, propensity } = given
-  const { id, name, facts } = offer
+  const { id, name, facts: words } = offer
   const ranked = {
     rank,
     decisionId,
@@ -31,12 +30,12 @@ export function rankedTreatment(
     treatmentId,
     variantId: variant.variantId,
     channel,
-    offer: { id, name, facts },
+    offer: { id, name, facts: words },
     propensity,
   }
   // The context that the decision was made under has the campaign: it cannot be missing.
   if (template === undefined) throw new Error(`no template of ${treatmentId} in ${campaignId}`)
-  const rendered = render(template, templateContextOf(triggered, offer))
+  const rendered = render(template, templateContextOf(triggered, offer, facts))
   return rendered.kind === 'rendered'
     ? { ...ranked, content: rendered.content }
     : { ...ranked, content: null, contentFault: rendered.fault }

@@ -1,3 +1,4 @@
+import type { JsonObject } from '#contracts/json.ts'
 import type { Customer } from '#contracts/profile.ts'
 import { type ProfileCache, profileStamp } from '#contracts/profile-cache.ts'
 import type { RecurringQuery } from '#platform/store/recurring-query.ts'
@@ -8,6 +9,8 @@ import { loadConsents } from '../../profile/consent-rows.ts'
 import { loadCustomers } from '../../profile/customer-rows.ts'
 import { loadSuppressions } from '../../profile/suppression-rows.ts'
 import type { DecisionFacts } from '../decision-input.ts'
+import { loadItemFacts } from '../items/item-facts.ts'
+import { askedItems } from '../items/item-needs.ts'
 import { loadSlots } from '../load-slots.ts'
 import { assignmentKey } from '../workspace-batch.ts'
 import type { WorkspaceContext } from '../workspace-context.ts'
@@ -26,7 +29,7 @@ export async function readPlacementFacts(
   db: WorkspaceDb,
   context: WorkspaceContext,
   customerIds: string[],
-  { now, profileCache }: { now: number; profileCache: ProfileCache },
+  { now, profileCache, properties }: { now: number; profileCache: ProfileCache; properties: JsonObject[] },
 ): Promise<PlacementFacts> {
   const [customers, assignments, consents, suppressions, contacts] = await together(
     readCustomers(db, customerIds, profileCache),
@@ -36,9 +39,14 @@ export async function readPlacementFacts(
     loadSuppressions(db, customerIds),
     loadSlots(db, context, customerIds, now),
   )
+  const { itemNeeds } = context
+  const profiles = [...customers.values()].map(({ profile }) => profile)
+  const items =
+    itemNeeds === null ? null : await loadItemFacts(db, askedItems(itemNeeds, profiles, properties), now)
   return {
     context,
     customers,
+    items,
     assignments: new Map(assignments.map((row) => [assignmentKey(row.campaignId, row.customerId), row])),
     consents,
     suppressions,

@@ -6,7 +6,7 @@ import { render } from '../../creative/render.ts'
 import type { TemplateCache } from '../../creative/template-cache.ts'
 import { explainDecision } from '../../decision/explain.ts'
 import { decodeDecision } from '../../decision/record.ts'
-import { type TriggeredDecision, templateContextOf } from '../decision-input.ts'
+import { type DecisionFacts, type TriggeredDecision, templateContextOf } from '../decision-input.ts'
 import type { PlacementAnswer, RankedTreatment } from './placement-request.ts'
 
 /** Most ranks that a request may ask for. */
@@ -23,12 +23,15 @@ export function firstIds(
   return [today, onDay(today, dayUtc - 1)]
 }
 
+/** What words are made of beside the customer and the offer. */
+type WordFacts = Pick<DecisionFacts, 'context' | 'items'>
+
 /** What an earlier request with this key was given, in the words of now; null where there was none. */
 export async function repeatedAnswer(
   db: WorkspaceDb,
   templates: TemplateCache,
   asked: TriggeredDecision,
-  about: { placement: string; dayUtc: number; reasons: boolean },
+  about: { placement: string; dayUtc: number; reasons: boolean; facts: WordFacts },
 ): Promise<PlacementAnswer | null> {
   const ids = [about.dayUtc, about.dayUtc - 1].flatMap((day) =>
     Array.from({ length: ranksMax }, (_, step) =>
@@ -41,7 +44,8 @@ export async function repeatedAnswer(
   if (first === undefined) return null
   const treatments: RankedTreatment[] = []
   for (const [index, row] of ordered.entries()) {
-    if (row.outcome === 'treatment') treatments.push(await treatmentOf(db, templates, asked, row, index + 1))
+    if (row.outcome === 'treatment')
+      treatments.push(await treatmentOf(db, templates, { asked, facts: about.facts }, row, index + 1))
   }
   return {
     decisionId: first.decision_id,
@@ -59,7 +63,7 @@ export async function repeatedAnswer(
 async function treatmentOf(
   db: WorkspaceDb,
   templates: TemplateCache,
-  asked: TriggeredDecision,
+  { asked, facts: known }: { asked: TriggeredDecision; facts: WordFacts },
   row: RowOf<'decisions'>,
   rank: number,
 ): Promise<RankedTreatment> {
@@ -81,7 +85,7 @@ async function treatmentOf(
   }
   const compiled = templates.compile(variant.template)
   if (compiled.kind === 'faults') throw new Error(compiled.faults.join('; '))
-  const rendered = render(compiled.template, templateContextOf(asked, treatment.offer))
+  const rendered = render(compiled.template, templateContextOf(asked, treatment.offer, known))
   return rendered.kind === 'rendered'
     ? { ...ranked, content: rendered.content }
     : { ...ranked, content: null, contentFault: rendered.fault }

@@ -61,11 +61,7 @@ export async function assembleSender(parts: RoleParts): Promise<SenderRole> {
     defaultFrom: settings.mailFrom,
     workspaces: { list: async () => (await listWorkspaces(store.read)).map(({ workspace }) => workspace) },
     guardrails: createGuardrailRunner(await loadGuardrails()),
-    facts: createClaimFacts(contexts, {
-      versions,
-      defaultFrom: settings.mailFrom,
-      ...(parts.stock === undefined ? {} : { stock: parts.stock }),
-    }),
+    facts: createClaimFacts(contexts, { versions, defaultFrom: settings.mailFrom }),
     render: createRenderPort(createTemplateCache(templatesKept)),
     ...(settings.bounceAddress === undefined ? {} : { bounceAddress: settings.bounceAddress }),
     links: createLinks({

@@ -10,11 +10,13 @@ import type { StoreSchema } from './schema.ts'
  * - `rewards`: taken before rewards get their numbers, so that these become visible in their order.
  * - `policy`: taken before a version of the policy and the learner's state change together.
  * - `warm-up`: taken before sends of a warming-up sender are counted.
+ * - `items`: claims that ask what is in stock share it; what changes items takes it alone.
  * - `timers`, `windows`, `broadcasts`: work that one process does at a time, since two would do the same.
  */
 export type LockName =
   | 'warm-up'
   | 'configuration'
+  | 'items'
   | 'policy'
   | 'rewards'
   | 'timers'

@@ -60,6 +60,11 @@ export interface StoreSchema {
   coupon_pools: CouponPoolRow
   coupon_codes: CouponCodeRow
 
+  // ── items ──
+  items: ItemRow
+  item_categories: ItemCategoryRow
+  item_feeds: ItemFeedRow
+
   // ── learning ──
   outcomes: OutcomeRow
   exposures: ExposureRow
@@ -92,6 +97,8 @@ export interface WorkspaceRow {
   created_at: number
   /** ISO 3166, of phone numbers that name none; null: there are none. */
   country: string | null
+  /** BCP 47: what templates are written in that do not say; null: English. */
+  locale: string | null
 }
 
 export interface ApiKeyRow {
@@ -384,6 +391,8 @@ export interface MessageRow {
   relevant_since: Generated<number>
   /** The single-use code that it was last reserved, '' without one. */
   coupon_code: Generated<string>
+  /** In which it was written at the claim, BCP 47; '' before. */
+  locale: Generated<string>
   lease_owner: string
   /** Wall clock; 0 when not leased. */
   lease_until: number
@@ -857,6 +866,68 @@ export interface CouponCodeRow {
   reserved_until: number
   given_at: number
   redeemed_at: number
+}
+
+export interface ItemRow {
+  workspace: string
+  item_id: string
+  /** '' of what the API and imports bring; of a feed `feed@number`: only its present edition is read. */
+  edition: string
+  name: string
+  price_micros: number | null
+  /** ISO 4217, '' without a price. */
+  currency: string
+  /** null: nobody counts them. */
+  stock: number | null
+  image_url: string
+  link: string
+  /** 0: always was. */
+  valid_from: number
+  valid_until: number | null
+  /** The higher, the earlier it is recommended. */
+  rank: number
+  categories_json: string
+  attributes_json: string
+  /** Wall clock. */
+  updated_at: number
+}
+
+/** Derived: the categories of `items`, to be found by. */
+export interface ItemCategoryRow {
+  workspace: string
+  category: string
+  edition: string
+  item_id: string
+  rank: number
+}
+
+/** Instants by the wall clock; 0: never. */
+export interface ItemFeedRow {
+  workspace: string
+  feed_id: string
+  url: string
+  /** `whsec_…`: what its publisher signs with. */
+  secret: string
+  every_ms: number
+  state: 'active' | 'paused'
+  /** The one that is read, '' before the first. */
+  edition: string
+  /** Editions begun so far: the next one's number is one higher. */
+  editions: number
+  /** Of the answer that was taken or refused last: the same is not fetched again. */
+  etag: string
+  /** When its publisher signed what is read: nothing older is taken. */
+  signed_at: number
+  /** In the edition that is read. */
+  items: number
+  next_at: number
+  lease_until: number
+  tried_at: number
+  taken_at: number
+  result: '' | 'taken' | 'unchanged' | 'refused' | 'failed'
+  /** Why, and the rows that were refused. */
+  report_json: string
+  created_at: number
 }
 
 export interface AuditRow {

@@ -2,6 +2,7 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { saveItemPatches } from '../../../src/pipeline/change-items.ts'
 import { moveCampaign } from '../../../src/pipeline/change-workspace.ts'
 import {
   type EngineWorld,
@@ -77,11 +78,9 @@ interface Obstacle {
 }
 
 let world: EngineWorld
-let soldOut = false
 beforeAll(async () => {
   world = await openEngineOn(mkdtempSync(join(tmpdir(), 'starling-relevant-')), {
     yaml: single(),
-    stock: { soldOut: async (_db, items) => new Set(soldOut ? items : []) },
   })
 })
 beforeAll(() => world.apply(steps()))
@@ -98,8 +97,18 @@ const happens = (event: string) => async (user: string) => {
   await world.take(track(user, event, `${user}-${event}`))
   await world.decide()
 }
-const setStock = (out: boolean) => async () => {
-  soldOut = out
+const setStock = (stock: number) => async () => {
+  const { store } = world.engine.parts
+  const { clock } = world
+  const saved = await saveItemPatches(
+    { store, wallClock: clock, clock },
+    {
+      workspace,
+      actor: 'ann',
+      patches: [{ id: 'tea-1', patch: { name: 'Tea', stock } }],
+    },
+  )
+  if (saved.refused.length > 0) throw new Error(JSON.stringify(saved.refused))
 }
 
 const goalMet = (campaign: Obstacle['campaign']): Obstacle => ({
@@ -116,10 +125,10 @@ const obstacles: Obstacle[] = [
   {
     name: 'item sold out',
     campaign: 'single',
-    on: setStock(true),
-    off: setStock(false),
+    on: setStock(0),
+    off: setStock(7),
     claimed: { state: 'lapsed', reason: 'in-stock:sold_out' },
-    before: 'counts',
+    before: 'no-message',
   },
   {
     name: 'campaign paused',

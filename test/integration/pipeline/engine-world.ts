@@ -10,7 +10,6 @@ import { parseWorkspaceFile } from '../../../src/campaign/workspace-file.ts'
 import { createIngest } from '../../../src/ingest/ingest.ts'
 import { parseRequest } from '../../../src/ingest/parse-request.ts'
 import { applyWorkspaceFile, moveCampaign } from '../../../src/pipeline/change-workspace.ts'
-import type { StockPort } from '../../../src/pipeline/claim-facts.ts'
 import type { EngineParts, EngineSettings } from '../../../src/pipeline/engine-parts.ts'
 import { firstStart } from '../../../src/pipeline/first-start.ts'
 import { type InThreadEngine, openInThreadEngine } from '../../../src/pipeline/in-thread-engine.ts'
@@ -62,13 +61,11 @@ export async function openEngineOn(
     settings = {},
     wrapStore,
     capCache,
-    stock,
   }: {
     yaml?: string
     settings?: Partial<EngineSettings>
     wrapStore?: (store: Store) => Store
     capCache?: CapCache
-    stock?: StockPort
   } = {},
 ): Promise<EngineWorld> {
   const clock = createSteppedClock(start)
@@ -82,7 +79,6 @@ export async function openEngineOn(
   const openDoors = async (parts: EngineParts): Promise<void> => {
     if (wrapStore !== undefined) parts.store = wrapStore(parts.store)
     if (capCache !== undefined) parts.capCache = capCache
-    if (stock !== undefined) parts.stock = stock
   }
   const { url: storeUrl } = await storeLocation(dataDir)
   const engine = await openInThreadEngine({

@@ -20,5 +20,7 @@ export function context(customer: TemplateContext['customer'], properties = {}):
     links: { unsubscribe: 'https://starling.example/u/abc' },
     data: {},
     coupon: {},
+    item: {},
+    items: {},
   }
 }

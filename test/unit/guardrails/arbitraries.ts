@@ -55,7 +55,8 @@ export const anyFacts: fc.Arbitrary<GuardrailFacts> = fc
     goalMet: fc.boolean(),
     changed: fc.boolean(),
     journeyLeft: fc.constantFrom('', 'exit_event'),
-    soldOut: fc.boolean(),
+    stock: fc.constantFrom(undefined, null, 'sold_out' as const),
+    item: fc.constantFrom(undefined, { id: 'shoe-42' }),
     sentToday: fc.integer({ min: 0, max: 200 }),
     state: fc.constantFrom('live' as const, 'live' as const, 'paused' as const, 'ended' as const),
     budgetMicros: fc.constantFrom(undefined, 0, 1_000_000),
@@ -102,12 +103,17 @@ export const anyFacts: fc.Arbitrary<GuardrailFacts> = fc
       candidate: {
         channel: f.channel,
         address: f.address,
-        ...(f.stage === 'claim' && f.soldOut ? { soldOut: 'shoe-42' } : {}),
         ...(f.stage === 'claim' && f.sentToday > 0 ? { warmUp: warmUpWith(f.sentToday, now) } : {}),
       },
     })
     facts.workspace.killSwitch = f.killSwitch
-    facts.candidate.offer = { ...facts.candidate.offer, available: f.available }
+    facts.candidate.offer = {
+      ...facts.candidate.offer,
+      available: f.available,
+      ...(f.item === undefined ? {} : { item: f.item }),
+    }
+    if (f.stock !== undefined)
+      facts.stock = new Map(f.stock === null ? [] : [['id:shoe-42', { item: 'shoe-42', reason: f.stock }]])
     return facts
   })
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Guardrail, Verdict } from '#contracts/guardrail.ts'
+import type { Unavailable } from '#contracts/item.ts'
 import { guardrail as budget } from '../../../src/guardrails/budget.ts'
 import { guardrail as campaignChanged } from '../../../src/guardrails/campaign-changed.ts'
 import { guardrail as campaignState } from '../../../src/guardrails/campaign-state.ts'
@@ -28,6 +29,8 @@ const warmedUpBy = (sentToday: number) => ({
 
 const offer = { id: 'coffee', name: 'Coffee', value: 10, available: true, facts: {} }
 const dated = { ...offer, validFrom: '2026-03-11T12:00:00Z', validUntil: '2026-03-12T12:00:00Z' }
+const shoe = { ...offer, item: { id: 'shoe-42' } }
+const outOf = (reason: Unavailable) => new Map([['id:shoe-42', { item: 'shoe-42', reason }]])
 const claim = { stage: 'claim', messageId: 'own' } as const
 
 const optOut = { topicKinds: new Map([['news', 'opt-out' as const]]) }
@@ -113,7 +116,12 @@ const cases: [Guardrail, FactsPatch, string][] = [
   [campaignChanged, { campaign: { changed: false }, ...claim }, 'allow'],
   [journey, { campaign: { journeyLeft: 'exit_event' }, ...claim }, 'suppress journey_left'],
   [journey, { campaign: { journeyLeft: '' }, ...claim }, 'allow'],
-  [inStock, { candidate: { soldOut: 'shoe-42' }, ...claim }, 'suppress sold_out'],
+  [inStock, { candidate: { offer: shoe }, stock: outOf('sold_out') }, 'suppress sold_out'],
+  [inStock, { candidate: { offer: shoe }, stock: outOf('item_unknown'), ...claim }, 'suppress item_unknown'],
+  [inStock, { candidate: { offer: shoe }, stock: new Map() }, 'allow'],
+  [inStock, { candidate: { offer: shoe } }, 'allow'],
+  [inStock, { stock: outOf('sold_out') }, 'allow'],
+  [inStock, { candidate: { offer: shoe }, stock: outOf('sold_out'), transactional: true }, 'allow'],
   [warmUp, { candidate: { warmUp: warmedUpBy(99) }, ...claim }, 'allow'],
   [warmUp, { candidate: { warmUp: warmedUpBy(100) }, ...claim }, 'defer warm_up_day_full'],
   [goalMet, { campaign: { goalMet: true }, ...claim }, 'suppress goal_met'],
