@@ -144,6 +144,11 @@ export const configSchema = z.strictObject({
     .or(z.boolean())
     .default(false)
     .describe('`true` lets outbound webhooks call hosts of this network, not of the internet alone.'),
+  feedPrivateHosts: z
+    .stringbool()
+    .or(z.boolean())
+    .default(false)
+    .describe('`true` lets feeds of items be fetched from hosts of this network, not of the internet alone.'),
   zone: z
     .string()
     .min(1)

@@ -220,6 +220,7 @@ function settingsOf(config: Config): EngineSettings {
     ...(config.bounceAddress === undefined ? {} : { bounceAddress: config.bounceAddress }),
     ...(config.linkUrls === undefined ? {} : { linkUrls: config.linkUrls }),
     webhookPrivateHosts: config.webhookPrivateHosts,
+    feedPrivateHosts: config.feedPrivateHosts,
     publicUrl: config.publicUrl ?? `http://${config.host}:${config.port}`,
     // Containers share process ids: two owners of one name would take each other's leases for their own.
     owner: `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`,

@@ -1,5 +1,7 @@
 import { z } from 'zod'
+import type { ItemPatch } from '#contracts/item.ts'
 import type { JsonObject, JsonValue } from '#contracts/json.ts'
+import { itemOfCells } from '../items/csv-item.ts'
 import type { AddressFact } from '../pipeline/change-contact.ts'
 import type { CustomerLine } from '../pipeline/import-customers.ts'
 import type { RecordedDecision } from '../pipeline/import-decisions.ts'
@@ -43,6 +45,14 @@ export function codeLines(table: CsvTable): ImportLines<string> {
   return readLines(table, (cells) => {
     const parsed = codeSchema.safeParse(cells)
     return parsed.success ? { value: parsed.data.code } : firstFault(parsed.error)
+  })
+}
+
+/** `id,name,price,…`: a column that is not there says nothing, an empty cell takes a value away. */
+export function itemLines(table: CsvTable): ImportLines<{ id: string; patch: ItemPatch }> {
+  return readLines(table, (_named, cells) => {
+    const read = itemOfCells(table.header, cells)
+    return 'detail' in read ? read : { value: read }
   })
 }
 

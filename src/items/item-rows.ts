@@ -22,6 +22,16 @@ export async function loadItems(db: WorkspaceDb, itemIds: readonly string[]): Pr
   return new Map([...(await loadPlaced(db, itemIds))].map(([id, { item }]) => [id, item]))
 }
 
+/** Those of the ids that stand in another present edition than this one. */
+export async function itemsElsewhere(
+  db: WorkspaceDb,
+  itemIds: readonly string[],
+  edition: string,
+): Promise<string[]> {
+  const placed = await loadPlaced(db, itemIds)
+  return [...placed].filter(([, own]) => own.edition !== edition).map(([id]) => id)
+}
+
 /** With the edition that each stands in. */
 async function loadPlaced(
   db: WorkspaceDb,

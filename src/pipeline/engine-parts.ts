@@ -48,6 +48,8 @@ export interface EngineSettings {
   linkUrls?: Readonly<Record<string, string>>
   /** Whether other systems that are told of messages may be in this network. */
   webhookPrivateHosts: boolean
+  /** The same of feeds of items. */
+  feedPrivateHosts: boolean
   /** How customers reach us: links in messages start with it. */
   publicUrl: string
   /** Names this process and role in leases. */

@@ -76,6 +76,7 @@ export async function openInThreadEngine(options: {
     },
     async close() {
       await strategist.slowWork.stop()
+      await strategist.feeds.stop()
       await sender.close()
       await worker.close()
       await log.close()
@@ -93,6 +94,7 @@ export const defaultSettings: EngineSettings = {
   providers: [],
   mailFrom: 'Starling <hello@starling.localhost>',
   webhookPrivateHosts: false,
+  feedPrivateHosts: false,
   publicUrl: 'http://127.0.0.1:8420',
   owner: 'in-thread',
 }

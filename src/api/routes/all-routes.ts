@@ -19,6 +19,8 @@ import { endpointRoutes } from './endpoint-routes.ts'
 import { eventCatalogueRoutes } from './event-catalogue-routes.ts'
 import { importRoutes } from './import-routes.ts'
 import { inboxRoutes } from './inbox-routes.ts'
+import { itemFeedRoutes } from './item-feed-routes.ts'
+import { itemRoutes } from './item-routes.ts'
 import { linkRoutes } from './link-routes.ts'
 import { maintenanceRoutes } from './maintenance-routes.ts'
 import { messageRoutes } from './message-routes.ts'
@@ -49,6 +51,8 @@ export function adminRoutes(doors: Doors): ApiRoutes[] {
     suppressionRoutes(doors),
     importRoutes(doors),
     couponRoutes(doors),
+    itemRoutes(doors),
+    itemFeedRoutes(doors),
     messageRoutes(doors),
     sendRoutes(doors),
     deadLetterRoutes(doors),

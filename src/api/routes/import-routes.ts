@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import type { ApiFault } from '#contracts/errors.ts'
+import { itemHeaderFault } from '../../items/csv-item.ts'
 import { suppressAddresses } from '../../pipeline/change-contact.ts'
+import { saveItemPatches } from '../../pipeline/change-items.ts'
 import { importCustomers } from '../../pipeline/import-customers.ts'
 import { importDecisions } from '../../pipeline/import-decisions.ts'
 import type { ApiRoutes } from '../api-app.ts'
@@ -11,6 +13,7 @@ import {
   decisionLines,
   headerFault,
   type ImportLines,
+  itemLines,
   type RefusedLine,
   suppressionLines,
 } from '../import-lines.ts'
@@ -40,6 +43,8 @@ type ImportAnswer = z.output<typeof reportSchema>
 
 interface ImportKind {
   columns: string[]
+  /** Where it minds other columns too. */
+  headerFault?: (header: string[]) => string | null
   summary: string
   description: string
   take(
@@ -49,7 +54,7 @@ interface ImportKind {
   ): Promise<ImportAnswer | ApiFault>
 }
 
-const kinds: Record<'customers' | 'decisions' | 'suppressions', ImportKind> = {
+const kinds: Record<'customers' | 'decisions' | 'items' | 'suppressions', ImportKind> = {
   customers: {
     columns: ['userId'],
     summary: 'Import customers',
@@ -70,6 +75,22 @@ const kinds: Record<'customers' | 'decisions' | 'suppressions', ImportKind> = {
     async take(doors, { workspace }, table) {
       const read = decisionLines(table)
       return answerOf(read, await importDecisions(doors.store, workspace, valuesOf(read), 0))
+    },
+  },
+  items: {
+    columns: ['id'],
+    headerFault: itemHeaderFault,
+    summary: 'Import items of the catalogue',
+    description:
+      'Columns: `id`, and any of `name,price,currency,stock,imageUrl,link,categories,validFrom,validUntil,rank`; categories are parted by `|`, attributes stand in `attributes.color`, `attributes.size:number`. Columns that are not there stay as they are, an empty cell takes a value away.',
+    async take(doors, { workspace, name: actor }, table) {
+      const read = itemLines(table)
+      const { saved, refused } = await saveItemPatches(doors, { workspace, actor, patches: valuesOf(read) })
+      const report = {
+        imported: saved.length,
+        refused: refused.map(({ at, field, detail }) => ({ line: at, field, detail })),
+      }
+      return answerOf(read, report)
     },
   },
   suppressions: {
@@ -114,7 +135,7 @@ export function importRoutes(doors: Doors): ApiRoutes {
         async (request, reply) => {
           const table = readCsv(request.body, importRowsMax)
           if ('code' in table) return sendFault(reply, table)
-          const fault = headerFault(table.header, kind.columns)
+          const fault = headerFault(table.header, kind.columns) ?? kind.headerFault?.(table.header) ?? null
           if (fault !== null)
             return sendFault(reply, { code: 'invalid_request', detail: fault, field: 'header' })
           const answer = await kind.take(doors, principalOf(request), table)

@@ -6,6 +6,7 @@ import { decodeDecision } from '../../decision/record.ts'
 import { closeWindows } from '../../learning/close-windows.ts'
 import { createLearner } from '../../learning/learner.ts'
 import type { RoleParts } from '../engine-parts.ts'
+import { createFeedWork, type FeedWork } from '../items/feed-work.ts'
 import { keepHouse, keepPartitions } from '../keep-house.ts'
 import { promoteWhatPasses } from '../policy-versions.ts'
 import { createSlowWork, type SlowWork } from '../training/slow-work.ts'
@@ -22,6 +23,8 @@ export interface Strategist {
   step(): Promise<number>
   /** Training and scoring, which go on beside the steps. */
   slowWork: SlowWork
+  /** Fetching feeds of items, which goes on beside them too. */
+  feeds: FeedWork
 }
 
 const windowsPerStep = 500
@@ -40,6 +43,7 @@ export function assembleStrategist(parts: RoleParts): Strategist {
   const slowWork = createSlowWork(parts)
   return {
     slowWork,
+    feeds: createFeedWork(parts),
     async keepHouse() {
       const now = parts.wallClock.now()
       const { eventsKeepDays } = parts.settings
@@ -90,8 +94,9 @@ export async function runStrategist(parts: RoleParts, strategist: Strategist, ro
       watchAt = now + watchEveryMs
     }
     strategist.slowWork.look()
+    strategist.feeds.look()
     if ((await strategist.step()) === 0)
       await wait(idleMs, undefined, { signal: role.stop }).catch(() => undefined)
   })
-  await strategist.slowWork.stop()
+  await Promise.all([strategist.slowWork.stop(), strategist.feeds.stop()])
 }
