@@ -137,6 +137,7 @@ export async function claimMessages<F extends GuardrailFacts>(
       state_at: now,
       attempts: message.attempts + 1,
       coupon_code: coupon?.coupon.code ?? message.coupon_code,
+      locale: gate.facts.locale ?? '',
       lease_owner: parts.owner,
       lease_until: parts.wallClock.now() + parts.leaseMs,
     }

@@ -34,6 +34,7 @@ export const messageSchema = z
       .describe('While it waits in line for a provider: when it is expected to go.'),
     sendingAt: z.int().nullable().describe('When it took its slot: the moment the send began.'),
     attempts: z.int(),
+    locale: z.string().describe('What it is written in; empty before its send begins.'),
   })
   .meta({ id: 'Message' })
 
@@ -59,6 +60,7 @@ export function messageView(row: MessageRow): z.output<typeof messageSchema> {
     expectedAt: row.state === 'queued' && row.reason.startsWith(waitingFor) ? row.due_at : null,
     sendingAt: row.sending_at,
     attempts: row.attempts,
+    locale: row.locale,
   }
 }
 

@@ -1,13 +1,17 @@
 import { idSchema } from '#contracts/campaign.ts'
 import type { InstantMs } from '#contracts/clock.ts'
 import type { ApiFault } from '#contracts/errors.ts'
+import { localeSchema } from '#contracts/locale.ts'
 import type { WorkspaceSettings } from '#contracts/workspace.ts'
 import { isZone } from '#platform/clock/local-time.ts'
 import { isCountry } from '#platform/phone/e164.ts'
 import type { RowOf, StoreScope, StoreTransaction } from '#platform/store/store.ts'
 
 export interface NewWorkspace
-  extends Pick<WorkspaceSettings, 'workspace' | 'name' | 'reportingCurrency' | 'zone' | 'country'> {
+  extends Pick<
+    WorkspaceSettings,
+    'workspace' | 'name' | 'reportingCurrency' | 'zone' | 'country' | 'locale'
+  > {
   /** Default `outbox`: nothing leaves. */
   sendMode?: WorkspaceSettings['sendMode']
   allowlist?: string[]
@@ -20,7 +24,7 @@ export type WorkspaceResult =
 
 /** The reporting currency is chosen once: sums already stored are in it. */
 export type WorkspacePatch = Partial<
-  Pick<WorkspaceSettings, 'name' | 'sendMode' | 'allowlist' | 'killSwitch' | 'zone' | 'country'>
+  Pick<WorkspaceSettings, 'name' | 'sendMode' | 'allowlist' | 'killSwitch' | 'zone' | 'country' | 'locale'>
 >
 
 export async function createWorkspace(tx: StoreTransaction, input: NewWorkspace): Promise<WorkspaceResult> {
@@ -91,6 +95,7 @@ function faultOf({
   zone,
   allowlist,
   country,
+  locale,
 }: WorkspaceSettings): ApiFault | null {
   const fault = (field: string, detail: string): ApiFault => ({ code: 'invalid_definition', field, detail })
   if (!idSchema.safeParse(workspace).success)
@@ -101,6 +106,8 @@ function faultOf({
   }
   if (!isZone(zone)) return fault('zone', `${zone} is no IANA time zone`)
   if (country !== undefined && !isCountry(country)) return fault('country', `${country} is no ISO 3166 code`)
+  if (locale !== undefined && !localeSchema.safeParse(locale).success)
+    return fault('locale', `${locale} is no language as in pt, pt-BR or zh-Hant`)
   const stray = allowlist.findIndex((address) => !/^\S+$/.test(address))
   return stray < 0 ? null : fault(`allowlist[${stray}]`, 'an address, or @domain for all of a domain')
 }
@@ -119,6 +126,7 @@ function settingsOf(row: RowOf<'workspaces'>): WorkspaceSettings {
     reportingCurrency: row.reporting_currency,
     zone: row.zone,
     ...(row.country === null ? {} : { country: row.country }),
+    ...(row.locale === null ? {} : { locale: row.locale }),
   }
 }
 
@@ -131,6 +139,7 @@ function rowOf({
   reportingCurrency,
   zone,
   country,
+  locale,
 }: WorkspaceSettings) {
   return {
     workspace,
@@ -141,5 +150,6 @@ function rowOf({
     reporting_currency: reportingCurrency,
     zone,
     country: country ?? null,
+    locale: locale ?? null,
   }
 }

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { type CadenceSpec, exitSchema, insideRuleSchema, reentrySchema, stepsSchema } from './cadence.ts'
 import { conditionSchema } from './condition.ts'
 import { itemIdSchema } from './item.ts'
+import { localeSchema } from './locale.ts'
 import {
   amountSchema,
   type ChannelName,
@@ -63,6 +64,16 @@ export const offerSchema = z.strictObject({
   couponPool: idSchema.exactOptional(),
   /** Facts the templates may name as `offer.…`. */
   facts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}),
+  /** What it is called elsewhere, and facts that differ there. */
+  locales: z
+    .record(
+      localeSchema,
+      z.strictObject({
+        name: z.string().min(1).exactOptional(),
+        facts: z.record(z.string(), z.union([z.string().min(1), z.number(), z.boolean()])).exactOptional(),
+      }),
+    )
+    .exactOptional(),
 })
 export type Offer = z.infer<typeof offerSchema>
 
@@ -97,6 +108,22 @@ export const templateSchema = z.strictObject({
   from: z.string().exactOptional(),
   /** What it is made of (`short`, `question`, `playful`): what one variant teaches of these, others inherit. */
   tags: z.array(idSchema).max(8).exactOptional(),
+  /** What its own words are in. Default: the workspace's locale. */
+  locale: localeSchema.exactOptional(),
+  /** The same in other words: `pt-BR` falls back to `pt`, that to the workspace's locale. */
+  locales: z
+    .record(
+      localeSchema,
+      z.strictObject({
+        subject: z.string().max(998).exactOptional(),
+        html: z.string().max(262_144).exactOptional(),
+        text: z.string().max(262_144).exactOptional(),
+        url: z.string().max(2048).exactOptional(),
+        data: z.record(z.string(), z.json()).exactOptional(),
+        from: z.string().exactOptional(),
+      }),
+    )
+    .exactOptional(),
   /** Of the lists of items that it runs over; default: at least one, at most four. */
   blocks: z.partialRecord(itemListSchema, blockSchema).exactOptional(),
   /** Fallbacks by path (`customer.firstName`): used when the variable has no value. */

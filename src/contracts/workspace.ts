@@ -15,4 +15,6 @@ export interface WorkspaceSettings {
   zone: string
   /** Two letters of ISO 3166: whose numbers those are that have no country code. Without it they are none. */
   country?: string
+  /** BCP 47: what templates are written in that do not say, and who reads none of the others. Default: English. */
+  locale?: string
 }

@@ -2,8 +2,10 @@ import { hash } from 'node:crypto'
 import Handlebars from 'handlebars'
 import type { ChannelName, Template } from '#contracts/campaign.ts'
 import type { JsonValue } from '#contracts/json.ts'
-import { formatHelpers } from './helpers.ts'
+import type { TemplateContext } from './context.ts'
+import { formatHelpers, type HelperOptions } from './helpers.ts'
 import { type ItemUse, itemUse } from './item-use.ts'
+import { localeChain } from './locale.ts'
 import { eachOf } from './printed-values.ts'
 import {
   type HelperName,
@@ -33,6 +35,10 @@ export interface CompiledTemplate {
   data: CompiledData
   /** The shape of all parts without repetitions: which values are needed, however often they are printed. */
   needed: ShapeNode[]
+  /** What its words are in, where the definition says so. */
+  locale?: string
+  /** The same in other words, by locale; null: there are none. */
+  locales: ReadonlyMap<string, CompiledTemplate> | null
   /** What it prints of the catalogue; null: nothing. */
   items: ItemUse | null
   /** Two templates with the same key need the same values: variants often differ in words alone. */
@@ -56,8 +62,26 @@ export type CompiledData =
   | { kind: 'object'; entries: [string, CompiledData][] }
   | { kind: 'value'; value: number | boolean | null }
 
-/** Compiles the parts of a template once, or says all that is wrong with them. */
+/** Compiles a template in all its words once, or says all that is wrong with them. */
 export function compileTemplate(template: Template): CompileResult {
+  const own = compileWords(template)
+  const { locales } = template
+  if (locales === undefined) return own
+  const faults = own.kind === 'faults' ? own.faults : []
+  const compiled = new Map<string, CompiledTemplate>()
+  for (const tag of Object.keys(locales)) {
+    const merged = inWordsOf(template, tag)
+    faults.push(...missingWords(template, merged, tag))
+    const result = compileWords(merged)
+    if (result.kind === 'compiled') compiled.set(tag, result.template)
+    else faults.push(...result.faults.map((fault) => `locales.${tag}.${fault}`))
+  }
+  if (own.kind === 'faults' || faults.length > 0) return { kind: 'faults', faults: [...new Set(faults)] }
+  const { template: base } = own
+  return { kind: 'compiled', template: { ...base, locales: compiled, neededKey: base.contentHash } }
+}
+
+function compileWords(template: Template): CompileResult {
   const faults: string[] = []
   const parts = Object.fromEntries(
     templateParts.map((part) => [part, compilePart(part, template[part] ?? '', faults)]),
@@ -84,6 +108,8 @@ export function compileTemplate(template: Template): CompileResult {
     defaults,
     parts,
     data,
+    ...(template.locale === undefined ? {} : { locale: template.locale }),
+    locales: null,
     needed,
     items: items.use,
     neededKey: JSON.stringify(items.use === null ? [needed, defaults] : [needed, defaults, items.use]),
@@ -91,10 +117,37 @@ export function compileTemplate(template: Template): CompileResult {
   return { kind: 'compiled', template: compiled }
 }
 
+/** The template as its words in this locale make it: what they lack, wider ones of the language have. */
+function inWordsOf({ locales = {}, ...template }: Template, tag: string): Template {
+  const chain = localeChain(tag).filter((own) => Object.hasOwn(locales, own))
+  const parts = Object.assign({}, ...chain.toReversed().map((own) => locales[own]))
+  return { ...template, locale: tag, subject: '', html: '', text: '', ...parts, ...linksOf(template, parts) }
+}
+
+/** Addresses and data may well be the same everywhere. */
+function linksOf(template: Template, parts: Partial<Template>): Partial<Template> {
+  const { url = template.url, data = template.data, from = template.from } = parts
+  return {
+    ...(url === undefined ? {} : { url }),
+    ...(data === undefined ? {} : { data }),
+    ...(from === undefined ? {} : { from }),
+  }
+}
+
+function missingWords(template: Template, merged: Template, tag: string): string[] {
+  return (['subject', 'html', 'text'] as const).flatMap((part) =>
+    template[part].trim() !== '' && merged[part].trim() === ''
+      ? [`locales.${tag}: ${part} is missing; the message would be in two languages`]
+      : [],
+  )
+}
+
 export function templateHash(template: Template): string {
-  const { id, channel, subject, html, text, url, data, from, defaults, blocks } = template
+  const { id, channel, subject, html, text, url, data, from, defaults, blocks, locale, locales } = template
   const all: unknown[] = [id, channel, subject, html, text, url ?? '', data ?? {}, from ?? null, defaults]
-  if (blocks !== undefined) all.push({ blocks })
+  for (const more of [{ blocks }, { locale }, { locales }]) {
+    if (Object.values(more)[0] !== undefined) all.push(more)
+  }
   return hash('sha256', JSON.stringify(all), 'hex')
 }
 
@@ -193,8 +246,8 @@ function createEngine(helpers: ReadonlySet<HelperName>): typeof Handlebars {
   for (const [name, helper] of Object.entries(formatHelpers)) {
     if (!helpers.has(name as HelperName)) continue
     created.registerHelper(name, (...all: unknown[]) => {
-      const options = all.pop() as { hash: Record<string, unknown> }
-      return helper.format(all, options.hash)
+      const { hash, data } = all.pop() as { hash: HelperOptions; data: { root: Partial<TemplateContext> } }
+      return helper.format(all, hash, data.root.message?.formats)
     })
   }
   if (helpers.has('each')) created.registerHelper('each', boundedEach)

@@ -3,6 +3,8 @@ import type { Coupon } from '#contracts/guardrail.ts'
 import type { Item } from '#contracts/item.ts'
 import type { JsonObject, JsonValue } from '#contracts/json.ts'
 import { itemWords } from './item-words.ts'
+import { type Chosen, directionOf } from './locale.ts'
+import { offerIn } from './words.ts'
 
 /** What a template may name. Plain JSON: a value without own JSON type never gets in. */
 export interface TemplateContext {
@@ -21,6 +23,8 @@ export interface TemplateContext {
   coupon: JsonObject
   /** The item that the offer is about, as the catalogue has it. */
   item: JsonObject
+  /** `locale`, `dir`, and `formats`: how numbers and dates are written. */
+  message: JsonObject
   /** The customer's lists: `viewed`, `cart`, `bought`, `recommended`. */
   items: JsonObject
 }
@@ -40,6 +44,8 @@ export interface ContextInput {
   item?: Item
   /** Default: empty ones. */
   items?: JsonObject
+  /** In which it is written. Default: plain English. */
+  words?: Chosen & { workspaceLocale?: string | undefined }
 }
 
 /** Any code will do before the send: the real one is reserved at the claim. */
@@ -48,15 +54,18 @@ export const anyCoupon: Coupon = { code: 'CODE-OF-THE-MESSAGE', expiresAt: 4_102
 /** Puts a template's context together. Our own fields win over traits and facts of the same name. */
 export function templateContext(input: ContextInput): TemplateContext {
   const { event, data, links } = input.trigger
+  const { words } = input
+  const offer = words === undefined ? input.offer : offerIn(input.offer, words.locale, words.workspaceLocale)
   return {
     customer: { ...input.traits, id: input.customerId },
     event: objectOf(event),
-    offer: offerWords(input.offer),
+    offer: offerWords(offer),
     links: { ...objectOf(links), unsubscribe: input.unsubscribeUrl, preferences: input.preferencesUrl ?? '' },
     data: objectOf(data),
     coupon: input.coupon === undefined ? nothing : couponWords(input.coupon),
     item: input.item === undefined ? nothing : itemWords(input.item),
     items: input.items ?? nothing,
+    message: words === undefined ? nothing : messageWords(words),
   }
 }
 
@@ -79,6 +88,10 @@ export function withOffer(context: TemplateContext, offer: Offer, item?: Item): 
 
 function couponWords({ code, expiresAt }: Coupon): JsonObject {
   return { code, expiresAt: new Date(expiresAt).toISOString() }
+}
+
+function messageWords({ locale, formats }: Chosen): JsonObject {
+  return { locale, formats, dir: directionOf(locale) }
 }
 
 /** Offers are immutable: put together once. */

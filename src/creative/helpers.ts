@@ -11,7 +11,7 @@ export const formatHelpers = {
   },
   upper: { argumentsMin: 1, argumentsMax: 1, format: ([value]: unknown[]) => String(value).toUpperCase() },
   lower: { argumentsMin: 1, argumentsMax: 1, format: ([value]: unknown[]) => String(value).toLowerCase() },
-  /** `{{money event.properties.total "EUR" locale="de"}}`: units, not micros. */
+  /** `{{money item.price item.currency}}`: units, not micros; as the message's locale writes it, or `locale="de"`. */
   money: { argumentsMin: 2, argumentsMax: 2, format: formatMoney },
   /** `{{date event.properties.startsAt "long" zone="Europe/Berlin"}}`: ISO 8601 text or milliseconds. */
   date: { argumentsMin: 1, argumentsMax: 2, format: formatDate },
@@ -32,24 +32,25 @@ export function hasValue(value: unknown): value is string | number | boolean {
 
 const dateStyles = ['short', 'medium', 'long', 'full'] as const
 
-function formatMoney([value, currency]: unknown[], options: HelperOptions): string {
+function formatMoney([value, currency]: unknown[], options: HelperOptions = {}, locale?: unknown): string {
   const amount = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
   if (typeof amount !== 'number' || !Number.isFinite(amount))
     throw new Error('money: the amount is not a number')
-  return numberFormat(localeOf(options), String(currency)).format(amount)
+  return numberFormat(localeOf(options, locale), String(currency)).format(amount)
 }
 
-function formatDate([value, style]: unknown[], options: HelperOptions): string {
+function formatDate([value, style]: unknown[], options: HelperOptions = {}, locale?: unknown): string {
   const instant = typeof value === 'number' ? value : Date.parse(String(value))
   if (!Number.isFinite(instant)) throw new Error('date: the value is neither ISO 8601 nor milliseconds')
   const dateStyle = dateStyles.find((known) => known === style) ?? 'long'
   const zone = hasValue(options.zone) ? String(options.zone) : 'UTC'
-  return dateFormat(localeOf(options), dateStyle, zone).format(instant)
+  return dateFormat(localeOf(options, locale), dateStyle, zone).format(instant)
 }
 
 /** A customer's locale comes from outside: what Intl does not know falls back to English. */
-function localeOf(options: HelperOptions): string {
-  const locale = hasValue(options.locale) ? String(options.locale).replaceAll('_', '-') : 'en'
+function localeOf(options: HelperOptions, ofMessage: unknown): string {
+  const given = hasValue(options.locale) ? options.locale : ofMessage
+  const locale = hasValue(given) ? String(given).replaceAll('_', '-') : 'en'
   return Intl.DateTimeFormat.supportedLocalesOf(isLocaleTag(locale) ? [locale] : []).length > 0
     ? locale
     : 'en'

@@ -12,7 +12,9 @@ import {
 import type { TemplateContext } from './context.ts'
 import { hasValue } from './helpers.ts'
 import { shortLists, withLists } from './item-lists.ts'
+import { directionOf } from './locale.ts'
 import { lookUp, printedValues } from './printed-values.ts'
+import { withLanguage } from './with-language.ts'
 
 export type RenderResult =
   | { kind: 'rendered'; content: RenderedContent }
@@ -55,6 +57,8 @@ export function render(
     content.subject = oneLine(content.subject)
     content.url = content.url.trim()
     if (!mayBeOpened(content.url)) return { kind: 'fault', fault: badUrl(content.url) }
+    if (compiled.locale !== undefined && content.html !== '')
+      content.html = withLanguage(content.html, languageOf(compiled.locale))
     if (options.htmlTransform && content.html !== '') content.html = options.htmlTransform(content.html)
     if (options.urlTransform && content.url !== '') content.url = options.urlTransform(content.url)
   } catch (error) {
@@ -65,6 +69,10 @@ export function render(
     return { kind: 'fault', fault: tooLarge() }
   }
   return { kind: 'rendered', content }
+}
+
+function languageOf(locale: string) {
+  return { locale, dir: directionOf(locale) }
 }
 
 /** What can be refused before anything is rendered. */

@@ -11,6 +11,7 @@ import { lockWarmUpCounts, warmUpKey, warmUpOf } from '../action/warm-up-rows.ts
 import { loadAssignments } from '../campaign/assignment-rows.ts'
 import { type CampaignVersions, createCampaignVersions } from '../campaign/campaign-versions.ts'
 import { loadJourneysById } from '../campaign/journey-rows.ts'
+import { localeOfTemplate } from '../creative/words.ts'
 import { convertedSince } from '../learning/outcome-rows.ts'
 import { loadConsents } from '../profile/consent-rows.ts'
 import { loadCustomers } from '../profile/customer-rows.ts'
@@ -18,6 +19,7 @@ import { currentPushAddresses } from '../profile/endpoint-rows.ts'
 import { newProfile } from '../profile/profile.ts'
 import { loadSuppressions } from '../profile/suppression-rows.ts'
 import { customerFactsOf, globalHoldoutId } from './customer-facts.ts'
+import { readerOf } from './decision-input.ts'
 import { directCampaign, isDirect, loadDirectVersion } from './direct-message.ts'
 import { itemLists, itemOfOffer, loadItemFacts, stockFacts } from './items/item-facts.ts'
 import {
@@ -65,6 +67,7 @@ export function createClaimFacts(
       const facts = new Map<string, SendFacts | { gone: string }>()
       for (const message of messages)
         facts.set(message.message_id, await factsOf(db, context, rows, versions, message, now))
+      noteLocales(context, messages, facts)
       await noteItems(db, { context, messages, now }, facts)
       await noteWarmUps(db, { context, defaultFrom, messages, now }, facts)
       return facts
@@ -252,6 +255,21 @@ async function loadConverted(
 function hasDoneSince({ profile }: Customer, { spec: { goal } }: CampaignVersion, message: Message): boolean {
   if (goal.where !== undefined || !Object.hasOwn(profile.counts, goal.event)) return false
   return (profile.counts[goal.event]?.lastAt ?? 0) >= relevantSince(message)
+}
+
+/** What each message is written in: its record says so. */
+function noteLocales(
+  { settings }: WorkspaceContext,
+  messages: readonly Message[],
+  facts: ReadonlyMap<string, SendFacts | { gone: string }>,
+): void {
+  for (const message of messages) {
+    const own = facts.get(message.message_id)
+    const template = own === undefined || 'gone' in own ? undefined : variantOf(message, own)?.template
+    if (template === undefined) continue
+    const send = own as SendFacts
+    send.locale = localeOfTemplate(template, readerOf(send.profile, settings)).locale
+  }
 }
 
 /**

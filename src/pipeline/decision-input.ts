@@ -4,10 +4,13 @@ import type { CampaignFacts, CustomerFacts, GuardrailOutcome, StockFacts } from 
 import type { Item } from '#contracts/item.ts'
 import type { JsonObject } from '#contracts/json.ts'
 import type { Customer } from '#contracts/profile.ts'
+import type { WorkspaceSettings } from '#contracts/workspace.ts'
 import { dayUtcOf, decisionIdOf } from '#platform/ids/ids.ts'
 import { assign, isOutsideGroup, runningExperiment } from '../campaign/assignment.ts'
 import type { AssignmentRow } from '../campaign/assignment-rows.ts'
 import { anyCoupon, type TemplateContext, templateContext } from '../creative/context.ts'
+import type { Chosen } from '../creative/locale.ts'
+import type { Reader } from '../creative/words.ts'
 import type { GuardrailRunner } from '../guardrails/run/evaluate.ts'
 import { candidatesOf } from './candidates.ts'
 import { addressesOf, addressFor, customerFactsOf, globalHoldoutId } from './customer-facts.ts'
@@ -95,7 +98,10 @@ export function prepareDecision(
   let context: TemplateContext | null = null
   const missingOf = (needs: TemplateNeeds, spec: CampaignSpec): string[][] | null => {
     context ??= templateContextOf(triggered, spec.treatments[0]!.offer, known)
-    return missingByTreatment(needs, spec, context, (offer) => itemFor(known, triggered, offer))
+    return missingByTreatment(needs, spec, context, {
+      itemOf: (offer) => itemFor(known, triggered, offer),
+      reader: readerOf(triggered.customer, known.context.settings),
+    })
   }
   const judged = candidatesOf({
     guardrails,
@@ -160,6 +166,7 @@ export function templateContextOf(
   triggered: Pick<TriggeredDecision, 'customer' | 'event' | 'trigger'>,
   offer: Offer,
   known: Pick<DecisionFacts, 'items' | 'context'>,
+  words?: Chosen,
 ) {
   const item = itemFor(known, triggered, offer)
   return templateContext({
@@ -173,10 +180,16 @@ export function templateContextOf(
     // A code is given with a message: nothing holds one in a placement.
     ...(isPlacement(triggered) ? {} : { coupon: anyCoupon }),
     ...(item === undefined ? {} : { item }),
+    ...(words === undefined ? {} : { words: { ...words, workspaceLocale: known.context.settings.locale } }),
     ...(known.items === null || known.context.itemNeeds === null
       ? {}
       : { items: itemLists(known.items, triggered.customer.profile, known.context.itemNeeds.lists) }),
   })
+}
+
+/** Whom words are for. */
+export function readerOf({ profile }: Pick<Customer, 'profile'>, { locale }: WorkspaceSettings): Reader {
+  return { locale: profile.locale, workspaceLocale: locale }
 }
 
 function stockFor(

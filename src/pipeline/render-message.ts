@@ -5,6 +5,7 @@ import { limitFault } from '../creative/content-limits.ts'
 import { templateContext } from '../creative/context.ts'
 import { render } from '../creative/render.ts'
 import type { TemplateCache } from '../creative/template-cache.ts'
+import { wordsFor } from '../creative/words.ts'
 import { type SendFacts, variantOf } from './claim-facts.ts'
 
 /** Puts a claimed message into words, with the customer and the offer as they are at the claim. */
@@ -13,7 +14,7 @@ export function createRenderPort(templates: TemplateCache): RenderPort<SendFacts
     about({ message, facts }) {
       const { utm } = facts.decidedBy.spec
       return {
-        from: variantOf(message, facts)?.template.from ?? null,
+        from: senderOf(message, facts),
         utm: utm === undefined ? {} : utmOf(utm, message),
       }
     },
@@ -23,6 +24,8 @@ export function createRenderPort(templates: TemplateCache): RenderPort<SendFacts
       const compiled = templates.compile(variant.template)
       if (compiled.kind === 'faults') return fault(compiled.faults.join('; '))
       const { offer, coupon } = facts.candidate
+      const { locale: workspaceLocale } = facts.workspace
+      const words = wordsFor(compiled.template, { locale: facts.profile.profile.locale, workspaceLocale })
       const context = templateContext({
         customerId: message.customer_id,
         traits: facts.profile.profile.traits,
@@ -30,11 +33,12 @@ export function createRenderPort(templates: TemplateCache): RenderPort<SendFacts
         offer,
         unsubscribeUrl,
         preferencesUrl,
+        words: { ...words, workspaceLocale },
         ...(coupon === undefined ? {} : { coupon }),
         ...(facts.item === undefined ? {} : { item: facts.item }),
         ...(facts.items === undefined ? {} : { items: facts.items }),
       })
-      const rendered = render(compiled.template, context, { htmlTransform, urlTransform })
+      const rendered = render(words.template, context, { htmlTransform, urlTransform })
       if (rendered.kind === 'fault') return rendered
       const over = limitFault(rendered.content, limits)
       if (over !== null) return { kind: 'fault', fault: over }
@@ -44,6 +48,12 @@ export function createRenderPort(templates: TemplateCache): RenderPort<SendFacts
 }
 
 type Message = RenderInput<SendFacts>['message']
+
+/** Of the words that the message is in. */
+function senderOf(message: Message, facts: SendFacts): string | null {
+  const template = variantOf(message, facts)?.template
+  return template?.locales?.[facts.locale ?? '']?.from ?? template?.from ?? null
+}
 
 /** What a campaign does not say of its own is said of the message. */
 function utmOf(utm: Utm, message: Message): UtmParameters {

@@ -155,7 +155,10 @@ async function messageOf(
   const context: JsonObject = { data, links }
   const offer = { id: '', name: '', value: 0, available: true, facts: {} }
   const words = { customerId, traits, trigger: context, offer, unsubscribeUrl: '-', preferencesUrl: '-' }
-  const missing = missingVariables(compiled.template, templateContext(words))
+  // In whatever words: the claim finds out which.
+  const inAllWords = [compiled.template, ...(compiled.template.locales?.values() ?? [])]
+  const values = templateContext(words)
+  const missing = [...new Set(inAllWords.flatMap((own) => missingVariables(own, values)))]
   if (missing.length > 0) return refused('data', `${templateId} needs ${missing.join(', ')}`)
   return {
     decisionDayUtc: dayUtcOf(now),

@@ -5,6 +5,7 @@ import { type TemplateContext, templateContext, withOffer } from '../creative/co
 import { hasValue } from '../creative/helpers.ts'
 import { flatPrints, lookUp } from '../creative/printed-values.ts'
 import { missingVariables } from '../creative/render.ts'
+import { type Reader, wordsFor } from '../creative/words.ts'
 
 /**
  * What the templates of a campaign's treatments need, sorted by when it can be known. Offers are part of the
@@ -39,7 +40,7 @@ export function templateNeeds(
     for (const template of templates[treatment] ?? []) {
       if (template.neededKey === asked) continue
       asked = template.neededKey
-      const isPlain = template.defaults.length === 0 && template.items === null
+      const isPlain = template.defaults.length === 0 && template.items === null && template.locales === null
       const flat = isPlain ? flatPrints(template.needed) : null
       if (flat === null) walked.push({ treatment, template })
       for (const { parts } of flat ?? []) {
@@ -64,12 +65,18 @@ export function templateNeeds(
   }
 }
 
+export interface MissingOptions {
+  /** The item that an offer is about. Default: none is. */
+  itemOf?: (offer: Offer) => Item | undefined
+  reader?: Reader
+}
+
 /** By treatment, what this customer's rendering would print as nothing; null where nothing is missing. */
 export function missingByTreatment(
   { ofOffers, shared, walked }: TemplateNeeds,
   { treatments }: CampaignSpec,
   context: TemplateContext,
-  itemOf: (offer: Offer) => Item | undefined = noItem,
+  { itemOf = noItem, reader = {} }: MissingOptions = {},
 ): string[][] | null {
   let missing: string[][] | null = ofOffers.some((names) => names.length > 0)
     ? ofOffers.map((names) => [...names])
@@ -85,8 +92,13 @@ export function missingByTreatment(
   }
   for (const { treatment, template } of walked) {
     const { offer } = treatments[treatment]!
-    const own = withOffer(context, offer, template.items === null ? undefined : itemOf(offer))
-    for (const name of missingVariables(template, own)) add(treatment, name)
+    const own = withOffer(
+      context,
+      offer,
+      template.items === null && template.locales === null ? undefined : itemOf(offer),
+    )
+    const words = template.locales === null ? template : wordsFor(template, reader).template
+    for (const name of missingVariables(words, own)) add(treatment, name)
   }
   return missing
 }

@@ -22,6 +22,7 @@ const workspaceSchema = z
     reportingCurrency: z.string(),
     zone: z.string(),
     country: z.string().optional().describe('Of phone numbers without a country code.'),
+    locale: z.string().optional().describe('Of templates that do not say theirs.'),
   })
   .meta({ id: 'Workspace' })
 
@@ -36,6 +37,11 @@ const patchSchema = z.strictObject({
     .length(2)
     .optional()
     .describe('ISO 3166: whose numbers those are that have no country code.'),
+  locale: z
+    .string()
+    .max(35)
+    .optional()
+    .describe('BCP 47: what templates are written in that do not say, and what others fall back to.'),
   actor: z.string().min(1).max(200).optional().describe('Who changes it. Default: the key’s name.'),
 })
 
@@ -66,7 +72,7 @@ export function workspaceRoutes({ store, clock }: Doors): ApiRoutes {
       {
         schema: {
           tags: ['operations'],
-          summary: 'Change settings: send mode, kill switch, allowlist, name, zone, country',
+          summary: 'Change settings: send mode, kill switch, allowlist, name, zone, country, locale',
           description:
             'In force before it is answered: no send begins after a kill switch was acknowledged. The answer lists the messages whose send had begun before.',
           security: adminSecurity,

@@ -31,7 +31,8 @@ export function itemNeedsOf(
       else if ('category' in offer.item) categories.add(offer.item.category)
       else properties.add(offer.item.property)
     }
-    for (const template of templates.flat()) {
+    const inAllWords = templates.flat().flatMap((own) => [own, ...(own.locales?.values() ?? [])])
+    for (const template of inAllWords) {
       for (const list of Object.keys(template.items?.lists ?? {})) lists.add(list as ItemList)
     }
   }

@@ -1,6 +1,7 @@
 import type { DecisionInput } from '#contracts/decision.ts'
 import { render } from '../../creative/render.ts'
-import { type DecisionFacts, type TriggeredDecision, templateContextOf } from '../decision-input.ts'
+import { wordsFor } from '../../creative/words.ts'
+import { type DecisionFacts, readerOf, type TriggeredDecision, templateContextOf } from '../decision-input.ts'
 import { chosenIn } from './decision-record.ts'
 import type { RankedTreatment } from './placement-request.ts'
 
@@ -22,7 +23,7 @@ export function rankedTreatment(
   const template =
     facts.context.campaigns.get(campaignId)?.templates[candidate.treatmentIndex]?.[choice.variantIndex]
   const { rank, decisionId, propensity } = given
-  const { id, name, facts: words } = offer
+  const { id, name, facts: offerFacts } = offer
   const ranked = {
     rank,
     decisionId,
@@ -30,12 +31,13 @@ export function rankedTreatment(
     treatmentId,
     variantId: variant.variantId,
     channel,
-    offer: { id, name, facts: words },
+    offer: { id, name, facts: offerFacts },
     propensity,
   }
   // The context that the decision was made under has the campaign: it cannot be missing.
   if (template === undefined) throw new Error(`no template of ${treatmentId} in ${campaignId}`)
-  const rendered = render(template, templateContextOf(triggered, offer, facts))
+  const words = wordsFor(template, readerOf(triggered.customer, facts.context.settings))
+  const rendered = render(words.template, templateContextOf(triggered, offer, facts, words))
   return rendered.kind === 'rendered'
     ? { ...ranked, content: rendered.content }
     : { ...ranked, content: null, contentFault: rendered.fault }

@@ -4,9 +4,10 @@ import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 import { loadCampaignVersion } from '../../campaign/campaign-rows.ts'
 import { render } from '../../creative/render.ts'
 import type { TemplateCache } from '../../creative/template-cache.ts'
+import { wordsFor } from '../../creative/words.ts'
 import { explainDecision } from '../../decision/explain.ts'
 import { decodeDecision } from '../../decision/record.ts'
-import { type DecisionFacts, type TriggeredDecision, templateContextOf } from '../decision-input.ts'
+import { type DecisionFacts, readerOf, type TriggeredDecision, templateContextOf } from '../decision-input.ts'
 import type { PlacementAnswer, RankedTreatment } from './placement-request.ts'
 
 /** Most ranks that a request may ask for. */
@@ -85,7 +86,8 @@ async function treatmentOf(
   }
   const compiled = templates.compile(variant.template)
   if (compiled.kind === 'faults') throw new Error(compiled.faults.join('; '))
-  const rendered = render(compiled.template, templateContextOf(asked, treatment.offer, known))
+  const words = wordsFor(compiled.template, readerOf(asked.customer, known.context.settings))
+  const rendered = render(words.template, templateContextOf(asked, treatment.offer, known, words))
   return rendered.kind === 'rendered'
     ? { ...ranked, content: rendered.content }
     : { ...ranked, content: null, contentFault: rendered.fault }

@@ -22,5 +22,6 @@ export function context(customer: TemplateContext['customer'], properties = {}):
     coupon: {},
     item: {},
     items: {},
+    message: {},
   }
 }
