@@ -14,9 +14,11 @@ import { eventsCommand } from './commands/events.ts'
 import { explainCommand } from './commands/explain.ts'
 import { healthCommand } from './commands/health.ts'
 import { importCommand } from './commands/import.ts'
+import { itemsCommand } from './commands/items.ts'
 import { killSwitchCommand } from './commands/kill-switch.ts'
 import { migrateStoreCommand } from './commands/migrate-store.ts'
 import { policyCommand } from './commands/policy.ts'
+import { previewCommand } from './commands/preview.ts'
 import { reportCommand } from './commands/report.ts'
 import { resolveCommand } from './commands/resolve.ts'
 import { restoreCommand } from './commands/restore.ts'
@@ -55,7 +57,9 @@ export function createProgram(context: CliContext): Command {
     policyCommand,
     importCommand,
     suppressionsCommand,
+    itemsCommand,
     couponsCommand,
+    previewCommand,
     trainCommand,
     scoreCommand,
     statusCommand,

@@ -52,6 +52,8 @@ export interface GuardrailFacts {
   stock?: StockFacts | undefined
   /** Transactional messages are exempt from all but suppression and the kill switch. */
   transactional: boolean
+  /** Of a message under claim: the list of items that has become shorter than its words demand. */
+  shortOf?: string
   /** Of a message under claim: what it is written in. */
   locale?: string
   /** The message under claim, '' at decision: it does not count against itself. */

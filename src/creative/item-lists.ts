@@ -6,7 +6,7 @@ import type { ItemUse } from './item-use.ts'
 import { lookUp } from './printed-values.ts'
 
 /** The context with the lists of items as this template shows them: without gaps, not too long. */
-export function withLists(use: ItemUse | null, context: TemplateContext): TemplateContext {
+export function withLists<C extends Pick<TemplateContext, 'items'>>(use: ItemUse | null, context: C): C {
   if (use === null) return context
   const items: JsonObject = {}
   for (const [list, { max, required }] of Object.entries(use.lists)) {
@@ -20,7 +20,7 @@ export function withLists(use: ItemUse | null, context: TemplateContext): Templa
 }
 
 /** Lists that are shorter than the template demands, `items.viewed`; `context` is one of `withLists`. */
-export function shortLists(use: ItemUse | null, context: TemplateContext): string[] {
+export function shortLists(use: ItemUse | null, context: Pick<TemplateContext, 'items'>): string[] {
   if (use === null) return []
   return Object.entries(use.lists).flatMap(([list, { min }]) => {
     const own = context.items[list as ItemList]

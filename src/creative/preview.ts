@@ -1,6 +1,5 @@
-import type { Template } from '#contracts/campaign.ts'
 import type { ContentLimits, RenderedContent } from '#contracts/message.ts'
-import { compileTemplate } from './compile-template.ts'
+import type { CompiledTemplate } from './compile-template.ts'
 import { limitFault } from './content-limits.ts'
 import type { TemplateContext } from './context.ts'
 import type { ItemUse } from './item-use.ts'
@@ -15,22 +14,19 @@ export interface Preview {
 }
 
 /**
- * The template as a given customer would get it, with gaps marked instead of refused. `limits` are those of the
+ * The template, in the words of its reader, as a given customer would get it, with gaps marked instead of refused. `limits` are those of the
  * providers that may be given it, by their id.
  */
 export function preview(
-  template: Template,
+  whole: CompiledTemplate,
   context: TemplateContext,
   limits: ReadonlyMap<string, ContentLimits> = new Map(),
 ): Preview {
-  const compiled = compileTemplate(template)
-  if (compiled.kind === 'faults') return { content: null, missing: [], faults: compiled.faults }
-  const missing = missingVariables(compiled.template, context)
+  const missing = missingVariables(whole, context)
   const short = new Set(missing.filter((path) => /^items\.[a-z]+$/.test(path)))
   const marked = missing
     .filter((path) => !short.has(path))
     .map((path) => ({ parts: path.split('.'), value: `⟨${path}⟩` }))
-  const { template: whole } = compiled
   const withMarks = { ...whole, defaults: [...whole.defaults, ...marked], items: withoutLeast(whole.items) }
   const rendered = render(withMarks, context)
   if (rendered.kind === 'rendered') {

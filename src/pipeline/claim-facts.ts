@@ -11,7 +11,7 @@ import { lockWarmUpCounts, warmUpKey, warmUpOf } from '../action/warm-up-rows.ts
 import { loadAssignments } from '../campaign/assignment-rows.ts'
 import { type CampaignVersions, createCampaignVersions } from '../campaign/campaign-versions.ts'
 import { loadJourneysById } from '../campaign/journey-rows.ts'
-import { localeOfTemplate } from '../creative/words.ts'
+import { createTemplateCache, type TemplateCache } from '../creative/template-cache.ts'
 import { convertedSince } from '../learning/outcome-rows.ts'
 import { loadConsents } from '../profile/consent-rows.ts'
 import { loadCustomers } from '../profile/customer-rows.ts'
@@ -19,18 +19,11 @@ import { currentPushAddresses } from '../profile/endpoint-rows.ts'
 import { newProfile } from '../profile/profile.ts'
 import { loadSuppressions } from '../profile/suppression-rows.ts'
 import { customerFactsOf, globalHoldoutId } from './customer-facts.ts'
-import { readerOf } from './decision-input.ts'
 import { directCampaign, isDirect, loadDirectVersion } from './direct-message.ts'
-import { itemLists, itemOfOffer, loadItemFacts, stockFacts } from './items/item-facts.ts'
-import {
-  type AskedItems,
-  askedItems,
-  type ItemNeeds,
-  itemNeedsOfSpec,
-  withItemOf,
-} from './items/item-needs.ts'
+import { noteItems, noteLocales } from './items/claim-items.ts'
 import { loadSlots } from './load-slots.ts'
 import { offerNow, stillStands } from './message-stands.ts'
+import { variantOf } from './variant-of.ts'
 import { assignmentKey } from './workspace-batch.ts'
 import { followedKey, type WorkspaceContext, type WorkspaceContexts } from './workspace-context.ts'
 
@@ -55,8 +48,9 @@ export function createClaimFacts(
   contexts: WorkspaceContexts,
   {
     versions = createCampaignVersions(),
+    templates = createTemplateCache(100),
     defaultFrom = '',
-  }: { versions?: CampaignVersions; defaultFrom?: string } = {},
+  }: { versions?: CampaignVersions; templates?: TemplateCache; defaultFrom?: string } = {},
 ): ClaimFacts<SendFacts> {
   return {
     async load(scope, workspace, messages, now) {
@@ -68,7 +62,7 @@ export function createClaimFacts(
       for (const message of messages)
         facts.set(message.message_id, await factsOf(db, context, rows, versions, message, now))
       noteLocales(context, messages, facts)
-      await noteItems(db, { context, messages, now }, facts)
+      await noteItems(db, { context, templates, messages, now }, facts)
       await noteWarmUps(db, { context, defaultFrom, messages, now }, facts)
       return facts
     },
@@ -257,64 +251,6 @@ function hasDoneSince({ profile }: Customer, { spec: { goal } }: CampaignVersion
   return (profile.counts[goal.event]?.lastAt ?? 0) >= relevantSince(message)
 }
 
-/** What each message is written in: its record says so. */
-function noteLocales(
-  { settings }: WorkspaceContext,
-  messages: readonly Message[],
-  facts: ReadonlyMap<string, SendFacts | { gone: string }>,
-): void {
-  for (const message of messages) {
-    const own = facts.get(message.message_id)
-    const template = own === undefined || 'gone' in own ? undefined : variantOf(message, own)?.template
-    if (template === undefined) continue
-    const send = own as SendFacts
-    send.locale = localeOfTemplate(template, readerOf(send.profile, settings)).locale
-  }
-}
-
-/**
- * Asks for all items of the claim at once, where offers or templates name any. The lock makes what is sold out
- * count for every claim that commits after the change was acknowledged.
- */
-async function noteItems(
-  db: WorkspaceDb,
-  { context, messages, now }: Pick<WarmUpLook, 'context' | 'messages' | 'now'>,
-  facts: ReadonlyMap<string, SendFacts | { gone: string }>,
-): Promise<void> {
-  const asked: AskedItems = { itemIds: new Set(), categories: new Set() }
-  const concerned = messages.flatMap((message) => {
-    const own = facts.get(message.message_id)
-    const needs = own === undefined || 'gone' in own ? null : itemNeedsIn(context, own)
-    if (needs === null) return []
-    const { event } = JSON.parse(message.context_json) as { event?: { properties?: JsonObject } }
-    const properties = event?.properties
-    const { profile } = (own as SendFacts).profile
-    const more = askedItems(needs, [profile], properties === undefined ? [] : [properties])
-    for (const id of more.itemIds) asked.itemIds.add(id)
-    for (const category of more.categories) asked.categories.add(category)
-    return [{ own: own as SendFacts, properties, needs }]
-  })
-  if (concerned.length === 0) return
-  await db.lock('items', 'shared')
-  const items = await loadItemFacts(db, asked, now)
-  for (const { own, properties, needs } of concerned) {
-    own.stock = stockFacts(items, needs, properties)
-    own.item = itemOfOffer(items, own.candidate.offer, properties)
-    own.items = itemLists(items, own.profile.profile, needs.lists)
-  }
-}
-
-/** What the message's words ask, as it was decided, and its offer, as it is now; null: nothing. */
-function itemNeedsIn({ campaigns, followed }: WorkspaceContext, own: SendFacts): ItemNeeds | null {
-  if (own.transactional) return null
-  const { campaignId, version, spec } = own.decidedBy
-  const running = campaigns.get(campaignId)
-  const known =
-    running?.version.version === version ? running : followed.get(followedKey(campaignId, version))
-  const decided = known === undefined ? itemNeedsOfSpec(spec) : known.itemNeeds
-  return withItemOf(decided, own.candidate.offer)
-}
-
 /** How far senders that are being warmed up have come today, asked only where there are any. */
 async function noteWarmUps(
   db: WorkspaceDb,
@@ -341,10 +277,4 @@ interface WarmUpLook {
   defaultFrom: string
   messages: readonly Message[]
   now: number
-}
-
-/** The variant that a message was decided with. */
-export function variantOf(message: Message, { decidedBy }: Pick<SendFacts, 'decidedBy'>) {
-  const treatment = decidedBy.spec.treatments.find((own) => own.treatmentId === message.treatment_id)
-  return treatment?.variants.find((own) => own.variantId === message.variant_id)
 }

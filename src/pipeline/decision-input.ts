@@ -1,22 +1,18 @@
-import type { CampaignSpec, ChannelName, Offer } from '#contracts/campaign.ts'
+import type { CampaignSpec, ChannelName } from '#contracts/campaign.ts'
 import type { Candidate, DecisionCampaign, DecisionInput, DecisionTrigger } from '#contracts/decision.ts'
-import type { CampaignFacts, CustomerFacts, GuardrailOutcome, StockFacts } from '#contracts/guardrail.ts'
-import type { Item } from '#contracts/item.ts'
+import type { CampaignFacts, CustomerFacts, GuardrailOutcome } from '#contracts/guardrail.ts'
 import type { JsonObject } from '#contracts/json.ts'
 import type { Customer } from '#contracts/profile.ts'
-import type { WorkspaceSettings } from '#contracts/workspace.ts'
 import { dayUtcOf, decisionIdOf } from '#platform/ids/ids.ts'
 import { assign, isOutsideGroup, runningExperiment } from '../campaign/assignment.ts'
 import type { AssignmentRow } from '../campaign/assignment-rows.ts'
-import { anyCoupon, type TemplateContext, templateContext } from '../creative/context.ts'
-import type { Chosen } from '../creative/locale.ts'
-import type { Reader } from '../creative/words.ts'
+import type { TemplateContext } from '../creative/context.ts'
 import type { GuardrailRunner } from '../guardrails/run/evaluate.ts'
 import { candidatesOf } from './candidates.ts'
 import { addressesOf, addressFor, customerFactsOf, globalHoldoutId } from './customer-facts.ts'
-import { itemLists, itemOfOffer, stockFacts } from './items/item-facts.ts'
 import { sendSlotsOf } from './send-slots.ts'
 import { missingByTreatment, type TemplateNeeds } from './template-needs.ts'
+import { isPlacement, itemFor, readerOf, stockFor, templateContextOf } from './template-values.ts'
 import { assignmentKey, type WorkspaceBatch } from './workspace-batch.ts'
 import type { RunningCampaign } from './workspace-context.ts'
 
@@ -154,57 +150,6 @@ function ofTouch(
   return judged.filter(({ campaignIndex, treatmentIndex }) =>
     touch.treatmentIds.has(campaigns[campaignIndex]!.spec.treatments[treatmentIndex]!.treatmentId),
   )
-}
-
-/** A placement is asked for where the customer is: nothing can wait, and the customer is the address. */
-export function isPlacement({ trigger }: Pick<TriggeredDecision, 'trigger'>): boolean {
-  return trigger.kind === 'request'
-}
-
-/** The trigger as a template sees it. In a placement there is nothing to unsubscribe from. */
-export function templateContextOf(
-  triggered: Pick<TriggeredDecision, 'customer' | 'event' | 'trigger'>,
-  offer: Offer,
-  known: Pick<DecisionFacts, 'items' | 'context'>,
-  words?: Chosen,
-) {
-  const item = itemFor(known, triggered, offer)
-  return templateContext({
-    customerId: triggered.customer.customerId,
-    traits: triggered.customer.profile.traits,
-    trigger: { event: { ...triggered.event } },
-    offer,
-    // Any address will do: the real ones are made with the message.
-    unsubscribeUrl: isPlacement(triggered) ? '' : 'https://unsubscribe.invalid/',
-    preferencesUrl: isPlacement(triggered) ? '' : 'https://preferences.invalid/',
-    // A code is given with a message: nothing holds one in a placement.
-    ...(isPlacement(triggered) ? {} : { coupon: anyCoupon }),
-    ...(item === undefined ? {} : { item }),
-    ...(words === undefined ? {} : { words: { ...words, workspaceLocale: known.context.settings.locale } }),
-    ...(known.items === null || known.context.itemNeeds === null
-      ? {}
-      : { items: itemLists(known.items, triggered.customer.profile, known.context.itemNeeds.lists) }),
-  })
-}
-
-/** Whom words are for. */
-export function readerOf({ profile }: Pick<Customer, 'profile'>, { locale }: WorkspaceSettings): Reader {
-  return { locale: profile.locale, workspaceLocale: locale }
-}
-
-function stockFor(
-  { items, context: { itemNeeds } }: Pick<DecisionFacts, 'items' | 'context'>,
-  { event }: Pick<TriggeredDecision, 'event'>,
-): StockFacts | undefined {
-  return items === null || itemNeeds === null ? undefined : stockFacts(items, itemNeeds, event.properties)
-}
-
-function itemFor(
-  { items }: Pick<DecisionFacts, 'items'>,
-  { event }: Pick<TriggeredDecision, 'event'>,
-  offer: Offer,
-): Item | undefined {
-  return items === null ? undefined : itemOfOffer(items, offer, event.properties)
 }
 
 function customerFacts(facts: DecisionFacts, triggered: TriggeredDecision): CustomerFacts {

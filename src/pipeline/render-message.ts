@@ -6,7 +6,8 @@ import { templateContext } from '../creative/context.ts'
 import { render } from '../creative/render.ts'
 import type { TemplateCache } from '../creative/template-cache.ts'
 import { wordsFor } from '../creative/words.ts'
-import { type SendFacts, variantOf } from './claim-facts.ts'
+import type { SendFacts } from './claim-facts.ts'
+import { variantOf } from './variant-of.ts'
 
 /** Puts a claimed message into words, with the customer and the offer as they are at the claim. */
 export function createRenderPort(templates: TemplateCache): RenderPort<SendFacts> {

@@ -1,12 +1,11 @@
 import { z } from 'zod'
 import { offerSchema, type Template, templateSchema } from '#contracts/campaign.ts'
 import type { ApiFault } from '#contracts/errors.ts'
-import type { JsonObject } from '#contracts/json.ts'
 import type { WorkspaceDb } from '#platform/store/store.ts'
 import { loadDocuments } from '../../campaign/document-rows.ts'
-import { anyCoupon, templateContext } from '../../creative/context.ts'
-import { preview } from '../../creative/preview.ts'
+import { loadWorkspace } from '../../campaign/workspaces.ts'
 import { findCustomer } from '../../pipeline/find-customer.ts'
+import { type Asked, previewFor } from '../../pipeline/preview-template.ts'
 import { loadCustomers } from '../../profile/customer-rows.ts'
 import type { ApiRoutes } from '../api-app.ts'
 import { principalOf } from '../auth.ts'
@@ -19,13 +18,18 @@ const bodySchema = z.object({
   templateId: z.string().max(64).optional(),
   customer: z.string().min(1).max(256).describe('User id or customer id.'),
   offerId: z.string().max(64).optional().describe('For `offer.…`.'),
+  locale: z
+    .string()
+    .max(35)
+    .optional()
+    .describe('As if the customer read this. Default: the customer’s own.'),
   event: z
     .object({ name: z.string(), properties: z.record(z.string(), z.json()).default({}) })
     .optional()
     .describe('For `event.…`.'),
 })
 
-export function templateRoutes({ store, settings, limits }: Doors): ApiRoutes {
+export function templateRoutes({ store, settings, limits, clock }: Doors): ApiRoutes {
   return (app) => {
     app.post(
       '/templates/preview',
@@ -50,7 +54,8 @@ export function templateRoutes({ store, settings, limits }: Doors): ApiRoutes {
                 })
                 .nullable()
                 .describe('Null where it cannot be rendered at all: see `faults`.'),
-              missing: z.array(z.string()),
+              locale: z.string().describe('In which it is written.'),
+              missing: z.array(z.string()).describe('`items.viewed`: that list is too short.'),
               faults: z.array(z.string()),
             }),
           },
@@ -69,16 +74,19 @@ export function templateRoutes({ store, settings, limits }: Doors): ApiRoutes {
         }
         const offer = await offerOf(db, body.offerId)
         if ('code' in offer) return sendFault(reply, offer)
-        const context = templateContext({
-          customerId,
-          traits: customer.profile.traits,
-          trigger: body.event === undefined ? {} : { event: body.event as JsonObject },
-          offer,
-          unsubscribeUrl: `${settings.publicUrl}/u/preview`,
-          preferencesUrl: `${settings.publicUrl}/p/preview`,
-          ...(offer.couponPool === undefined ? {} : { coupon: anyCoupon }),
-        })
-        return reply.send(preview(template, context, limits.get(template.channel)))
+        return reply.send(
+          await previewFor(db, {
+            template,
+            customer,
+            offer,
+            event: body.event as Asked['event'],
+            locale: body.locale ?? customer.profile.locale,
+            publicUrl: settings.publicUrl,
+            workspaceLocale: (await loadWorkspace(store.read, db.workspace))?.locale,
+            limits: limits.get(template.channel),
+            now: clock.now(),
+          }),
+        )
       },
     )
   }

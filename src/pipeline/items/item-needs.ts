@@ -16,7 +16,7 @@ export interface ItemNeeds {
 
 export function itemNeedsOf(
   campaigns: Iterable<{
-    version: { spec: CampaignSpec }
+    version: { spec: Pick<CampaignSpec, 'treatments'> }
     templates: readonly (readonly CompiledTemplate[])[]
   }>,
 ): ItemNeeds | null {

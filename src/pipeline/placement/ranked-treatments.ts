@@ -1,7 +1,8 @@
 import type { DecisionInput } from '#contracts/decision.ts'
 import { render } from '../../creative/render.ts'
 import { wordsFor } from '../../creative/words.ts'
-import { type DecisionFacts, readerOf, type TriggeredDecision, templateContextOf } from '../decision-input.ts'
+import type { DecisionFacts, TriggeredDecision } from '../decision-input.ts'
+import { readerOf, templateContextOf } from '../template-values.ts'
 import { chosenIn } from './decision-record.ts'
 import type { RankedTreatment } from './placement-request.ts'
 

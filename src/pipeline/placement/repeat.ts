@@ -7,7 +7,8 @@ import type { TemplateCache } from '../../creative/template-cache.ts'
 import { wordsFor } from '../../creative/words.ts'
 import { explainDecision } from '../../decision/explain.ts'
 import { decodeDecision } from '../../decision/record.ts'
-import { type DecisionFacts, readerOf, type TriggeredDecision, templateContextOf } from '../decision-input.ts'
+import type { DecisionFacts, TriggeredDecision } from '../decision-input.ts'
+import { readerOf, templateContextOf } from '../template-values.ts'
 import type { PlacementAnswer, RankedTreatment } from './placement-request.ts'
 
 /** Most ranks that a request may ask for. */

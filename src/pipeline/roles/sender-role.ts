@@ -34,6 +34,7 @@ export async function assembleSender(parts: RoleParts): Promise<SenderRole> {
   const { store, clock, wallClock, settings } = parts
   const contexts = createWorkspaceContexts()
   const versions = createCampaignVersions()
+  const templates = createTemplateCache(templatesKept)
   const channels = openChannels(await channelFiles(settings.channelsDir), settings.providers, {
     ...parts,
     inFlightMax: settings.sendsInFlightMax,
@@ -61,8 +62,8 @@ export async function assembleSender(parts: RoleParts): Promise<SenderRole> {
     defaultFrom: settings.mailFrom,
     workspaces: { list: async () => (await listWorkspaces(store.read)).map(({ workspace }) => workspace) },
     guardrails: createGuardrailRunner(await loadGuardrails()),
-    facts: createClaimFacts(contexts, { versions, defaultFrom: settings.mailFrom }),
-    render: createRenderPort(createTemplateCache(templatesKept)),
+    facts: createClaimFacts(contexts, { versions, templates, defaultFrom: settings.mailFrom }),
+    render: createRenderPort(templates),
     ...(settings.bounceAddress === undefined ? {} : { bounceAddress: settings.bounceAddress }),
     links: createLinks({
       secret: await linkSecret(store),

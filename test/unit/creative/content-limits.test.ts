@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { templateSchema } from '#contracts/campaign.ts'
 import type { RenderedContent } from '#contracts/message.ts'
+import { compileTemplate } from '../../../src/creative/compile-template.ts'
 import { alwaysOverLimit } from '../../../src/creative/constant-content.ts'
 import { limitFault } from '../../../src/creative/content-limits.ts'
 import { templateContext } from '../../../src/creative/context.ts'
@@ -71,11 +72,9 @@ test('a preview says which provider would not take it, and shows it', () => {
     ['small', { smsSegmentsMax: 1 }],
     ['large', { smsSegmentsMax: 4 }],
   ])
-  const { content: shown, faults } = preview(
-    sms(`Hello {{customer.name}} ${'a'.repeat(120)}`),
-    context,
-    limits,
-  )
+  const whole = compileTemplate(sms(`Hello {{customer.name}} ${'a'.repeat(120)}`))
+  if (whole.kind === 'faults') throw new Error(whole.faults.join('; '))
+  const { content: shown, faults } = preview(whole.template, context, limits)
   expect(shown?.text).toMatch(/^Hello AnnAnn/)
   expect(faults).toEqual(['over_limit: small: the text takes 2 SMS (gsm-7), at most 1 are sent'])
 })

@@ -273,7 +273,7 @@ describe('context and preview', () => {
 
   test('a preview marks what is missing instead of refusing', () => {
     const shown = preview(
-      template({
+      compiled({
         subject: 'Hi {{customer.firstName}}',
         text: '{{#each event.properties.items}}{{name}} {{/each}}',
       }),

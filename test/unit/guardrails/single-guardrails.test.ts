@@ -120,6 +120,7 @@ const cases: [Guardrail, FactsPatch, string][] = [
   [inStock, { candidate: { offer: shoe }, stock: outOf('item_unknown'), ...claim }, 'suppress item_unknown'],
   [inStock, { candidate: { offer: shoe }, stock: new Map() }, 'allow'],
   [inStock, { candidate: { offer: shoe } }, 'allow'],
+  [inStock, { shortOf: 'items.cart', ...claim }, 'suppress too_few_items'],
   [inStock, { stock: outOf('sold_out') }, 'allow'],
   [inStock, { candidate: { offer: shoe }, stock: outOf('sold_out'), transactional: true }, 'allow'],
   [warmUp, { candidate: { warmUp: warmedUpBy(99) }, ...claim }, 'allow'],
