@@ -6,7 +6,10 @@ export const migration: StoreMigration = { up }
 
 async function up(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
   const { text, int, json } = types
-  const end = types.dialect === 'sqlite' ? sql` strict, without rowid` : sql``
+  const isSqlite = types.dialect === 'sqlite'
+  const end = isSqlite ? sql` strict, without rowid` : sql``
+  // Without rowids SQLite walks over all categories of the workspace instead of taking an index.
+  const endWithRows = isSqlite ? sql` strict` : sql``
   await sql`alter table messages add column locale ${text} not null default ''`.execute(db)
   await sql`alter table workspaces add column locale ${text}`.execute(db)
   // An item may stand in several editions of its feed at once: the one that is read, one that is being written,
@@ -21,7 +24,7 @@ async function up(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
   await sql`create table item_categories (
     workspace ${text} not null, category ${text} not null, edition ${text} not null, item_id ${text} not null,
     rank ${int} not null,
-    constraint item_categories_key primary key (workspace, category, edition, item_id))${end}`.execute(db)
+    constraint item_categories_key primary key (workspace, category, edition, item_id))${endWithRows}`.execute(db)
   await sql`create index item_categories_rank
     on item_categories (workspace, category, edition, rank desc, item_id)`.execute(db)
   await sql`create index item_categories_item on item_categories (workspace, edition, item_id)`.execute(db)

@@ -27,10 +27,21 @@ const bigTables = new Set([
   'held_clicks',
   'coupon_codes',
   'broadcast_turns',
+  'items',
+  'item_categories',
 ])
 
 /** Columns with so few values that an index over them alone still names a share of the table. */
-const coarseColumns = new Set(['workspace', 'state', 'kind', 'channel', 'day_utc', 'campaign_id', 'goal_id'])
+const coarseColumns = new Set([
+  'workspace',
+  'edition',
+  'state',
+  'kind',
+  'channel',
+  'day_utc',
+  'campaign_id',
+  'goal_id',
+])
 
 /** Collects the texts of all statements that SQLite is asked to prepare until `stop` gives them back. */
 export function collectStatements(): { stop(): string[] } {
