@@ -25,7 +25,7 @@ export function chooseLocale(
   customer: string | undefined,
   workspace: string,
 ): Chosen {
-  const wanted = customer === undefined ? null : canonicalLocale(customer)
+  const wanted = customer === undefined ? null : canonical(customer)
   const tags = [own, ...others]
   const locale = (wanted === null ? undefined : closest(tags, wanted)) ?? closest(tags, workspace) ?? own
   return { locale, formats: wanted !== null && isSameLanguage(wanted, locale) ? wanted : locale }
@@ -95,8 +95,19 @@ const rightToLeft: ReadonlySet<string> = new Set([
 
 /** What a locale's likely script is takes 3 µs to find out. Tags come from customers too, so maps are bounded. */
 const rememberedMax = 512
+const canonicals = new Map<string, string | null>()
 const chains = new Map<string, string[]>()
 const languages = new Map<string, { language: string; script: string }>()
+
+function canonical(tag: string): string | null {
+  let own = canonicals.get(tag)
+  if (own === undefined) {
+    own = canonicalLocale(tag)
+    if (canonicals.size >= rememberedMax) canonicals.clear()
+    canonicals.set(tag, own)
+  }
+  return own
+}
 
 function scriptOf(tag: string): string {
   return likely(tag).script
