@@ -24,7 +24,9 @@ async function up(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
   await sql`create table item_categories (
     workspace ${text} not null, category ${text} not null, edition ${text} not null, item_id ${text} not null,
     rank ${int} not null,
-    constraint item_categories_key primary key (workspace, category, edition, item_id))${endWithRows}`.execute(db)
+    constraint item_categories_key primary key (workspace, category, edition, item_id))${endWithRows}`.execute(
+    db,
+  )
   await sql`create index item_categories_rank
     on item_categories (workspace, category, edition, rank desc, item_id)`.execute(db)
   await sql`create index item_categories_item on item_categories (workspace, edition, item_id)`.execute(db)

@@ -9,6 +9,7 @@ const aboutFiles = [
   'test/integration/cli/folders.test.ts',
   'test/integration/pipeline/callback-plans.test.ts',
   'test/integration/pipeline/coupon-plans.test.ts',
+  'test/integration/pipeline/item-plans.test.ts',
   'test/integration/pipeline/query-plans.test.ts',
   'test/support/counting-thread.ts',
   'test/support/test-store.ts',
