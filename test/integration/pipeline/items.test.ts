@@ -96,7 +96,9 @@ async function save(items: Record<string, ItemPatch>): Promise<void> {
 const product = (user: string, event: string, id: string, more: object = {}) =>
   track(user, event, `${user}-${event}-${id}`, { properties: { product_id: id, ...more } })
 
+/** A second later than what was before. */
 async function decide(...events: object[]): Promise<void> {
+  world.clock.stepTo(world.clock.now() + 1000)
   await world.take(...events)
   await world.decide()
 }
