@@ -6,6 +6,7 @@ import { checkCaps } from './verify/check-caps.ts'
 import { checkCatalogue } from './verify/check-catalogue.ts'
 import { checkEvents } from './verify/check-events.ts'
 import { checkExposures } from './verify/check-exposures.ts'
+import { checkItems } from './verify/check-items.ts'
 import { checkMessages } from './verify/check-messages.ts'
 import { checkProfiles } from './verify/check-profiles.ts'
 import { checkSpend } from './verify/check-spend.ts'
@@ -38,8 +39,8 @@ export const differencesShownMax = 1000
 
 /**
  * Counts what is derived again from the primary rows and names each difference; asks of the ledger whether
- * every rule was kept. A repair mends what is derived (counts of profiles and of the catalogue, segments,
- * money spent); what the ledger shows broken stays, for a person to judge.
+ * every rule was kept. A repair mends what is derived (counts of profiles and of the event catalogue,
+ * segments, categories of items, money spent); what the ledger shows broken stays, for a person to judge.
  */
 export async function verify(
   { store, clock, wallClock, eventsKeepDays }: VerifyParts,
@@ -59,6 +60,7 @@ export async function verify(
     segments,
     events: await checkEvents(store, workspace, wallClock.now()),
     catalogue: await checkCatalogue(store, workspace, { keptFromDay, repair }),
+    items: await checkItems(store, workspace, { repair }),
     messages: await checkMessages(store, workspace),
     caps: await checkCaps(store, workspace),
     assignments: await checkAssignments(store, workspace),

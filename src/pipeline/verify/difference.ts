@@ -14,6 +14,7 @@ export const checkNames = [
   'catalogue',
   'profiles',
   'segments',
+  'items',
   'messages',
   'caps',
   'assignments',

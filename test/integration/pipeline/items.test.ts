@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { ItemPatch } from '#contracts/item.ts'
 import { removeItem, saveItemPatches } from '../../../src/pipeline/change-items.ts'
 import { changeSettings } from '../../../src/pipeline/change-workspace.ts'
+import { verify } from '../../../src/pipeline/verify.ts'
 import {
   customer,
   type EngineWorld,
@@ -230,4 +231,24 @@ test('the workspace’s locale is what templates are in that do not say; the rec
   const refused = await changeSettings({ store, clock }, { ...change, patch: { locale: 'klingonese' } })
   expect(refused).toMatchObject({ kind: 'refused', fault: { field: 'locale' } })
   expect(world.errors).toEqual([])
+})
+
+test('verify finds categories that are not those of their items, and mends them', async () => {
+  const { store, clock } = world.engine.parts
+  const look = (repair: boolean) =>
+    verify({ store, clock, wallClock: clock, eventsKeepDays: 400 }, workspace, { repair })
+  const found = async (repair: boolean) =>
+    (await look(repair)).differences.filter(({ check }) => check === 'items').map(({ detail }) => detail)
+  expect(await found(false)).toEqual([])
+  expect((await look(false)).checked.items).toBeGreaterThan(3)
+  await store.transaction(async (tx) => {
+    const db = tx.workspace(workspace)
+    await db.deleteFrom('item_categories').where('item_categories.item_id', '=', 'tea').execute()
+    const stray = { category: 'Toys', edition: '', item_id: 'bear', rank: 1 }
+    await db.bulkInsert('item_categories', [stray], 'fail')
+  })
+  const wrong = ['is found by none; has Drink (0)', 'is found by Toys (1); there is no such item']
+  expect(await found(false)).toEqual(wrong)
+  expect(await found(true)).toEqual(wrong)
+  expect(await found(false)).toEqual([])
 })
