@@ -104,6 +104,8 @@ export const frequencyCapSchema = z.strictObject({
   ]),
   /** Only sends in this channel count; default all. */
   channel: channelSchema.exactOptional(),
+  /** `account`: sends to all customers of an account together; who belongs to none has no such cap. */
+  per: z.literal('account').exactOptional(),
 })
 export type FrequencyCap = z.infer<typeof frequencyCapSchema>
 

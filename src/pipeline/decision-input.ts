@@ -38,7 +38,8 @@ export interface TriggeredDecision {
 export type DecisionFacts = Pick<
   WorkspaceBatch,
   'context' | 'assignments' | 'consents' | 'suppressions' | 'contacts' | 'spend' | 'pushAddresses'
->
+> &
+  Partial<Pick<WorkspaceBatch, 'accountMembers'>>
 
 export interface PreparedDecision {
   input: DecisionInput

@@ -20,6 +20,8 @@ import { insertDecisions, storedDecisionIds } from '../decision/decision-rows.ts
 import { insertExposures, loadExposures, updateExposureStates } from '../learning/exposure-rows.ts'
 import { insertOutcomes } from '../learning/outcome-rows.ts'
 import { insertRewards } from '../learning/reward-rows.ts'
+import { insertMembers, loadAccounts, loadMembers, saveAccounts } from '../profile/account-rows.ts'
+import { type Account, accountIdsOf, knowsAccount, othersOf } from '../profile/accounts.ts'
 import { loadConsents } from '../profile/consent-rows.ts'
 import { loadCustomers, saveCustomers } from '../profile/customer-rows.ts'
 import {
@@ -35,6 +37,7 @@ import { applyDeliveries } from './callbacks/apply-deliveries.ts'
 import { addressesOf } from './customer-facts.ts'
 import { loadContactsEarly } from './early-refusal.ts'
 import { type HeldClick, insertHeldClicks } from './held-clicks.ts'
+import { loadSlots } from './load-slots.ts'
 import { insertRejected } from './rejected-event-rows.ts'
 import { loadAbsences, setTimers, type TimerPayload, type TimerSetting } from './timer-rows.ts'
 import { followedKey, loadFollowedVersion, type WorkspaceContext } from './workspace-context.ts'
@@ -63,6 +66,10 @@ export interface WorkspaceBatch {
   ranks: Map<string, RowOf<'decision_ranks'>>
   /** Of each customer the newest journey in each campaign. */
   journeys: Map<string, Journey[]>
+  /** Who belongs to the accounts of customers who may be decided about, where caps ask for it. */
+  accountMembers?: Map<string, string[]>
+  /** Those that events and timers of the batch name. */
+  accounts: Map<string, Account>
   /** Absences that run, by timer id. */
   absences: Map<string, TimerPayload>
   written: {
@@ -85,6 +92,10 @@ export interface WorkspaceBatch {
     deliveries: LogRecord<DeliveryPayload>[]
     held: { record: HeldClick; dueAt: number }[]
     endpoints: Omit<EndpointRow, 'workspace'>[]
+    accounts: Set<Account>
+    /** Of these the ones whose traits are no longer what they were. */
+    changedAccounts: Set<Account>
+    members: WorkspaceRowOf<'account_members'>[]
   }
 }
 
@@ -99,6 +110,8 @@ export interface BatchNeeds {
   rankIds?: string[]
   /** Devices that events come from. */
   devices?: PushEndpoint[]
+  /** Accounts that events or timers name. */
+  accountIds?: string[]
   /** Conversions may have happened from here on. */
   earliestOccurredAt: number
 }
@@ -113,19 +126,31 @@ export async function openWorkspaceBatch(
   const engaged = needs.engagedCustomerIds
   const decides = engaged.length > 0 && context.hasLiveCampaigns
   const pushes = decides && context.messageChannels.has('push')
-  const [seen, decided, ranks, customers, assignments, exposures, consents, spend, pushAddresses, endpoints] =
-    await together(
-      seenEventIds(db, needs.eventIds),
-      storedDecisionIds(db, needs.decisionIds ?? []),
-      loadRanks(db, needs.rankIds ?? []),
-      loadCustomers(db, needs.customerIds),
-      loadAssignments(db, engaged),
-      loadExposures(db, engaged, needs.earliestOccurredAt),
-      loadConsents(db, decides ? engaged : []),
-      campaignSpend(db, decides ? context.budgetedCampaigns : [], 'decision'),
-      loadPushAddresses(db, pushes ? engaged : []),
-      loadEndpoints(db, needs.devices ?? []),
-    )
+  const [
+    seen,
+    decided,
+    ranks,
+    customers,
+    assignments,
+    exposures,
+    consents,
+    spend,
+    pushAddresses,
+    endpoints,
+    accounts,
+  ] = await together(
+    seenEventIds(db, needs.eventIds),
+    storedDecisionIds(db, needs.decisionIds ?? []),
+    loadRanks(db, needs.rankIds ?? []),
+    loadCustomers(db, needs.customerIds),
+    loadAssignments(db, engaged),
+    loadExposures(db, engaged, needs.earliestOccurredAt),
+    loadConsents(db, decides ? engaged : []),
+    campaignSpend(db, decides ? context.budgetedCampaigns : [], 'decision'),
+    loadPushAddresses(db, pushes ? engaged : []),
+    loadEndpoints(db, needs.devices ?? []),
+    loadAccounts(db, needs.accountIds ?? []),
+  )
   const addresses = decides
     ? engaged.flatMap((customerId) => {
         const profile = customers.get(customerId)?.profile ?? nobody
@@ -133,12 +158,19 @@ export async function openWorkspaceBatch(
         return Object.values(addressesOf(addressed, context.messageChannels))
       })
     : []
-  const [contacts, suppressions, journeys, absences] = await together(
+  const accountMembers =
+    decides && context.capsAccounts
+      ? await loadMembers(db, accountIdsOf(customers.values(), needs.accountIds))
+      : null
+  const others = othersOf(accountMembers, engaged)
+  const [contacts, suppressions, journeys, absences, contactsOfOthers] = await together(
     loadContactsEarly(db, context, customers, decides ? engaged : [], now, capCache),
     loadSuppressions(db, addresses),
     loadJourneys(db, context.hasCadences ? engaged : []),
     loadAbsences(db, context.byAbsenceAfter.size > 0 ? engaged : []),
+    others.length === 0 ? noSlots : loadSlots(db, context, others, now),
   )
+  for (const [id, slots] of contactsOfOthers) contacts.set(id, slots)
   await loadFollowed(db, context, journeys)
   return {
     db,
@@ -157,6 +189,8 @@ export async function openWorkspaceBatch(
     spend,
     journeys: Map.groupBy(journeys, (journey) => journey.customerId),
     absences,
+    accounts,
+    ...(accountMembers === null ? {} : { accountMembers }),
     written: {
       events: [],
       engagements: [],
@@ -177,6 +211,9 @@ export async function openWorkspaceBatch(
       deliveries: [],
       held: [],
       endpoints: [],
+      accounts: new Set(),
+      changedAccounts: new Set(),
+      members: [],
     },
   }
 }
@@ -214,13 +251,34 @@ export async function writeWorkspaceBatch(batch: WorkspaceBatch, now: number): P
     markSeen(db, written.deliveries),
     insertHeldClicks(db, written.held),
     saveSeenEndpoints(db, written.endpoints),
+    saveAccounts(db, [...written.accounts], now),
+    insertMembers(db, written.members),
   )
+  await tellMembers(batch, now)
   // Customers first, then messages: as everybody locks them.
   await applyDeliveries(db, written.deliveries, now)
   await noteRedeemed(db, written.redemptions)
   await noteEvents(db, messageEventsOf(written.outcomes.map(happenedOf)))
   // Behind the money that messages move: who waits for one of these locks holds none of those after it.
   await insertRewards(db, written.rewards)
+}
+
+/** Customers carry copies of their accounts' traits: whoever else belongs to one that changed is looked at next. */
+async function tellMembers({ db, customers, written }: WorkspaceBatch, now: number): Promise<void> {
+  const accounts = [...written.changedAccounts]
+  if (accounts.length === 0) return
+  const members = await loadMembers(
+    db,
+    accounts.map((account) => account.accountId),
+  )
+  const timers = accounts.flatMap((account) =>
+    (members.get(account.accountId) ?? []).flatMap((customerId) =>
+      knowsAccount(customers.get(customerId)?.profile, account)
+        ? []
+        : [{ customerId, kind: 'account' as const, subject: account.accountId, dueAt: now }],
+    ),
+  )
+  await setTimers(db, timers)
 }
 
 function happenedOf(row: WorkspaceRowOf<'outcomes'>): Happened {
@@ -231,4 +289,5 @@ export function assignmentKey(campaignId: string, customerId: string): string {
   return `${campaignId}\u0000${customerId}`
 }
 
+const noSlots = Promise.resolve(new Map<string, ContactSlot[]>())
 const nobody = newProfile(0)

@@ -70,6 +70,8 @@ export interface WorkspaceContext {
   /** Some campaign is or was shown at a placement: what was shown counts among the customers' contacts. */
   hasPlacements: boolean
   byGoalEvent: Map<string, RunningCampaign[]>
+  /** Some cap is for the customers of an account together. */
+  capsAccounts: boolean
   hasLiveCampaigns: boolean
   /** By campaign, where its class is not the normal one. */
   priorities: Readonly<Record<string, Priority>>
@@ -193,6 +195,9 @@ async function readContext(scope: StoreScope, workspace: string): Promise<Worksp
     journeyEvents: new Set(cadences.flatMap(({ listeners }) => listeners.map(({ event }) => event))),
     hasPlacements: all.some(({ version: { spec } }) => 'placement' in spec.trigger),
     byGoalEvent: groupBy(all, ({ goals }) => goals.map(({ goal }) => goal.event)),
+    capsAccounts: [guardrails, ...all.map(({ version }) => version.spec)].some(({ frequencyCaps }) =>
+      frequencyCaps.some(({ per }) => per === 'account'),
+    ),
     hasLiveCampaigns: live.length > 0,
     priorities: Object.fromEntries(
       all.flatMap(({ version: { campaignId, spec } }) =>

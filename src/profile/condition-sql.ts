@@ -67,7 +67,14 @@ function compileLeaf(
   queries: JsonQueries,
   now: InstantMs,
 ): BoolSql {
-  if ('trait' in leaf) return comparisonSql(readTrait(leaf.trait, queries), leaf, queries)
+  if ('trait' in leaf) {
+    return comparisonSql(readTrait(queries.at(profile, ['traits']), leaf.trait, queries), leaf, queries)
+  }
+  if ('account' in leaf) {
+    return queries.someMember(queries.at(profile, ['accounts']), (traits) =>
+      comparisonSql(readTrait(traits, leaf.account, queries), leaf, queries),
+    )
+  }
   if ('property' in leaf) return constant(compileComparison(leaf.op, leaf.value)(undefined))
   if ('score' in leaf) {
     const score = queries.at(profile, ['scores', leaf.score])
@@ -83,16 +90,16 @@ function compileLeaf(
 const profile: JsonSql = sql.ref('customers.profile_json')
 
 /** As `compilePath`: what has the whole path for its name goes before what the dots lead to. */
-function readTrait(path: string, queries: JsonQueries): JsonSql {
-  const whole = queries.at(profile, ['traits', path])
+function readTrait(traits: JsonSql, path: string, queries: JsonQueries): JsonSql {
+  const whole = queries.at(traits, [path])
   const keys = path.split('.')
-  return keys.length === 1 ? whole : sql`coalesce(${whole}, ${queries.at(profile, ['traits', ...keys])})`
+  return keys.length === 1 ? whole : sql`coalesce(${whole}, ${queries.at(traits, keys)})`
 }
 
 /** As `compileComparison`. */
 function comparisonSql(
   actual: JsonSql,
-  { op, value }: Extract<Condition, { trait: string }>,
+  { op, value }: Pick<Extract<Condition, { trait: string }>, 'op' | 'value'>,
   queries: JsonQueries,
 ): BoolSql {
   if (op === 'in') {

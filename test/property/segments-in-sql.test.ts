@@ -214,13 +214,25 @@ const counts: fc.Arbitrary<EventCounts> = fc
 function profilesOf(own: Palette): fc.Arbitrary<Profile[]> {
   const parts = {
     traits: traitsOf(own),
+    accounts: fc.option(
+      fc.dictionary(fc.constantFrom('acme', 'a.b', 'x"y'), traitsOf(own), {
+        maxKeys: 2,
+        noNullPrototype: true,
+      }),
+      { nil: undefined },
+    ),
     counts: fc.dictionary(fc.constantFrom(...eventNames), counts, { maxKeys: 3, noNullPrototype: true }),
     scores: fc.dictionary(fc.constantFrom('churn', 'conversion'), fc.constantFrom(0, 0.1, 0.25, 0.3, 1), {
       maxKeys: 2,
       noNullPrototype: true,
     }),
   }
-  return fc.array(fc.record(parts).map(profile), { minLength: 2, maxLength: 12 })
+  return fc.array(
+    fc
+      .record(parts)
+      .map(({ accounts, ...rest }) => profile(accounts === undefined ? rest : { ...rest, accounts })),
+    { minLength: 2, maxLength: 12 },
+  )
 }
 
 const comparisons: Comparison[] = ['eq', 'ne', 'in', 'gt', 'gte', 'lt', 'lte', 'contains', 'exists']
@@ -236,6 +248,7 @@ function traitLeaves({ names: own, scalars }: Palette): fc.Arbitrary<Condition> 
   const comparison = fc.record({ op: fc.constantFrom(...comparisons), value: operand })
   return fc.oneof(
     { weight: 6, arbitrary: fc.tuple(path, comparison).map(([trait, rest]) => ({ trait, ...rest })) },
+    { weight: 3, arbitrary: fc.tuple(path, comparison).map(([account, rest]) => ({ account, ...rest })) },
     { weight: 1, arbitrary: fc.tuple(path, comparison).map(([property, rest]) => ({ property, ...rest })) },
   )
 }

@@ -28,6 +28,8 @@ export interface JsonQueries {
   isOrdered(value: JsonSql, op: OrderOp, scalar: string | number): BoolSql
   /** Of a list: one of its members; of a text: a part of it. */
   contains(value: JsonSql, scalar: Scalar): BoolSql
+  /** Whether it is so of a member of an object; a missing one has none. */
+  someMember(json: JsonSql, holds: (member: JsonSql) => BoolSql): BoolSql
   double(value: number): NumberSql
   /** Of a value that is a number or missing. */
   number(value: JsonSql): NumberSql
@@ -74,6 +76,8 @@ const sqlite: JsonQueries = {
     return sql`(case when ${value} glob '[[]*' then exists (
       select 1 from json_each(${value}) as entry where ${isMember(scalar)}) ${inText}else 0 end)`
   },
+  someMember: (json, holds) => sql`exists (
+    select 1 from json_each(coalesce(${json}, '{}')) as member where ${holds(sql`member.value`)})`,
   double: (value) => sql`${value}`,
   number: (value) => sql`cast(${value} as real)`,
   sumOfRows: (rows, index, from) => sql`(select total(cast(entry.value ->> ${sql.lit(index)} as real))
@@ -114,6 +118,8 @@ const postgres: JsonQueries = {
     return sql`(case jsonb_typeof(${value}) when 'array' then ${value} @> ${JSON.stringify(scalar)}::jsonb
       ${inText}else false end)`
   },
+  someMember: (json, holds) => sql`exists (
+    select 1 from jsonb_each(coalesce(${json}, '{}'::jsonb)) as member where ${holds(sql`member.value`)})`,
   double: (value) => sql`${value}::float8`,
   number: (value) => sql`(${value})::float8`,
   sumOfRows: (rows, index, from) => sql`(select coalesce(sum((entry.value -> ${sql.lit(index)})::float8), 0)

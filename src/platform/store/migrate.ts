@@ -12,6 +12,7 @@ import { migration as cadences } from '#migrations/0012_cadences.ts'
 import { migration as webhooks } from '#migrations/0013_webhooks.ts'
 import { migration as settling } from '#migrations/0016_settling.ts'
 import { migration as coupons } from '#migrations/0017_coupons.ts'
+import { migration as accounts } from '#migrations/0019_accounts.ts'
 import { lockSchema } from './locks.ts'
 import type { ColumnTypes, StoreMigration } from './migrations.ts'
 import { makeMonthsReady } from './partitions.ts'
@@ -32,6 +33,7 @@ const migrations: { name: string; migration: StoreMigration }[] = [
   { name: '0013_webhooks', migration: webhooks },
   { name: '0016_settling', migration: settling },
   { name: '0017_coupons', migration: coupons },
+  { name: '0019_accounts', migration: accounts },
 ]
 
 /** Brings a store's file to this version, in one transaction. Throws one line when it is of a newer one. */
