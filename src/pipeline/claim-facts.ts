@@ -89,9 +89,9 @@ async function loadRows(db: WorkspaceDb, context: WorkspaceContext, messages: Me
     message.channel === 'push' && customers.has(message.customer_id)
       ? (pushAddresses.get(message.message_id) ?? '')
       : message.address
-  const accountIds = context.capsAccounts ? accountIdsOf(customers.values()) : []
+  const accountIds = context.sharesAccounts ? accountIdsOf(customers.values()) : []
   // From here on no other claim counts what these accounts have got.
-  const locked = await tryLockAccounts(db, accountIds)
+  const locked = context.capsAccounts ? await tryLockAccounts(db, accountIds) : null
   const accountMembers = await loadMembers(db, accountIds)
   const journeyIds = messages.flatMap(({ journey_id }) => (journey_id === '' ? [] : [journey_id]))
   return {
@@ -99,16 +99,24 @@ async function loadRows(db: WorkspaceDb, context: WorkspaceContext, messages: Me
     customers,
     journeys: await loadJourneysById(db, [...new Set(journeyIds)]),
     consents: await loadConsents(db, ids),
-    contacts: await loadSlots(db, context, [...ids, ...othersOf(accountMembers, ids)], now),
+    contacts: await loadSlots(
+      db,
+      context,
+      [...ids, ...(context.capsAccounts ? othersOf(accountMembers, ids) : [])],
+      now,
+    ),
     ...(context.capsAccounts ? { accountMembers } : {}),
     isBusy({ customer_id }: Message): boolean {
       const own = customers.get(customer_id)?.profile.accounts ?? {}
-      return accountIds.length > 0 && !Object.keys(own).every((id) => locked.has(id))
+      return locked !== null && !Object.keys(own).every((id) => locked.has(id))
     },
     suppressions: await loadSuppressions(db, [...new Set(messages.map(addressOf))]),
     assignments: new Map(assignments.map((row) => [assignmentKey(row.campaignId, row.customerId), row])),
     spend: await campaignSpend(db, budgeted),
-    converted: await loadConverted(db, context, messages),
+    converted: await loadConverted(db, context, messages, (customerId) => {
+      const own = Object.keys(customers.get(customerId)?.profile.accounts ?? {})
+      return own.flatMap((id) => accountMembers.get(id) ?? [])
+    }),
   }
 }
 
@@ -241,18 +249,24 @@ async function loadConverted(
   db: WorkspaceDb,
   { campaigns }: WorkspaceContext,
   messages: Message[],
+  colleaguesOf: (customerId: string) => string[],
 ): Promise<Set<Message>> {
-  const running = messages.filter((message) => campaigns.has(message.campaign_id))
+  const running = messages.flatMap((message) => {
+    const goal = campaigns.get(message.campaign_id)?.version.spec.goal
+    if (goal === undefined) return []
+    const others = goal.per === 'account' ? colleaguesOf(message.customer_id) : []
+    return [message.customer_id, ...others].map((customerId) => ({ message, customerId, goalId: goal.id }))
+  })
   const converted = await convertedSince(
     db,
-    running.map((message) => ({
-      customerId: message.customer_id,
+    running.map(({ message, customerId, goalId }) => ({
+      customerId,
       campaignId: message.campaign_id,
-      goalId: campaigns.get(message.campaign_id)!.version.spec.goal.id,
+      goalId,
       since: relevantSince(message),
     })),
   )
-  return new Set(running.filter((_, i) => converted[i]))
+  return new Set(running.flatMap(({ message }, i) => (converted[i] ? [message] : [])))
 }
 
 /**

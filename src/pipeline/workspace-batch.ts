@@ -159,16 +159,17 @@ export async function openWorkspaceBatch(
       })
     : []
   const accountMembers =
-    decides && context.capsAccounts
+    context.sharesAccounts && engaged.length > 0
       ? await loadMembers(db, accountIdsOf(customers.values(), needs.accountIds))
       : null
   const others = othersOf(accountMembers, engaged)
-  const [contacts, suppressions, journeys, absences, contactsOfOthers] = await together(
+  const [contacts, suppressions, journeys, absences, contactsOfOthers, assignmentsOfOthers] = await together(
     loadContactsEarly(db, context, customers, decides ? engaged : [], now, capCache),
     loadSuppressions(db, addresses),
     loadJourneys(db, context.hasCadences ? engaged : []),
     loadAbsences(db, context.byAbsenceAfter.size > 0 ? engaged : []),
-    others.length === 0 ? noSlots : loadSlots(db, context, others, now),
+    decides && others.length > 0 ? loadSlots(db, context, others, now) : noSlots,
+    loadAssignments(db, others),
   )
   for (const [id, slots] of contactsOfOthers) contacts.set(id, slots)
   await loadFollowed(db, context, journeys)
@@ -179,7 +180,12 @@ export async function openWorkspaceBatch(
     ranks,
     customers,
     changed: new Set(),
-    assignments: new Map(assignments.map((row) => [assignmentKey(row.campaignId, row.customerId), row])),
+    assignments: new Map(
+      [...assignments, ...assignmentsOfOthers].map((row) => [
+        assignmentKey(row.campaignId, row.customerId),
+        row,
+      ]),
+    ),
     exposures: Map.groupBy(exposures, (row) => row.customer_id),
     contacts,
     consents,

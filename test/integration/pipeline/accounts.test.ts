@@ -126,6 +126,46 @@ describe('a cap per account', () => {
   })
 })
 
+describe('a goal per account', () => {
+  const perAccount = (holdout: number) =>
+    welcomeFile({ holdout }).replace('windowHours: 48', 'windowHours: 48, per: account')
+
+  test('is met by whoever of the account meets it, once, and stops what the others would get', async () => {
+    world = await openEngineWorld(perAccount(0))
+    await world.take(...['ann', 'bob', 'cid', 'dan'].map((userId) => identify(userId)))
+    await world.take(group('ann', 'acme'), group('bob', 'acme'), group('cid', 'acme'), group('dan', 'other'))
+    await world.take(track('bob', 'Signed Up', 's1'))
+    await world.decide()
+    world.clock.stepTo(world.clock.now() + hour)
+    await world.take(track('ann', 'Signed Up', 's2'), track('dan', 'Signed Up', 's3'))
+    await world.decide()
+    // Cid was never in the campaign: the order counts for Bob, who entered it first.
+    world.clock.stepTo(world.clock.now() + 1)
+    await world.take(track('cid', 'Order Completed', 'o1', { properties: { revenue: 30 } }))
+    await world.decide()
+    const outcomes = (await world.rows('outcomes')).map((row) => [row.customer_id, row.value_micros])
+    expect(outcomes).toEqual([[customer('bob'), 30_000_000]])
+    await world.send()
+    const reasons = async (userId: string) => (await world.messagesOf(userId)).map(({ reason }) => reason)
+    expect(await reasons('ann')).toEqual(['goal-met:goal_met'])
+    expect(await reasons('bob')).toEqual(['goal-met:goal_met'])
+    expect((await world.messagesOf('dan')).map(({ state }) => state)).toEqual(['sent'])
+  })
+
+  test('has all of an account in one arm', async () => {
+    world = await openEngineWorld(perAccount(0.5))
+    const people = Array.from({ length: 24 }, (_, i) => `p${i}`)
+    await world.take(...people.map((userId) => identify(userId)))
+    await world.take(...people.map((userId, i) => group(userId, `company-${i % 6}`)))
+    await world.take(...people.map((userId) => track(userId, 'Signed Up', `s-${userId}`)))
+    await world.decide()
+    const arms = new Map((await world.rows('assignments')).map((row) => [row.customer_id, row.held_out]))
+    const drawn = people.map((userId) => arms.get(customer(userId)))
+    for (const [i, arm] of drawn.entries()) expect(arm).toBe(drawn[i % 6])
+    expect(new Set(drawn)).toEqual(new Set([0, 1]))
+  })
+})
+
 test('a workspace knows its own accounts only', async () => {
   world = await openEngineWorld(welcomeFile())
   await world.take(identify('ann'), group('ann', 'acme', { seats: 1 }))
