@@ -241,6 +241,9 @@ export async function writeWorkspaceBatch(batch: WorkspaceBatch, now: number): P
   const changed = [...batch.changed].map((id) => batch.customers.get(id) as Customer)
   await together(
     saveCustomers(db, changed, now),
+    // Before the money of messages: a claim holds accounts, and then takes that.
+    saveAccounts(db, [...written.accounts], now),
+    insertMembers(db, written.members),
     insertEvents(db, [...written.events, ...written.engagements]),
     insertAssignments(db, written.assignments),
     insertDecisions(db, written.decisions),
@@ -257,8 +260,6 @@ export async function writeWorkspaceBatch(batch: WorkspaceBatch, now: number): P
     markSeen(db, written.deliveries),
     insertHeldClicks(db, written.held),
     saveSeenEndpoints(db, written.endpoints),
-    saveAccounts(db, [...written.accounts], now),
-    insertMembers(db, written.members),
   )
   await tellMembers(batch, now)
   // Customers first, then messages: as everybody locks them.

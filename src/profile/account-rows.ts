@@ -22,7 +22,9 @@ const ofIds: RecurringQuery<{ accountIds: readonly string[] }, RowOf<'accounts'>
 /** Fails, and the transaction runs again, where somebody else has changed one of them since it was read. */
 export async function saveAccounts(db: WorkspaceDb, accounts: Account[], now: InstantMs): Promise<void> {
   if (accounts.length === 0) return
-  const rows = accounts.map(({ accountId, version, traits, traitsAt, createdAt }) => ({
+  // One order for all, so that two batches never hold what the other wants.
+  const ordered = accounts.toSorted((a, b) => (a.accountId < b.accountId ? -1 : 1))
+  const rows = ordered.map(({ accountId, version, traits, traitsAt, createdAt }) => ({
     account_id: accountId,
     version: version + 1,
     traits_json: JSON.stringify(traits),
