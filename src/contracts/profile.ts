@@ -23,6 +23,8 @@ export interface Profile {
   segments: Record<string, InstantMs>
   /** What products the customer's events were about, by `property=value`: `category=Shoes`. */
   affinities?: Record<string, Affinity>
+  /** Traits of the accounts that the customer belongs to, by their ids: copies, brought up to date as these change. */
+  accounts?: Record<string, JsonObject>
   /** Calibrated probabilities, by name: `conversion`, `churn`, `channel-email`. As of the last scoring. */
   scores?: Record<string, number>
 }
