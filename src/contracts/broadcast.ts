@@ -27,4 +27,4 @@ export type Broadcast = z.infer<typeof broadcastSchema>
  *   start ─► planning ─► waiting ─► done         at a local time: everybody gets a turn first
  *   each of them before `done` ─end of the campaign─► cancelled
  */
-type BroadcastState = 'planning' | 'waiting' | 'taking' | 'done' | 'cancelled'
+export type BroadcastState = 'planning' | 'waiting' | 'taking' | 'done' | 'cancelled'
