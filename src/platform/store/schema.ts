@@ -1,4 +1,5 @@
 import type { Generated } from 'kysely'
+import type { BroadcastState } from '#contracts/broadcast.ts'
 
 /**
  * The store's tables as both dialects hold them. Instants are integer milliseconds UTC; money is integer
@@ -777,7 +778,7 @@ export interface BroadcastRow {
   campaign_id: string
   /** 1, 2, …: counted up each time that the campaign is started. */
   run: number
-  state: 'planning' | 'waiting' | 'taking' | 'done' | 'cancelled'
+  state: BroadcastState
   actor: string
   started_at: number
   /** Nobody is decided about before. */
