@@ -14,6 +14,7 @@ export const checkNames = [
   'catalogue',
   'profiles',
   'segments',
+  'accounts',
   'messages',
   'caps',
   'assignments',

@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
+import { verify } from '../../../src/pipeline/verify.ts'
+import { loadCustomers, saveCustomers } from '../../../src/profile/customer-rows.ts'
 import {
   customer,
   day,
@@ -58,6 +60,31 @@ describe('an account', () => {
       [customer('ann'), customer('bob')].sort(),
     )
     expect(world.errors).toEqual([])
+  })
+
+  test('is compared with the copies by verify, which mends them', async () => {
+    world = await openEngineWorld(welcomeFile())
+    await world.take(identify('ann'), group('ann', 'acme', { seats: 3 }), identify('bob'))
+    await settle()
+    const { store, clock } = world.engine.parts
+    const look = (repair: boolean) =>
+      verify({ store, clock, wallClock: clock, eventsKeepDays: 400 }, workspace, { repair })
+    expect(await look(false)).toMatchObject({ checked: { accounts: 1 }, differences: [] })
+    await store.transaction(async (tx) => {
+      const db = tx.workspace(workspace)
+      const both = [...(await loadCustomers(db, [customer('ann'), customer('bob')])).values()]
+      for (const own of both) own.profile.accounts = { acme: { seats: 4 } }
+      await saveCustomers(db, both, clock.now())
+    })
+    const found = (await look(true)).differences
+    expect(found.map(({ check, id, detail }) => [check, id, detail]).sort()).toEqual(
+      [
+        ['accounts', customer('ann'), 'keeps acme other than the account is'],
+        ['accounts', customer('bob'), 'keeps acme and does not belong to it'],
+      ].sort(),
+    )
+    expect((await look(false)).differences).toEqual([])
+    expect([await accountsOf('ann'), await accountsOf('bob')]).toEqual([{ acme: { seats: 3 } }, {}])
   })
 
   test('has whoever its customer is merged into', async () => {
