@@ -1,6 +1,12 @@
 import { type ChannelName, priorityRanks } from '#contracts/campaign.ts'
 import type { Clock, InstantMs } from '#contracts/clock.ts'
-import type { ContactSlot, GuardrailFacts, GuardrailOutcome, WarmUpFacts } from '#contracts/guardrail.ts'
+import type {
+  AccountFacts,
+  ContactSlot,
+  GuardrailFacts,
+  GuardrailOutcome,
+  WarmUpFacts,
+} from '#contracts/guardrail.ts'
 import { selectDueForClaim } from '#platform/store/claim.ts'
 import type { StoreTransaction, WorkspaceDb } from '#platform/store/store.ts'
 import { providersFor } from './channel-for.ts'
@@ -18,14 +24,20 @@ import { addWarmUpCounts, warmUpKey } from './warm-up-rows.ts'
  * `F` may carry more than the guardrails need: rendering gets it too.
  */
 export interface ClaimFacts<F extends GuardrailFacts = GuardrailFacts> {
-  /** By messageId. `gone`: the campaign version or the customer is no more; the message lapses. */
+  /**
+   * By messageId. `gone`: the campaign version or the customer is no more; the message lapses. `busy`: another
+   * claim is counting what these messages would be counted with; they stay for the next one.
+   */
   load(
     tx: StoreTransaction,
     workspace: string,
     messages: MessageRow[],
     now: InstantMs,
-  ): Promise<Map<string, F | { gone: string }>>
+  ): Promise<Map<string, F | { gone: string } | typeof busy>>
 }
+
+/** The facts of a message that another claim stands in the way of. */
+export const busy = Symbol('busy')
 
 export interface GuardrailPort {
   evaluate(facts: GuardrailFacts): GuardrailOutcome
@@ -82,9 +94,11 @@ export async function claimMessages<F extends GuardrailFacts>(
   const now = parts.clock.now()
   const db = tx.workspace(workspace)
   await db.lock('configuration', 'shared')
-  const due = await lockDue(db, now, limit)
-  if (due.length === 0) return { claimed: [], taken: 0 }
-  const facts = await parts.facts.load(tx, workspace, due, now)
+  const locked = await lockDue(db, now, limit)
+  if (locked.length === 0) return { claimed: [], taken: 0 }
+  const loaded = await parts.facts.load(tx, workspace, locked, now)
+  const due = locked.filter((message) => loaded.get(message.message_id) !== busy)
+  const facts = loaded as Map<string, F | { gone: string }>
   takeAddresses(due, facts)
   const tries = await loadTries(db, triedElsewhere(due, parts.channels))
 
@@ -276,12 +290,15 @@ function createBatchView(now: InstantMs): BatchView {
       const facts = withSends(given, warmed)
       const own = judged.get(message.customer_id)
       const cost = spent.get(message.campaign_id)
-      if (own === undefined && cost === undefined) return facts
+      const accounts = facts.customer.accounts?.map((account) => withJudged(account, judged))
+      if (own === undefined && cost === undefined && accounts === undefined) return facts
       return {
         ...facts,
-        customer: own
-          ? { ...facts.customer, contacts: mergeSlots(facts.customer.contacts, own) }
-          : facts.customer,
+        customer: {
+          ...facts.customer,
+          contacts: own ? mergeSlots(facts.customer.contacts, own) : facts.customer.contacts,
+          ...(accounts === undefined ? {} : { accounts }),
+        },
         campaign: cost
           ? { ...facts.campaign, spentMicros: facts.campaign.spentMicros + cost }
           : facts.campaign,
@@ -307,6 +324,15 @@ function slotOf(message: MessageRow, state: ContactSlot['state'], at: InstantMs)
     at,
     transactional: message.transactional === 1,
   }
+}
+
+/** The account as it is after what this batch has taken of its members' messages. */
+function withJudged(
+  account: AccountFacts,
+  judged: ReadonlyMap<string, Map<string, ContactSlot | null>>,
+): AccountFacts {
+  const own = new Map(account.memberIds.flatMap((id) => [...(judged.get(id) ?? [])]))
+  return own.size === 0 ? account : { ...account, contacts: mergeSlots(account.contacts, own) }
 }
 
 /** The batch's slots replace the same messages' queued ones. */

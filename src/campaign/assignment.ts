@@ -1,21 +1,33 @@
 import type { CampaignSpec, Experiment } from '#contracts/campaign.ts'
+import type { Profile } from '#contracts/profile.ts'
 import { stableShare } from '#platform/ids/ids.ts'
 
 /**
  * Whether a customer is held out of a campaign, and the arm of its experiment ('' without one): a stable
  * hash, so that the same customer always gets the same answer. Campaigns hold out independently of each
  * other; campaigns that share an experiment share its arms.
+ *
+ * @param unit the customer, or whom `unitOf` names
  */
 export function assign(
   spec: CampaignSpec,
   workspace: string,
-  customerId: string,
+  unit: string,
 ): { heldOut: boolean; arm: string } {
-  const heldOut = stableShare(workspace, 'holdout', spec.campaignId, customerId) < spec.holdout
+  const heldOut = stableShare(workspace, 'holdout', spec.campaignId, unit) < spec.holdout
   // Who comes after an arm was shipped is in no arm: the comparison is over.
   if (spec.policy.kind !== 'fixed-split' || spec.policy.shipped !== undefined) return { heldOut, arm: '' }
   const { experiment } = spec.policy
-  return { heldOut, arm: armAt(experiment, stableShare(workspace, 'arm', experiment.id, customerId)) }
+  return { heldOut, arm: armAt(experiment, stableShare(workspace, 'arm', experiment.id, unit)) }
+}
+
+/**
+ * What is held out and drawn as one: where the goal is an account's, all its customers, so that what one of them
+ * was sent is not measured in another arm. Who belongs to several goes with the first by its id.
+ */
+export function unitOf({ goal }: CampaignSpec, customerId: string, { accounts }: Profile): string {
+  const [first] = goal.per === 'account' ? Object.keys(accounts ?? {}).sort() : []
+  return first === undefined ? customerId : `account:${first}`
 }
 
 /** The experiment that a campaign runs, null without one and after an arm was shipped. */

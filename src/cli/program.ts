@@ -23,6 +23,7 @@ import { reportCommand } from './commands/report.ts'
 import { resolveCommand } from './commands/resolve.ts'
 import { restoreCommand } from './commands/restore.ts'
 import { scoreCommand } from './commands/score.ts'
+import { segmentCommand } from './commands/segment.ts'
 import { sendModeCommand } from './commands/send-mode.ts'
 import { serveCommand } from './commands/serve.ts'
 import { statusCommand } from './commands/status.ts'
@@ -56,6 +57,7 @@ export function createProgram(context: CliContext): Command {
     evaluateCommand,
     policyCommand,
     importCommand,
+    segmentCommand,
     suppressionsCommand,
     itemsCommand,
     couponsCommand,

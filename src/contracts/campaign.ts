@@ -36,6 +36,11 @@ export const goalSchema = z.strictObject({
     .number()
     .positive()
     .max(24 * 400),
+  /**
+   * `account`: what a customer does counts for their account, once: for the one of it who entered the campaign
+   * first. All of an account are in one arm, and none is written to once one of them has met it.
+   */
+  per: z.literal('account').exactOptional(),
 })
 export type Goal = z.infer<typeof goalSchema>
 
@@ -156,6 +161,8 @@ export const frequencyCapSchema = z.strictObject({
   ]),
   /** Only sends in this channel count; default all. */
   channel: channelSchema.exactOptional(),
+  /** `account`: sends to all customers of an account together; who belongs to none has no such cap. */
+  per: z.literal('account').exactOptional(),
 })
 export type FrequencyCap = z.infer<typeof frequencyCapSchema>
 

@@ -26,6 +26,9 @@ const eventLeaf = z.strictObject({
   withinDays: z.number().int().min(1).max(400).exactOptional(),
 })
 
+/** A trait of an account: holds where one of the customer's accounts has it, and never for who has none. */
+const accountLeaf = z.strictObject({ account: z.string().min(1), op: comparisonSchema, value: operand })
+
 /** Member of another segment. */
 const segmentLeaf = z.strictObject({ segment: z.string().min(1) })
 
@@ -49,6 +52,7 @@ export type Condition =
   | { not: Condition }
   | z.infer<typeof traitLeaf>
   | z.infer<typeof propertyLeaf>
+  | z.infer<typeof accountLeaf>
   | z.infer<typeof eventLeaf>
   | z.infer<typeof segmentLeaf>
   | z.infer<typeof scoreLeaf>
@@ -61,6 +65,7 @@ export const conditionSchema: z.ZodType<Condition> = z.lazy(() =>
     z.strictObject({ not: conditionSchema }),
     traitLeaf,
     propertyLeaf,
+    accountLeaf,
     eventLeaf,
     segmentLeaf,
     scoreLeaf,

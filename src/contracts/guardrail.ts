@@ -93,9 +93,18 @@ export interface CustomerFacts {
   /** Reason of the suppression of the customer's address, by channel. */
   suppressions: Partial<Record<ChannelName, string>>
   contacts: ContactSlot[]
+  /** Where a cap is per account: those that the customer belongs to. */
+  accounts?: readonly AccountFacts[]
   /** By campaign, the class of its messages; one that is not named is normal. */
   priorities?: Readonly<Record<string, Priority>>
   globalHoldout: boolean
+}
+
+export interface AccountFacts {
+  accountId: string
+  memberIds: readonly string[]
+  /** Of all members, the customer included. */
+  contacts: ContactSlot[]
 }
 
 export interface CampaignFacts {

@@ -25,6 +25,8 @@ export interface Profile {
   affinities?: Record<string, Affinity>
   /** Items of the catalogue that the customer has dealt with lately. */
   items?: ProductInterest
+  /** Traits of the accounts that the customer belongs to, by their ids: copies, brought up to date as these change. */
+  accounts?: Record<string, JsonObject>
   /** Calibrated probabilities, by name: `conversion`, `churn`, `channel-email`. As of the last scoring. */
   scores?: Record<string, number>
 }

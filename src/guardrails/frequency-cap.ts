@@ -6,7 +6,7 @@ import type { SharedGuardrail } from './run/evaluate.ts'
 import { askAgainAt, classesAbove, isHeld, isQueuedAhead, slotInstant } from './slots/held-slots.ts'
 
 /**
- * At most `sendsMax` marketing sends to a customer in any window: the workspace's caps count the sends of
+ * At most `sendsMax` marketing sends to a customer in any window, or to all of an account together: the workspace's caps count the sends of
  * all campaigns, a campaign's own caps only its own, a cap of a channel only that channel's.
  *
  * A slot of a window of hours is free again when the window's length has passed since it was taken; one of
@@ -19,7 +19,8 @@ export const guardrail: SharedGuardrail = {
   name: 'frequency-cap',
   sharedBy: 'campaign-and-channel',
   check(facts) {
-    if (facts.transactional || facts.customer.contacts.length === 0) return allow
+    const { contacts, accounts } = facts.customer
+    if (facts.transactional || (contacts.length === 0 && accounts === undefined)) return allow
     const overrun = latest(
       longestOverrun(facts, facts.settings.frequencyCaps, ''),
       longestOverrun(facts, facts.campaign.spec.frequencyCaps, facts.campaign.campaignId),
@@ -36,6 +37,8 @@ interface Overrun {
   cap: FrequencyCap
   /** `workspace[0]`, `campaign[2]`. */
   name: string
+  /** Whose cap it is, '' of the customer's own. */
+  accountId: string
   used: number
   freeAtMs: InstantMs
   reason: 'frequency_cap' | 'outranked'
@@ -51,23 +54,33 @@ function longestOverrun(
   for (let i = 0; i < caps.length; i++) {
     const cap = caps[i] as FrequencyCap
     if (cap.channel !== undefined && cap.channel !== facts.candidate.channel) continue
-    if (facts.customer.contacts.length < cap.sendsMax) continue
-    found = latest(found, overrunOf(cap, i, facts, campaignId))
+    if (cap.per === 'account') {
+      for (const { accountId, contacts } of facts.customer.accounts ?? [])
+        found = latest(found, overrunOf({ cap, index: i, contacts, accountId }, facts, campaignId))
+    } else if (facts.customer.contacts.length >= cap.sendsMax) {
+      const { contacts } = facts.customer
+      found = latest(found, overrunOf({ cap, index: i, contacts, accountId: '' }, facts, campaignId))
+    }
   }
   return found
 }
 
-function overrunOf(
-  cap: FrequencyCap,
-  index: number,
-  facts: GuardrailFacts,
-  campaignId: string,
-): Overrun | null {
+/** A cap with the slots that it counts. */
+interface Counted {
+  cap: FrequencyCap
+  /** Its place in its list. */
+  index: number
+  contacts: readonly ContactSlot[]
+  accountId: string
+}
+
+function overrunOf(counted: Counted, facts: GuardrailFacts, campaignId: string): Overrun | null {
+  const { cap, index, contacts, accountId } = counted
   const since = capWindowStart(cap, facts.now, facts.customer.zone)
   const { sendsMax } = cap
   let used = 0
   let higher = 0
-  for (const slot of facts.customer.contacts) {
+  for (const slot of contacts) {
     // Most contacts are older than the window, and that is seen at once.
     if (!isCounted(slot, cap, facts, campaignId, since) || !isHeld(slot, facts)) continue
     used++
@@ -78,18 +91,20 @@ function overrunOf(
     return {
       cap,
       name: nameOf(index, campaignId),
+      accountId,
       used,
-      freeAtMs: freeAt(cap, facts, campaignId, since),
+      freeAtMs: freeAt(counted, facts, campaignId, since),
       reason,
     }
   }
   if (facts.stage === 'decision') return null
-  const ahead = queuedAhead(cap, facts, campaignId, since)
+  const ahead = queuedAhead(counted, facts, campaignId, since)
   if (used + ahead.length < sendsMax) return null
   const freeAtMs = askAgainAt(ahead, facts.now)
   return {
     cap,
     name: nameOf(index, campaignId),
+    accountId,
     used: used + ahead.length,
     freeAtMs,
     reason: 'outranked',
@@ -102,13 +117,13 @@ function nameOf(index: number, campaignId: string): string {
 
 /** When messages of higher classes are due whose window a send now would be in. */
 function queuedAhead(
-  cap: FrequencyCap,
+  { cap, contacts }: Counted,
   facts: GuardrailFacts,
   campaignId: string,
   since: InstantMs,
 ): InstantMs[] {
   const { now, customer } = facts
-  return customer.contacts
+  return contacts
     .filter((slot) => isQueuedAhead(slot, facts) && isCounted(slot, cap, facts, campaignId, since))
     .map((slot) => slotInstant(slot, now))
     .filter((at) => capWindowStart(cap, at, customer.zone) <= now)
@@ -147,8 +162,13 @@ let lastDays: { window: FrequencyCap['window'] | null; now: InstantMs; zone: str
 }
 
 /** When so many slots have left the window that one more send fits. */
-function freeAt(cap: FrequencyCap, facts: GuardrailFacts, campaignId: string, since: InstantMs): InstantMs {
-  const leaving = facts.customer.contacts
+function freeAt(
+  { cap, contacts }: Counted,
+  facts: GuardrailFacts,
+  campaignId: string,
+  since: InstantMs,
+): InstantMs {
+  const leaving = contacts
     .filter((slot) => isHeld(slot, facts) && isCounted(slot, cap, facts, campaignId, since))
     .map((slot) => slot.givenUntil ?? leavesAt(cap, slotInstant(slot, facts.now), facts))
   leaving.sort((a, b) => a - b)
@@ -181,7 +201,7 @@ function latest(a: Overrun | null, b: Overrun | null): Overrun | null {
   return b.freeAtMs > a.freeAtMs ? b : a
 }
 
-function describe({ cap, name, used, freeAtMs }: Overrun) {
+function describe({ cap, name, accountId, used, freeAtMs }: Overrun) {
   const { window, sendsMax } = cap
   return {
     cap: name,
@@ -190,5 +210,6 @@ function describe({ cap, name, used, freeAtMs }: Overrun) {
     freeAtMs,
     ...window,
     ...(cap.channel === undefined ? {} : { channel: cap.channel }),
+    ...(accountId === '' ? {} : { account: accountId }),
   }
 }

@@ -2,6 +2,7 @@ import type { DecisionTrigger } from '#contracts/decision.ts'
 import type { CustomerEvent } from '#contracts/event.ts'
 import type { JsonObject } from '#contracts/json.ts'
 import type { Customer } from '#contracts/profile.ts'
+import { accountIdOf, applyGroupEvent, newAccount } from '../profile/accounts.ts'
 import { applyEvent } from '../profile/apply-event.ts'
 import { deviceTokenOf } from '../profile/device-token.ts'
 import { endpointIdOf, seenEndpoint } from '../profile/endpoint-rows.ts'
@@ -27,6 +28,7 @@ export function applyProductEvent(
   const customer = customerOf(rows, event)
   const isNew = customer.version === 0 && !rows.changed.has(customer.customerId)
   applyEvent(customer, event, context.currency)
+  noteGroup(rows, event, customer, now)
   rows.changed.add(customer.customerId)
   const appliedOrder = nextAppliedOrder(customer.profile)
   rows.written.events.push({ ...event, appliedAt: now, appliedOrder })
@@ -65,6 +67,22 @@ export function applyProductEvent(
     })
   }
   return decisions
+}
+
+/** A group call: the customer belongs to the account from here on, and tells what it is like. */
+function noteGroup(rows: WorkspaceBatch, event: CustomerEvent, customer: Customer, now: number): void {
+  const accountId = accountIdOf(event)
+  if (accountId === null) return
+  const { accounts, written } = rows
+  const account = accounts.get(accountId) ?? newAccount(accountId, now)
+  accounts.set(accountId, account)
+  const { joined, changed } = applyGroupEvent(account, customer, event)
+  // Written for whoever joins as well: another batch that changes it meanwhile would not know of them.
+  if (joined || event.payload.traits !== undefined) written.accounts.add(account)
+  if (changed) written.changedAccounts.add(account)
+  if (!joined) return
+  const { customerId } = customer
+  written.members.push({ account_id: accountId, customer_id: customerId, since: event.occurredAt })
 }
 
 /** A shop tells that a code was used. */

@@ -3,9 +3,10 @@ import type { GuardrailFacts } from '#contracts/guardrail.ts'
 import type { Item } from '#contracts/item.ts'
 import type { JsonObject } from '#contracts/json.ts'
 import type { Customer } from '#contracts/profile.ts'
+import { tryLockAccounts } from '#platform/store/claim.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 import { campaignSpend, lockSpend } from '../action/campaign-spend.ts'
-import type { ClaimFacts } from '../action/claim-messages.ts'
+import { busy, type ClaimFacts } from '../action/claim-messages.ts'
 import { domainOf } from '../action/sender-domain.ts'
 import { lockWarmUpCounts, warmUpKey, warmUpOf } from '../action/warm-up-rows.ts'
 import { loadAssignments } from '../campaign/assignment-rows.ts'
@@ -13,6 +14,8 @@ import { type CampaignVersions, createCampaignVersions } from '../campaign/campa
 import { loadJourneysById } from '../campaign/journey-rows.ts'
 import { createTemplateCache, type TemplateCache } from '../creative/template-cache.ts'
 import { convertedSince } from '../learning/outcome-rows.ts'
+import { loadMembers } from '../profile/account-rows.ts'
+import { accountIdsOf, othersOf } from '../profile/accounts.ts'
 import { loadConsents } from '../profile/consent-rows.ts'
 import { loadCustomers } from '../profile/customer-rows.ts'
 import { currentPushAddresses } from '../profile/endpoint-rows.ts'
@@ -59,12 +62,14 @@ export function createClaimFacts(
       const db = scope.workspace(workspace)
       const rows = await loadRows(db, context, messages, now)
       const facts = new Map<string, SendFacts | { gone: string }>()
-      for (const message of messages)
+      const free = messages.filter((message) => !rows.isBusy(message))
+      for (const message of free)
         facts.set(message.message_id, await factsOf(db, context, rows, versions, message, now))
-      noteLocales(context, messages, facts)
-      await noteItems(db, { context, templates, messages, now }, facts)
-      await noteWarmUps(db, { context, defaultFrom, messages, now }, facts)
-      return facts
+      noteLocales(context, free, facts)
+      await noteItems(db, { context, templates, messages: free, now }, facts)
+      await noteWarmUps(db, { context, defaultFrom, messages: free, now }, facts)
+      if (free.length === messages.length) return facts
+      return new Map(messages.map(({ message_id: id }) => [id, facts.get(id) ?? busy]))
     },
   }
 }
@@ -86,17 +91,34 @@ async function loadRows(db: WorkspaceDb, context: WorkspaceContext, messages: Me
     message.channel === 'push' && customers.has(message.customer_id)
       ? (pushAddresses.get(message.message_id) ?? '')
       : message.address
+  const accountIds = context.sharesAccounts ? accountIdsOf(customers.values()) : []
+  // From here on no other claim counts what these accounts have got.
+  const locked = context.capsAccounts ? await tryLockAccounts(db, accountIds) : null
+  const accountMembers = await loadMembers(db, accountIds)
   const journeyIds = messages.flatMap(({ journey_id }) => (journey_id === '' ? [] : [journey_id]))
   return {
     addressOf,
     customers,
     journeys: await loadJourneysById(db, [...new Set(journeyIds)]),
     consents: await loadConsents(db, ids),
-    contacts: await loadSlots(db, context, ids, now),
+    contacts: await loadSlots(
+      db,
+      context,
+      [...ids, ...(context.capsAccounts ? othersOf(accountMembers, ids) : [])],
+      now,
+    ),
+    ...(context.capsAccounts ? { accountMembers } : {}),
+    isBusy({ customer_id }: Message): boolean {
+      const own = customers.get(customer_id)?.profile.accounts ?? {}
+      return locked !== null && !Object.keys(own).every((id) => locked.has(id))
+    },
     suppressions: await loadSuppressions(db, [...new Set(messages.map(addressOf))]),
     assignments: new Map(assignments.map((row) => [assignmentKey(row.campaignId, row.customerId), row])),
     spend: await campaignSpend(db, budgeted),
-    converted: await loadConverted(db, context, messages),
+    converted: await loadConverted(db, context, messages, (customerId) => {
+      const own = Object.keys(customers.get(customerId)?.profile.accounts ?? {})
+      return own.flatMap((id) => accountMembers.get(id) ?? [])
+    }),
   }
 }
 
@@ -133,6 +155,7 @@ async function factsOf(
       consents: rows.consents,
       suppressions: rows.suppressions,
       contacts: rows.contacts,
+      ...(rows.accountMembers === undefined ? {} : { accountMembers: rows.accountMembers }),
       addresses: { [message.channel]: address },
       globalAssignment: rows.assignments.get(assignmentKey(globalHoldoutId, message.customer_id)),
     }),
@@ -228,18 +251,24 @@ async function loadConverted(
   db: WorkspaceDb,
   { campaigns }: WorkspaceContext,
   messages: Message[],
+  colleaguesOf: (customerId: string) => string[],
 ): Promise<Set<Message>> {
-  const running = messages.filter((message) => campaigns.has(message.campaign_id))
+  const running = messages.flatMap((message) => {
+    const goal = campaigns.get(message.campaign_id)?.version.spec.goal
+    if (goal === undefined) return []
+    const others = goal.per === 'account' ? colleaguesOf(message.customer_id) : []
+    return [message.customer_id, ...others].map((customerId) => ({ message, customerId, goalId: goal.id }))
+  })
   const converted = await convertedSince(
     db,
-    running.map((message) => ({
-      customerId: message.customer_id,
+    running.map(({ message, customerId, goalId }) => ({
+      customerId,
       campaignId: message.campaign_id,
-      goalId: campaigns.get(message.campaign_id)!.version.spec.goal.id,
+      goalId,
       since: relevantSince(message),
     })),
   )
-  return new Set(running.filter((_, i) => converted[i]))
+  return new Set(running.flatMap(({ message }, i) => (converted[i] ? [message] : [])))
 }
 
 /**

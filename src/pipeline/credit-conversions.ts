@@ -2,9 +2,11 @@ import type { Goal } from '#contracts/campaign.ts'
 import { nothingHead } from '#contracts/decision.ts'
 import type { CustomerEvent } from '#contracts/event.ts'
 import { microsOf } from '#contracts/money.ts'
+import type { Profile } from '#contracts/profile.ts'
 import { dayUtcOf, stableId } from '#platform/ids/ids.ts'
 import type { ReportingCurrency } from '#platform/money/reporting-currency.ts'
 import type { RowOf, WorkspaceRowOf } from '#platform/store/store.ts'
+import type { AssignmentRow } from '../campaign/assignment-rows.ts'
 import { attribute } from '../learning/attribution.ts'
 import { eventName } from './process-batch.ts'
 import { assignmentKey, type WorkspaceBatch } from './workspace-batch.ts'
@@ -12,7 +14,7 @@ import { assignmentKey, type WorkspaceBatch } from './workspace-batch.ts'
 /**
  * A conversion counts twice, for two readers. For the report: in every campaign whose goal it meets, in
  * whichever arm the customer is, within the goal's window from the assignment on. For the learner: once
- * per goal, to the last exposure that has the goal and an open window.
+ * per goal, to the last exposure of the customer that has the goal and an open window.
  */
 export function creditConversions(rows: WorkspaceBatch, event: CustomerEvent): void {
   const name = eventName(event)
@@ -27,22 +29,32 @@ export function creditConversions(rows: WorkspaceBatch, event: CustomerEvent): v
       if (goal.event !== name) continue
       if (!where({ profile, now: event.occurredAt, event: { name, properties } })) continue
       goalsMet.set(goal.id, goal)
-      recordConversion(rows, version.campaignId, goal, event)
+      recordConversion(rows, version.campaignId, goal, event, profile)
     }
   }
   for (const goal of goalsMet.values())
     creditLearner(rows, rows.exposures.get(event.customerId) ?? [], goal.id, event.occurredAt)
 }
 
-function recordConversion(rows: WorkspaceBatch, campaignId: string, goal: Goal, event: CustomerEvent): void {
-  const assignment = rows.assignments.get(assignmentKey(campaignId, event.customerId))
+function recordConversion(
+  rows: WorkspaceBatch,
+  campaignId: string,
+  goal: Goal,
+  event: CustomerEvent,
+  profile: Profile,
+): void {
+  const counted = countedFor(rows, goal, event.customerId, profile)
+    .flatMap((customerId) => rows.assignments.get(assignmentKey(campaignId, customerId)) ?? [])
+    .filter(({ enteredAt }) => {
+      const age = event.occurredAt - enteredAt
+      return age >= 0 && age <= goal.windowHours * 3_600_000
+    })
+  const assignment = counted.reduce<AssignmentRow | undefined>(earlier, undefined)
   if (assignment === undefined) return
-  const age = event.occurredAt - assignment.enteredAt
-  if (age < 0 || age > goal.windowHours * 3_600_000) return
   rows.written.outcomes.push({
     day_utc: dayUtcOf(event.receivedAt),
     outcome_id: stableId(event.eventId, campaignId, goal.id),
-    customer_id: event.customerId,
+    customer_id: assignment.customerId,
     kind: 'conversion',
     campaign_id: campaignId,
     goal_id: goal.id,
@@ -51,6 +63,18 @@ function recordConversion(rows: WorkspaceBatch, campaignId: string, goal: Goal, 
     value_micros: conversionValueMicros(goal, event, rows.context.currency),
     occurred_at: event.occurredAt,
   })
+}
+
+/** Who may be in the campaign for what this customer did. */
+function countedFor(rows: WorkspaceBatch, goal: Goal, customerId: string, { accounts }: Profile): string[] {
+  if (goal.per !== 'account' || accounts === undefined) return [customerId]
+  const members = Object.keys(accounts).flatMap((id) => rows.accountMembers?.get(id) ?? [])
+  return [...new Set([customerId, ...members])]
+}
+
+function earlier(a: AssignmentRow | undefined, b: AssignmentRow): AssignmentRow {
+  if (a === undefined || b.enteredAt < a.enteredAt) return b
+  return b.enteredAt === a.enteredAt && b.customerId < a.customerId ? b : a
 }
 
 /** Credits what happened to the last of the exposures that it may have come from. */

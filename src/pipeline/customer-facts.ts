@@ -65,6 +65,8 @@ export interface CustomerFactSources {
   /** By channel, NUL and address. */
   suppressions: Map<string, string>
   contacts: Map<string, ContactSlot[]>
+  /** Who belongs to an account, where a cap asks for it. */
+  accountMembers?: ReadonlyMap<string, readonly string[]>
   addresses: Partial<Record<ChannelName, string>>
   /** The stored assignment to the holdout of everything, if there is one. */
   globalAssignment: { heldOut: boolean } | undefined
@@ -85,10 +87,27 @@ export function customerFactsOf(sources: CustomerFactSources): CustomerFacts {
     consents: sources.consents.get(customerId) ?? {},
     suppressions,
     contacts: sources.contacts.get(customerId) ?? [],
+    ...accountsOf(sources),
     priorities: context.priorities,
     globalHoldout:
       globalAssignment === undefined
         ? isGloballyHeldOut(context.settings.workspace, customerId, context.guardrails.globalHoldout)
         : globalAssignment.heldOut,
+  }
+}
+
+/** Whoever has just joined has no row of it yet, and is a member. */
+function accountsOf({
+  customer,
+  contacts,
+  accountMembers,
+}: CustomerFactSources): Pick<CustomerFacts, 'accounts'> {
+  const { accounts } = customer.profile
+  if (accountMembers === undefined || accounts === undefined) return {}
+  return {
+    accounts: Object.keys(accounts).map((accountId) => {
+      const memberIds = [...new Set([...(accountMembers.get(accountId) ?? []), customer.customerId])]
+      return { accountId, memberIds, contacts: memberIds.flatMap((id) => contacts.get(id) ?? []) }
+    }),
   }
 }

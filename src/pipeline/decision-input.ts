@@ -2,9 +2,9 @@ import type { CampaignSpec, ChannelName } from '#contracts/campaign.ts'
 import type { Candidate, DecisionCampaign, DecisionInput, DecisionTrigger } from '#contracts/decision.ts'
 import type { CampaignFacts, CustomerFacts, GuardrailOutcome } from '#contracts/guardrail.ts'
 import type { JsonObject } from '#contracts/json.ts'
-import type { Customer } from '#contracts/profile.ts'
+import type { Customer, Profile } from '#contracts/profile.ts'
 import { dayUtcOf, decisionIdOf } from '#platform/ids/ids.ts'
-import { assign, isOutsideGroup, runningExperiment } from '../campaign/assignment.ts'
+import { assign, isOutsideGroup, runningExperiment, unitOf } from '../campaign/assignment.ts'
 import type { AssignmentRow } from '../campaign/assignment-rows.ts'
 import type { TemplateContext } from '../creative/context.ts'
 import type { GuardrailRunner } from '../guardrails/run/evaluate.ts'
@@ -39,7 +39,8 @@ export interface TriggeredDecision {
 export type DecisionFacts = Pick<
   WorkspaceBatch,
   'context' | 'assignments' | 'consents' | 'suppressions' | 'contacts' | 'spend' | 'pushAddresses' | 'items'
->
+> &
+  Partial<Pick<WorkspaceBatch, 'accountMembers'>>
 
 export interface PreparedDecision {
   input: DecisionInput
@@ -78,7 +79,7 @@ export function prepareDecision(
   )
   if (running.length === 0) return null
   const facts = customerFacts(known, triggered)
-  const campaigns = running.map((campaign) => joinCampaign(known, campaign, facts))
+  const campaigns = running.map((campaign) => joinCampaign(known, campaign, facts, customer.profile))
   const judgedBy = {
     stage: 'decision' as const,
     now,
@@ -188,11 +189,13 @@ function joinCampaign(
   facts: DecisionFacts,
   running: RunningCampaign,
   customer: CustomerFacts,
+  profile: Profile,
 ): DecisionCampaign {
   const { campaignId, version, spec } = running.version
   const stored = facts.assignments.get(assignmentKey(campaignId, customer.customerId))
   const { workspace } = facts.context.settings
-  const fresh = stored === undefined ? assign(spec, workspace, customer.customerId) : null
+  const fresh =
+    stored === undefined ? assign(spec, workspace, unitOf(spec, customer.customerId, profile)) : null
   return {
     campaignId,
     version,

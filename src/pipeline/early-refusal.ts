@@ -73,10 +73,15 @@ interface OwnedCap {
 
 /** The workspace's caps, then those of the campaigns that decide. */
 function capsOf(context: WorkspaceContext): OwnedCap[] {
-  const caps = context.guardrails.frequencyCaps.map((cap) => ({ cap, campaignId: '' }))
+  const caps = context.guardrails.frequencyCaps.filter(isOwn).map((cap) => ({ cap, campaignId: '' }))
   for (const { campaignId, frequencyCaps } of decidingSpecs(context))
-    caps.push(...frequencyCaps.map((cap) => ({ cap, campaignId })))
+    caps.push(...frequencyCaps.filter(isOwn).map((cap) => ({ cap, campaignId })))
   return caps.slice(0, rulesMax)
+}
+
+/** What a cache keeps of one customer says nothing of an account. */
+function isOwn({ per }: FrequencyCap): boolean {
+  return per === undefined
 }
 
 function decidingSpecs(context: WorkspaceContext) {

@@ -1,6 +1,7 @@
 import type { Customer } from '#contracts/profile.ts'
 import type { RowOf, Store } from '#platform/store/store.ts'
 import { lastOccurrence } from '../campaign/schedule.ts'
+import { noteAccount } from '../profile/accounts.ts'
 import { lookAtSegments } from './apply-product-event.ts'
 import { zoneOf } from './customer-zone.ts'
 import { deleteHeldClicks, heldOf, releaseClicks } from './held-clicks.ts'
@@ -36,7 +37,8 @@ export async function fireTimers(parts: BatchParts, store: Store, workspace: str
       timers.filter((timer) => timer.kind === 'clicks').map((timer) => timer.customer_id),
     )
     const earliestOccurredAt = Math.min(now, ...held.map(({ record }) => record.occurredAt))
-    const needs = { eventIds: [], customerIds: ids, engagedCustomerIds: ids, earliestOccurredAt }
+    const accountIds = timers.filter(({ kind }) => kind === 'account').map(({ subject }) => subject)
+    const needs = { eventIds: [], customerIds: ids, engagedCustomerIds: ids, accountIds, earliestOccurredAt }
     const rows = await openWorkspaceBatch(db, context, needs, now, parts.capCache)
     const done: typeof held = []
     for (const timer of timers) {
@@ -50,7 +52,8 @@ export async function fireTimers(parts: BatchParts, store: Store, workspace: str
       }
       const customer = rows.customers.get(timer.customer_id)
       if (customer === undefined || customer.mergedInto !== null) continue
-      if (kind === 'segments') fireSegments(parts, rows, timer, customer, now)
+      if (kind === 'account') noteChange(rows, timer, customer)
+      if (kind === 'segments' || kind === 'account') fireSegments(parts, rows, timer, customer, now)
       if (kind === 'absence') fireAbsence(parts, rows, timer, customer, now)
       if (kind === 'schedule') fireSchedule(parts, rows, timer, customer, now)
       rows.changed.add(customer.customerId)
@@ -85,6 +88,12 @@ function fireSegments(
       event: { name: 'Segment Entered', properties: { segment: segmentId } },
     })
   }
+}
+
+/** The account's traits have changed by what somebody else of it did. */
+function noteChange(rows: WorkspaceBatch, { subject }: Timer, { profile }: Customer): void {
+  const account = rows.accounts.get(subject)
+  if (account !== undefined && Object.hasOwn(profile.accounts ?? {}, subject)) noteAccount(profile, account)
 }
 
 /** The event has not come in time: had it come, there would be no timer. */

@@ -9,6 +9,7 @@ import { moveRanks } from '../decision/decision-rank-rows.ts'
 import { moveDecisions } from '../decision/decision-rows.ts'
 import { moveExposures } from '../learning/exposure-rows.ts'
 import { moveOutcomes } from '../learning/outcome-rows.ts'
+import { moveMemberships } from '../profile/account-rows.ts'
 import { canonicalCustomerId } from '../profile/canonical-customer.ts'
 import { mergeCustomerRows } from '../profile/customer-rows.ts'
 import { moveEndpoints } from '../profile/endpoint-rows.ts'
@@ -47,4 +48,5 @@ export async function mergeCustomer(
   await moveEndpoints(db, fromId, intoId)
   await moveInbox(db, fromId, intoId, now)
   await moveCodes(db, fromId, intoId)
+  await moveMemberships(db, fromId, intoId)
 }

@@ -14,6 +14,7 @@ import type { PushEndpoint } from '#contracts/push-address.ts'
 import type { StoreTransaction } from '#platform/store/store.ts'
 import { together } from '#platform/store/together.ts'
 import type { EventCatalogue } from '../ingest/catalogue/event-catalogue.ts'
+import { accountIdOf } from '../profile/accounts.ts'
 import { deviceTokenOf } from '../profile/device-token.ts'
 import { clicked } from '../profile/event-counts.ts'
 import { applyEngagementRecord } from './apply-engagement.ts'
@@ -216,6 +217,7 @@ function needsOf(records: LogRecord[], context: WorkspaceContext): BatchNeeds {
   const decisionIds: string[] = []
   const rankIds: string[] = []
   const devices: PushEndpoint[] = []
+  const accountIds = new Set<string>()
   const customerIds = new Set<string>()
   const engaged = new Set<string>()
   const properties: JsonObject[] = []
@@ -227,6 +229,8 @@ function needsOf(records: LogRecord[], context: WorkspaceContext): BatchNeeds {
     if (record.kind === 'outcome') rankIds.push((record.payload as OutcomePayload).decisionId)
     const device = isProductEvent(record) ? deviceTokenOf(record) : null
     if (device !== null) devices.push(device)
+    const accountId = isProductEvent(record) ? accountIdOf(record) : null
+    if (accountId !== null) accountIds.add(accountId)
     customerIds.add(record.customerId)
     earliestOccurredAt = Math.min(earliestOccurredAt, record.occurredAt)
     if (context.itemNeeds !== null && isProductEvent(record) && record.payload.properties !== undefined)
@@ -238,6 +242,7 @@ function needsOf(records: LogRecord[], context: WorkspaceContext): BatchNeeds {
     decisionIds,
     rankIds,
     devices,
+    accountIds: [...accountIds],
     customerIds: [...customerIds],
     engagedCustomerIds: [...engaged],
     properties,

@@ -6,8 +6,8 @@ import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 /** One timer per customer, kind and subject. */
 export interface TimerKey {
   customerId: string
-  kind: 'segments' | 'absence' | 'schedule' | 'clicks'
-  /** The campaign of an absence or a schedule, '' otherwise. */
+  kind: 'segments' | 'absence' | 'schedule' | 'clicks' | 'account'
+  /** The campaign of an absence or a schedule, the account whose traits changed, '' otherwise. */
   subject: string
 }
 

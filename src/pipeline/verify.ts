@@ -1,6 +1,7 @@
 import type { Clock } from '#contracts/clock.ts'
 import { dayUtcOf } from '#platform/ids/ids.ts'
 import type { Store } from '#platform/store/store.ts'
+import { checkAccounts } from './verify/check-accounts.ts'
 import { checkAssignments } from './verify/check-assignments.ts'
 import { checkCaps } from './verify/check-caps.ts'
 import { checkCatalogue } from './verify/check-catalogue.ts'
@@ -40,7 +41,8 @@ export const differencesShownMax = 1000
 /**
  * Counts what is derived again from the primary rows and names each difference; asks of the ledger whether
  * every rule was kept. A repair mends what is derived (counts of profiles and of the event catalogue,
- * segments, categories of items, money spent); what the ledger shows broken stays, for a person to judge.
+ * segments, copies of accounts, categories of items, money spent); what the ledger shows broken stays, for a
+ * person to judge.
  */
 export async function verify(
   { store, clock, wallClock, eventsKeepDays }: VerifyParts,
@@ -58,6 +60,7 @@ export async function verify(
   const results: Record<CheckName, CheckResult> = {
     profiles,
     segments,
+    accounts: await checkAccounts(store, workspace, { now, repair }),
     events: await checkEvents(store, workspace, wallClock.now()),
     catalogue: await checkCatalogue(store, workspace, { keptFromDay, repair }),
     items: await checkItems(store, workspace, { repair }),

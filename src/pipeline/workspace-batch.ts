@@ -21,6 +21,8 @@ import { insertDecisions, storedDecisionIds } from '../decision/decision-rows.ts
 import { insertExposures, loadExposures, updateExposureStates } from '../learning/exposure-rows.ts'
 import { insertOutcomes } from '../learning/outcome-rows.ts'
 import { insertRewards } from '../learning/reward-rows.ts'
+import { insertMembers, loadAccounts, loadMembers, saveAccounts } from '../profile/account-rows.ts'
+import { type Account, accountIdsOf, knowsAccount, othersOf } from '../profile/accounts.ts'
 import { loadConsents } from '../profile/consent-rows.ts'
 import { loadCustomers, saveCustomers } from '../profile/customer-rows.ts'
 import {
@@ -38,6 +40,7 @@ import { loadContactsEarly } from './early-refusal.ts'
 import { type HeldClick, insertHeldClicks } from './held-clicks.ts'
 import { type ItemFacts, loadItemFacts } from './items/item-facts.ts'
 import { askedItems } from './items/item-needs.ts'
+import { loadSlots } from './load-slots.ts'
 import { insertRejected } from './rejected-event-rows.ts'
 import { loadAbsences, setTimers, type TimerPayload, type TimerSetting } from './timer-rows.ts'
 import { followedKey, loadFollowedVersion, type WorkspaceContext } from './workspace-context.ts'
@@ -68,6 +71,10 @@ export interface WorkspaceBatch {
   ranks: Map<string, RowOf<'decision_ranks'>>
   /** Of each customer the newest journey in each campaign. */
   journeys: Map<string, Journey[]>
+  /** Who belongs to the accounts of customers who may be decided about, where caps ask for it. */
+  accountMembers?: Map<string, string[]>
+  /** Those that events and timers of the batch name. */
+  accounts: Map<string, Account>
   /** Absences that run, by timer id. */
   absences: Map<string, TimerPayload>
   written: {
@@ -90,6 +97,10 @@ export interface WorkspaceBatch {
     deliveries: LogRecord<DeliveryPayload>[]
     held: { record: HeldClick; dueAt: number }[]
     endpoints: Omit<EndpointRow, 'workspace'>[]
+    accounts: Set<Account>
+    /** Of these the ones whose traits are no longer what they were. */
+    changedAccounts: Set<Account>
+    members: WorkspaceRowOf<'account_members'>[]
   }
 }
 
@@ -108,6 +119,8 @@ export interface BatchNeeds {
   devices?: PushEndpoint[]
   /** Of the events of customers who may be decided about: items may be named there. */
   properties?: JsonObject[]
+  /** Accounts that events or timers name. */
+  accountIds?: string[]
   /** Conversions may have happened from here on. */
   earliestOccurredAt: number
 }
@@ -122,19 +135,31 @@ export async function openWorkspaceBatch(
   const engaged = needs.engagedCustomerIds
   const decides = engaged.length > 0 && context.hasLiveCampaigns
   const pushes = decides && context.messageChannels.has('push')
-  const [seen, decided, ranks, customers, assignments, exposures, consents, spend, pushAddresses, endpoints] =
-    await together(
-      seenEventIds(db, needs.eventIds),
-      storedDecisionIds(db, needs.decisionIds ?? []),
-      loadRanks(db, needs.rankIds ?? []),
-      needs.customers === undefined ? loadCustomers(db, needs.customerIds) : Promise.resolve(needs.customers),
-      loadAssignments(db, engaged),
-      loadExposures(db, engaged, needs.earliestOccurredAt),
-      loadConsents(db, decides ? engaged : []),
-      campaignSpend(db, decides ? context.budgetedCampaigns : [], 'decision'),
-      loadPushAddresses(db, pushes ? engaged : []),
-      loadEndpoints(db, needs.devices ?? []),
-    )
+  const [
+    seen,
+    decided,
+    ranks,
+    customers,
+    assignments,
+    exposures,
+    consents,
+    spend,
+    pushAddresses,
+    endpoints,
+    accounts,
+  ] = await together(
+    seenEventIds(db, needs.eventIds),
+    storedDecisionIds(db, needs.decisionIds ?? []),
+    loadRanks(db, needs.rankIds ?? []),
+    needs.customers === undefined ? loadCustomers(db, needs.customerIds) : Promise.resolve(needs.customers),
+    loadAssignments(db, engaged),
+    loadExposures(db, engaged, needs.earliestOccurredAt),
+    loadConsents(db, decides ? engaged : []),
+    campaignSpend(db, decides ? context.budgetedCampaigns : [], 'decision'),
+    loadPushAddresses(db, pushes ? engaged : []),
+    loadEndpoints(db, needs.devices ?? []),
+    loadAccounts(db, needs.accountIds ?? []),
+  )
   const addresses = decides
     ? engaged.flatMap((customerId) => {
         const profile = customers.get(customerId)?.profile ?? nobody
@@ -142,12 +167,20 @@ export async function openWorkspaceBatch(
         return Object.values(addressesOf(addressed, context.messageChannels))
       })
     : []
-  const [contacts, suppressions, journeys, absences] = await together(
+  const accountMembers =
+    context.sharesAccounts && engaged.length > 0
+      ? await loadMembers(db, accountIdsOf(customers.values(), needs.accountIds))
+      : null
+  const others = othersOf(accountMembers, engaged)
+  const [contacts, suppressions, journeys, absences, contactsOfOthers, assignmentsOfOthers] = await together(
     loadContactsEarly(db, context, customers, decides ? engaged : [], now, capCache),
     loadSuppressions(db, addresses),
     loadJourneys(db, context.hasCadences ? engaged : []),
     loadAbsences(db, context.byAbsenceAfter.size > 0 ? engaged : []),
+    decides && others.length > 0 ? loadSlots(db, context, others, now) : noSlots,
+    loadAssignments(db, others),
   )
+  for (const [id, slots] of contactsOfOthers) contacts.set(id, slots)
   await loadFollowed(db, context, journeys)
   const items = decides
     ? await loadItemsFor(db, context, needs, { customers, journeys, absences, now })
@@ -159,7 +192,12 @@ export async function openWorkspaceBatch(
     ranks,
     customers,
     changed: new Set(),
-    assignments: new Map(assignments.map((row) => [assignmentKey(row.campaignId, row.customerId), row])),
+    assignments: new Map(
+      [...assignments, ...assignmentsOfOthers].map((row) => [
+        assignmentKey(row.campaignId, row.customerId),
+        row,
+      ]),
+    ),
     exposures: Map.groupBy(exposures, (row) => row.customer_id),
     contacts,
     consents,
@@ -170,6 +208,8 @@ export async function openWorkspaceBatch(
     items,
     journeys: Map.groupBy(journeys, (journey) => journey.customerId),
     absences,
+    accounts,
+    ...(accountMembers === null ? {} : { accountMembers }),
     written: {
       events: [],
       engagements: [],
@@ -190,6 +230,9 @@ export async function openWorkspaceBatch(
       deliveries: [],
       held: [],
       endpoints: [],
+      accounts: new Set(),
+      changedAccounts: new Set(),
+      members: [],
     },
   }
 }
@@ -237,6 +280,9 @@ export async function writeWorkspaceBatch(batch: WorkspaceBatch, now: number): P
   const changed = [...batch.changed].map((id) => batch.customers.get(id) as Customer)
   await together(
     saveCustomers(db, changed, now),
+    // Before the money of messages: a claim holds accounts, and then takes that.
+    saveAccounts(db, [...written.accounts], now),
+    insertMembers(db, written.members),
     insertEvents(db, [...written.events, ...written.engagements]),
     insertAssignments(db, written.assignments),
     insertDecisions(db, written.decisions),
@@ -254,12 +300,31 @@ export async function writeWorkspaceBatch(batch: WorkspaceBatch, now: number): P
     insertHeldClicks(db, written.held),
     saveSeenEndpoints(db, written.endpoints),
   )
+  await tellMembers(batch, now)
   // Customers first, then messages: as everybody locks them.
   await applyDeliveries(db, written.deliveries, now)
   await noteRedeemed(db, written.redemptions)
   await noteEvents(db, messageEventsOf(written.outcomes.map(happenedOf)))
   // Behind the money that messages move: who waits for one of these locks holds none of those after it.
   await insertRewards(db, written.rewards)
+}
+
+/** Customers carry copies of their accounts' traits: whoever else belongs to one that changed is looked at next. */
+async function tellMembers({ db, customers, written }: WorkspaceBatch, now: number): Promise<void> {
+  const accounts = [...written.changedAccounts]
+  if (accounts.length === 0) return
+  const members = await loadMembers(
+    db,
+    accounts.map((account) => account.accountId),
+  )
+  const timers = accounts.flatMap((account) =>
+    (members.get(account.accountId) ?? []).flatMap((customerId) =>
+      knowsAccount(customers.get(customerId)?.profile, account)
+        ? []
+        : [{ customerId, kind: 'account' as const, subject: account.accountId, dueAt: now }],
+    ),
+  )
+  await setTimers(db, timers)
 }
 
 function happenedOf(row: WorkspaceRowOf<'outcomes'>): Happened {
@@ -270,4 +335,5 @@ export function assignmentKey(campaignId: string, customerId: string): string {
   return `${campaignId}\u0000${customerId}`
 }
 
+const noSlots = Promise.resolve(new Map<string, ContactSlot[]>())
 const nobody = newProfile(0)

@@ -74,6 +74,10 @@ export interface WorkspaceContext {
   /** Some campaign is or was shown at a placement: what was shown counts among the customers' contacts. */
   hasPlacements: boolean
   byGoalEvent: Map<string, RunningCampaign[]>
+  /** Some cap is for the customers of an account together. */
+  capsAccounts: boolean
+  /** Or some goal is. */
+  sharesAccounts: boolean
   hasLiveCampaigns: boolean
   /** By campaign, where its class is not the normal one. */
   priorities: Readonly<Record<string, Priority>>
@@ -171,6 +175,9 @@ async function readContext(scope: StoreScope, workspace: string): Promise<Worksp
   const all = [...campaigns.values()]
   const live = all.filter((campaign) => campaign.live)
   const followed = await loadFollowed(db, all)
+  const capsAccounts = [guardrails, ...all.map(({ version }) => version.spec)].some(({ frequencyCaps }) =>
+    frequencyCaps.some(({ per }) => per === 'account'),
+  )
   const cadences = [...all, ...followed.values()].flatMap(({ cadence }) => cadence ?? [])
   return {
     settings,
@@ -200,6 +207,8 @@ async function readContext(scope: StoreScope, workspace: string): Promise<Worksp
     journeyEvents: new Set(cadences.flatMap(({ listeners }) => listeners.map(({ event }) => event))),
     hasPlacements: all.some(({ version: { spec } }) => 'placement' in spec.trigger),
     byGoalEvent: groupBy(all, ({ goals }) => goals.map(({ goal }) => goal.event)),
+    capsAccounts,
+    sharesAccounts: capsAccounts || all.some(({ goals }) => goals.some(({ goal }) => goal.per === 'account')),
     hasLiveCampaigns: live.length > 0,
     priorities: Object.fromEntries(
       all.flatMap(({ version: { campaignId, spec } }) =>

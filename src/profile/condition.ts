@@ -40,6 +40,12 @@ export function compileCondition(condition: Condition): (context: ConditionConte
     const compare = compileComparison(condition.op, condition.value)
     return ({ event }) => compare(event === undefined ? undefined : read(event.properties))
   }
+  if ('account' in condition) {
+    const read = compilePath(condition.account)
+    const compare = compileComparison(condition.op, condition.value)
+    return ({ profile: { accounts } }) =>
+      accounts !== undefined && Object.values(accounts).some((traits) => compare(read(traits)))
+  }
   if ('segment' in condition) {
     const { segment } = condition
     return ({ profile }) => Object.hasOwn(profile.segments, segment)
@@ -75,8 +81,9 @@ export function conditionFaults(
     if ('property' in leaf && !allowed.properties) {
       return [`property ${leaf.property}: a segment has no triggering event`]
     }
-    if (!('trait' in leaf) && !('property' in leaf)) return []
+    if ('event' in leaf || 'score' in leaf) return []
+    const compared = 'trait' in leaf ? leaf.trait : 'property' in leaf ? leaf.property : leaf.account
     const fault = comparisonFault(leaf.op, leaf.value)
-    return fault === null ? [] : [`${'trait' in leaf ? leaf.trait : leaf.property}: ${fault}`]
+    return fault === null ? [] : [`${compared}: ${fault}`]
   })
 }

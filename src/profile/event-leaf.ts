@@ -21,8 +21,15 @@ export function compileEventLeaf(spec: EventLeafSpec): EventLeaf {
   return spec.measure === 'daysSince' ? ageLeaf(spec) : amountLeaf(spec)
 }
 
-function amountLeaf({ event, measure, op, value, withinDays }: EventLeafSpec): EventLeaf {
-  const compare = compileComparison(op, measure === 'sum' ? microsOf(value) : value)
+/** What the leaf compares with: events, micros, or milliseconds. */
+export function boundOf({ measure, value }: EventLeafSpec): number {
+  if (measure === 'daysSince') return value * dayMs
+  return measure === 'sum' ? microsOf(value) : value
+}
+
+function amountLeaf(spec: EventLeafSpec): EventLeaf {
+  const { event, measure, op, withinDays } = spec
+  const compare = compileComparison(op, boundOf(spec))
   const amountOf =
     measure === 'sum'
       ? ([, , micros]: EventCounts['days'][number]) => micros
@@ -59,8 +66,9 @@ function amountLeaf({ event, measure, op, value, withinDays }: EventLeafSpec): E
   }
 }
 
-function ageLeaf({ event, op, value, withinDays }: EventLeafSpec): EventLeaf {
-  const valueMs = value * dayMs
+function ageLeaf(spec: EventLeafSpec): EventLeaf {
+  const { event, op, withinDays } = spec
+  const valueMs = boundOf(spec)
   const compare = compileComparison(op, valueMs)
   const ageMs = (lastAt: number, now: InstantMs): number => {
     if (withinDays !== undefined && dayUtcOf(lastAt) <= dayUtcOf(now) - withinDays) {
@@ -112,4 +120,4 @@ function eachCounts({ counts }: Profile, event: string, visit: (counts: EventCou
   }
 }
 
-const dayMs = 86_400_000
+export const dayMs = 86_400_000

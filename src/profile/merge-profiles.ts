@@ -27,6 +27,9 @@ export function mergeProfiles(into: Profile, from: Profile): Profile {
   }
   merged.firstSeenAt = Math.min(merged.firstSeenAt, from.firstSeenAt)
   merged.lastSeenAt = Math.max(merged.lastSeenAt, from.lastSeenAt)
+  if (from.accounts !== undefined) {
+    merged.accounts = { ...structuredClone(from.accounts), ...merged.accounts }
+  }
   addCounts(merged, from)
   addActivities(merged, from)
   addAffinities(merged, from)

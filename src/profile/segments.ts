@@ -1,5 +1,6 @@
 import type { Segment } from '#contracts/campaign.ts'
 import type { InstantMs } from '#contracts/clock.ts'
+import type { Condition } from '#contracts/condition.ts'
 import type { Profile } from '#contracts/profile.ts'
 import { type ConditionContext, compileCondition, conditionFaults, leavesOf } from './condition.ts'
 import { compileEventLeaf, type EventLeaf } from './event-leaf.ts'
@@ -8,6 +9,8 @@ import { compileEventLeaf, type EventLeaf } from './event-leaf.ts'
 export interface CompiledSegments {
   ordered: { id: string; holds: (context: ConditionContext) => boolean }[]
   ids: ReadonlySet<string>
+  /** What each says, by id. */
+  conditions: ReadonlyMap<string, Condition>
   /** The conditions that time alone may change. */
   timed: EventLeaf[]
   /** Whether a scoring may change a membership. */
@@ -37,6 +40,7 @@ export function compileSegments(segments: Segment[]): SegmentsResult {
     kind: 'compiled',
     segments: {
       ids,
+      conditions: new Map(segments.map(({ id, condition }) => [id, condition])),
       ordered: sorted.segments.map(({ id, condition }) => ({ id, holds: compileCondition(condition) })),
       readsScores: segments.some(({ condition }) => leavesOf(condition).some((leaf) => 'score' in leaf)),
       timed: segments

@@ -6,6 +6,7 @@ const aboutFiles = [
   'test/contract/store.test.ts',
   'test/integration/api/maintenance.test.ts',
   'test/integration/api/placement-plans.test.ts',
+  'test/integration/broadcast/broadcast-plans.test.ts',
   'test/integration/cli/folders.test.ts',
   'test/integration/pipeline/callback-plans.test.ts',
   'test/integration/pipeline/coupon-plans.test.ts',

@@ -629,6 +629,22 @@ export const tableShapes: {
       ended_at: 'int?',
     },
   },
+  accounts: {
+    key: ['workspace', 'account_id'],
+    columns: {
+      workspace: 'text',
+      account_id: 'text',
+      version: 'int',
+      traits_json: 'json',
+      traits_at: 'int',
+      created_at: 'int',
+      updated_at: 'int',
+    },
+  },
+  account_members: {
+    key: ['workspace', 'account_id', 'customer_id'],
+    columns: { workspace: 'text', account_id: 'text', customer_id: 'text', since: 'int' },
+  },
   coupon_pools: {
     key: ['workspace', 'pool_id'],
     columns: {

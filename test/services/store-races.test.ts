@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ChangedMeanwhileError } from '#platform/store/changed-meanwhile.ts'
+import { tryLockAccounts } from '#platform/store/claim.ts'
 import { openStore } from '#platform/store/open-store.ts'
 import type { RowOf, Store, StoreTransaction, WorkspaceDb } from '#platform/store/store.ts'
 import { campaignSpend, lockSpend, moveSpend, recountSpend } from '../../src/action/campaign-spend.ts'
@@ -10,6 +11,8 @@ import { insertRewards, loadRewardsAfter } from '../../src/learning/reward-rows.
 import { mergeCustomer } from '../../src/pipeline/merge-customer.ts'
 import { loadOffsets, moveOffset, OffsetMovedError } from '../../src/pipeline/move-offset.ts'
 import { touchWorkspace } from '../../src/pipeline/workspace-context.ts'
+import { insertMembers, loadAccounts, saveAccounts } from '../../src/profile/account-rows.ts'
+import { newAccount } from '../../src/profile/accounts.ts'
 import { setConsent } from '../../src/profile/consent-rows.ts'
 import { loadCustomers, saveCustomers } from '../../src/profile/customer-rows.ts'
 import { newProfile } from '../../src/profile/profile.ts'
@@ -360,3 +363,41 @@ function exposure(decisionId: string): Omit<RowOf<'exposures'>, 'workspace'> {
     state: 'open',
   }
 }
+
+describe('an account', () => {
+  it('is counted by one claim at a time, and nobody waits for it', async () => {
+    const accounts = ['acme', 'other'].map((id) => newAccount(id, 1))
+    await inW(one, (db) => saveAccounts(db, accounts, 1))
+    const claim = stopped(one, async (db, _, stop) => {
+      const locked = await tryLockAccounts(db, ['acme'])
+      await stop()
+      return locked
+    })
+    await claim.there
+    expect(await inW(two, (db) => tryLockAccounts(db, ['acme', 'other']))).toEqual(new Set(['other']))
+    claim.goOn()
+    expect(await claim.done).toEqual(new Set(['acme']))
+    expect(await inW(two, (db) => tryLockAccounts(db, ['acme']))).toEqual(new Set(['acme']))
+  })
+
+  it('that somebody joins while its traits change is read again, so that nobody keeps an old copy', async () => {
+    await inW(one, (db) => saveAccounts(db, [newAccount('acme', 1)], 1))
+    let runs = 0
+    const joins = stopped(one, async (db, _, stop) => {
+      runs += 1
+      const account = (await loadAccounts(db, ['acme'])).get('acme')!
+      if (runs === 1) await stop()
+      await saveAccounts(db, [account], 2)
+      await insertMembers(db, [{ account_id: 'acme', customer_id: 'ann', since: 2 }])
+      return account.traits
+    })
+    await joins.there
+    await inW(two, async (db) => {
+      const account = (await loadAccounts(db, ['acme'])).get('acme')!
+      await saveAccounts(db, [{ ...account, traits: { seats: 5 } }], 2)
+    })
+    joins.goOn()
+    expect(await joins.done).toEqual({ seats: 5 })
+    expect(runs).toBe(2)
+  })
+})

@@ -32,6 +32,7 @@ import { policyRoutes } from './policy-routes.ts'
 import { preferenceRoutes } from './preference-routes.ts'
 import { rejectedEventRoutes } from './rejected-event-routes.ts'
 import { sdkRoutes } from './sdk-routes.ts'
+import { segmentRoutes } from './segment-routes.ts'
 import { sendRoutes } from './send-routes.ts'
 import { statusRoutes } from './status-routes.ts'
 import { suppressionRoutes } from './suppression-routes.ts'
@@ -48,6 +49,7 @@ export function adminRoutes(doors: Doors): ApiRoutes[] {
     broadcastRoutes(doors),
     templateRoutes(doors),
     customerRoutes(doors),
+    segmentRoutes(doors),
     suppressionRoutes(doors),
     importRoutes(doors),
     couponRoutes(doors),

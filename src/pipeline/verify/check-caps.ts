@@ -64,7 +64,8 @@ function overruns(eras: Era[], sends: Send[], send: Send, zone: string, whose: s
   const bound = [lastEra(eras, send.at), lastEra(eras, send.at - 1)]
   const found = bound.map((era) =>
     (era?.caps ?? []).flatMap((cap) => {
-      if (cap.channel !== undefined && cap.channel !== send.channel) return []
+      // An account's cap is for its customers together.
+      if (cap.per !== undefined || (cap.channel !== undefined && cap.channel !== send.channel)) return []
       const used = sends.filter(
         (other) =>
           (cap.channel === undefined || other.channel === cap.channel) &&

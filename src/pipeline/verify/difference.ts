@@ -15,6 +15,7 @@ export const checkNames = [
   'profiles',
   'segments',
   'items',
+  'accounts',
   'messages',
   'caps',
   'assignments',

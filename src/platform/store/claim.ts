@@ -48,6 +48,21 @@ function selectDue(db: WorkspaceDb, { now, limit }: { now: number; limit: number
   return db.dialect === 'postgres' ? due.forUpdate().skipLocked() : due
 }
 
+/**
+ * Locks these accounts for a claim, so that no other one counts their slots meanwhile. Resolves to those which are
+ * this transaction's now; never waits. SQLite has one writer anyway.
+ */
+export async function tryLockAccounts(db: WorkspaceDb, accountIds: readonly string[]): Promise<Set<string>> {
+  if (db.dialect === 'sqlite' || accountIds.length === 0) return new Set(accountIds)
+  const locked = await db
+    .selectByKeys('accounts', 'account_id', accountIds)
+    .select('accounts.account_id')
+    .forUpdate()
+    .skipLocked()
+    .execute()
+  return new Set(locked.map((row) => row.account_id))
+}
+
 /** Codes of the pool that nobody holds; PostgreSQL leaves out those that another transaction is about to give. */
 export async function selectFreeCodes(
   db: WorkspaceDb,

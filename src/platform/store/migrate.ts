@@ -13,6 +13,7 @@ import { migration as webhooks } from '#migrations/0013_webhooks.ts'
 import { migration as settling } from '#migrations/0016_settling.ts'
 import { migration as coupons } from '#migrations/0017_coupons.ts'
 import { migration as broadcasts } from '#migrations/0018_broadcasts.ts'
+import { migration as accounts } from '#migrations/0019_accounts.ts'
 import { migration as items } from '#migrations/0020_items.ts'
 import { lockSchema } from './locks.ts'
 import type { ColumnTypes, StoreMigration } from './migrations.ts'
@@ -35,6 +36,7 @@ const migrations: { name: string; migration: StoreMigration }[] = [
   { name: '0016_settling', migration: settling },
   { name: '0017_coupons', migration: coupons },
   { name: '0018_broadcasts', migration: broadcasts },
+  { name: '0019_accounts', migration: accounts },
   { name: '0020_items', migration: items },
 ]
 

@@ -1,4 +1,5 @@
 import type { Generated } from 'kysely'
+import type { BroadcastState } from '#contracts/broadcast.ts'
 
 /**
  * The store's tables as both dialects hold them. Instants are integer milliseconds UTC; money is integer
@@ -24,6 +25,8 @@ export interface StoreSchema {
   event_dedupe: EventDedupeRow
   scores: ScoreRow
   endpoints: EndpointRow
+  accounts: AccountRow
+  account_members: AccountMemberRow
 
   // ── ingest ──
   event_counts: EventCountRow
@@ -214,6 +217,25 @@ export interface EndpointRow {
   /** The push service said that it is no more; null while it lives. */
   gone_at: number | null
   gone_reason: string
+}
+
+/** A company that customers belong to, by the id of their group calls; profiles carry a copy of its traits. */
+export interface AccountRow {
+  workspace: string
+  account_id: string
+  version: number
+  traits_json: string
+  /** When the newest event happened that brought traits; 0: none did. */
+  traits_at: number
+  created_at: number
+  updated_at: number
+}
+
+export interface AccountMemberRow {
+  workspace: string
+  account_id: string
+  customer_id: string
+  since: number
 }
 
 export interface EventRow {
@@ -765,7 +787,7 @@ export interface BroadcastRow {
   campaign_id: string
   /** 1, 2, …: counted up each time that the campaign is started. */
   run: number
-  state: 'planning' | 'waiting' | 'taking' | 'done' | 'cancelled'
+  state: BroadcastState
   actor: string
   started_at: number
   /** Nobody is decided about before. */
@@ -805,7 +827,7 @@ export interface TimerRow {
   customer_id: string
   /**
    * 'segments': look at the customer's time-dependent segments again. 'absence': an event that was to come has
-   * not. 'schedule': an occurrence.
+   * not. 'schedule': an occurrence. 'account': the traits of the customer's account have changed.
    */
   kind: string
   /** The campaign of an absence or a schedule, '' otherwise. */

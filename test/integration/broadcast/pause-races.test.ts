@@ -94,12 +94,11 @@ async function say(store: Store, action: BroadcastAction): Promise<string[]> {
   return moved.alreadySending
 }
 
+/** A page of the broadcast, and what comes of it. */
 async function send(): Promise<void> {
-  do {
-    await world.engine.roles.worker.fireTimers()
-    seen.push('fed')
-    await sender.drain()
-  } while ((await sender.step()) > 0)
+  await world.engine.roles.worker.fireTimers()
+  do await sender.drain()
+  while ((await sender.step()) > 0)
   await sender.drain()
 }
 

@@ -177,6 +177,11 @@ describe('import', () => {
     expect((await world.run(['coupons'])).stdout).toMatch(/^spring +2040-06-01T00:00:00.000Z +2 +0 /m)
   })
 
+  test('who is in a segment', async () => {
+    const all = await world.run(['segment', 'size', 'nobody-yet'])
+    expect(all).toMatchObject({ code: 65, stderr: expect.stringContaining('there is no segment nobody-yet') })
+  })
+
   test('a file that is missing, empty or without its columns', async () => {
     writeFileSync(join(world.folder, 'empty.csv'), '')
     writeFileSync(join(world.folder, 'other.csv'), 'email\na@example.com\n')
