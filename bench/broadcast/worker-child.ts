@@ -13,6 +13,7 @@ const { parts, close } = await openParts(folder)
 const worker = await assembleWorker(parts)
 const db = parts.store.read.workspace(workspace)
 const startedAt = performance.now()
+const cpuAtStart = process.cpuUsage()
 if ((await loadRun(db, campaignId)) === null) {
   const started = await startBroadcast(parts, {
     workspace,
@@ -43,9 +44,11 @@ const beat = (): void => {
 await runWorker(parts, worker, { stop: stop.signal, beat })
 await looking
 const tookMs = performance.now() - startedAt
+const { user, system } = process.cpuUsage(cpuAtStart)
+const cpuMs = (user + system) / 1000
 const peakMb = process.resourceUsage().maxRSS / 1024
 await close()
-process.send?.({ tookMs, peakMb, ownMb, earlyMb }, () => process.disconnect())
+process.send?.({ tookMs, cpuMs, peakMb, ownMb, earlyMb }, () => process.disconnect())
 
 function readOwnMb(): number {
   const anonymous = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))
