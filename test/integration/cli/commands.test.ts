@@ -178,8 +178,18 @@ describe('import', () => {
   })
 
   test('who is in a segment', async () => {
-    const all = await world.run(['segment', 'size', 'nobody-yet'])
-    expect(all).toMatchObject({ code: 65, stderr: expect.stringContaining('there is no segment nobody-yet') })
+    const input =
+      'segments: [{ id: imported, name: Imported, condition: { trait: email, op: exists, value: true } }]'
+    expect((await world.run(['apply', '-'], { input })).code).toBe(0)
+    expect((await world.run(['segment', 'size', 'imported'])).stdout).toMatch(
+      /^\d{4} customers in imported\.\n$/,
+    )
+    const listed = await world.run(['segment', 'list', 'imported', '--limit', '2'])
+    expect(listed.stdout).toMatch(
+      /^customer +email\n([0-9a-f]{32} +\S+@\S+\n){2}There may be more: --limit\.\n$/,
+    )
+    const none = await world.run(['segment', 'size', 'nobody-yet'])
+    expect(none).toMatchObject({ code: 65, stderr: expect.stringContaining('no segment nobody-yet') })
   })
 
   test('a file that is missing, empty or without its columns', async () => {

@@ -179,6 +179,42 @@ describe('a goal per account', () => {
     expect((await world.messagesOf('dan')).map(({ state }) => state)).toEqual(['sent'])
   })
 
+  test('leaves colleagues in their cadence, whose later touches are not sent', async () => {
+    const touch = (id: string) =>
+      `{ id: ${id}, touch: { treatments: [${['tea', 'jam', 'egg']
+        .map((offer) => `{ offer: ${offer}, channel: email, variants: [{ id: a, template: hello }] }`)
+        .join(', ')}] } }`
+    world = await openEngineWorld(`
+goals: [{ id: order, event: Order Completed, windowHours: 480, per: account }]
+offers: [{ id: tea, name: Tea, value: 10 }, { id: jam, name: Jam, value: 10 }, { id: egg, name: Egg, value: 10 }]
+templates: [{ id: hello, channel: email, subject: Hello, text: "Hi {{links.unsubscribe}}" }]
+campaigns:
+  - id: steps
+    name: Steps
+    goal: order
+    trigger: { event: Signed Up }
+    holdout: 0
+    steps: [${touch('first')}, { id: rest, wait: { days: 3 } }, ${touch('second')}]
+`)
+    const people = ['ann', 'bob', 'cid', 'dan', 'eve', 'fay']
+    await world.take(...people.flatMap((userId) => [identify(userId), group(userId, 'acme')]))
+    await world.take(...people.map((userId) => track(userId, 'Signed Up', `s-${userId}`)))
+    await settle()
+    const before = (await world.rows('messages')).filter((row) => row.state === 'sent').length
+    world.clock.stepTo(world.clock.now() + day)
+    await world.take(track('ann', 'Order Completed', 'o1'))
+    await settle()
+    world.clock.stepTo(world.clock.now() + 3 * day)
+    await settle()
+    const journeys = Map.groupBy(await world.rows('journeys'), (row) => row.customer_id === customer('ann'))
+    expect(journeys.get(true)!.map(({ state }) => state)).toEqual(['left'])
+    expect(journeys.get(false)!.map(({ state }) => state)).toEqual(Array(5).fill('completed'))
+    const messages = await world.rows('messages')
+    expect(messages.filter((row) => row.state === 'sent')).toHaveLength(before)
+    const later = messages.filter((row) => row.state !== 'sent').map(({ reason }) => reason)
+    expect(new Set(later)).toEqual(new Set(['goal-met:goal_met']))
+  })
+
   test('has all of an account in one arm', async () => {
     world = await openEngineWorld(perAccount(0.5))
     const people = Array.from({ length: 24 }, (_, i) => `p${i}`)
