@@ -1,6 +1,7 @@
 import type { CampaignVersion, WorkspaceFile } from '#contracts/campaign.ts'
 import type { Clock } from '#contracts/clock.ts'
 import type { ApiFault } from '#contracts/errors.ts'
+import type { WorkspaceSettings } from '#contracts/workspace.ts'
 import { stableId } from '#platform/ids/ids.ts'
 import type { Store, StoreTransaction } from '#platform/store/store.ts'
 import { type ApplyPlan, applyPlan, planApply } from '../campaign/apply.ts'
@@ -109,12 +110,26 @@ export async function changeSettings(
   change: Change & { patch: WorkspacePatch },
 ): Promise<ChangedSettings> {
   return parts.store.transaction(async (tx) => {
+    const before = await loadWorkspace(tx, change.workspace)
     const result = await updateWorkspace(tx, change.workspace, change.patch)
     if (result.kind === 'refused') return result
     await touchWorkspace(tx, change.workspace)
-    await audit(tx, change, parts.clock.now(), 'settings', Object.keys(change.patch).join(' '))
+    const figures = { before: decidingSettings(before), after: decidingSettings(result.settings) }
+    await audit(tx, change, parts.clock.now(), 'settings', Object.keys(change.patch).join(' '), '', figures)
     return { ...result, alreadySending: await listSending(tx.workspace(change.workspace)) }
   })
+}
+
+/** Those that a decision or a claim looks at: a rehearsal puts them back as they were. */
+function decidingSettings(settings: WorkspaceSettings | null): DecidingSettings {
+  const { killSwitch = false, zone = 'UTC', country } = settings ?? {}
+  return { killSwitch, zone, country: country ?? null }
+}
+
+export interface DecidingSettings {
+  killSwitch: boolean
+  zone: string
+  country: string | null
 }
 
 /** One line of who did what; part of the transaction that does it. */

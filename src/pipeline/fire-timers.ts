@@ -1,5 +1,5 @@
 import type { Customer } from '#contracts/profile.ts'
-import type { RowOf, Store } from '#platform/store/store.ts'
+import type { RowOf, Store, WorkspaceDb } from '#platform/store/store.ts'
 import { lastOccurrence } from '../campaign/schedule.ts'
 import { noteAccount } from '../profile/accounts.ts'
 import { lookAtSegments } from './apply-product-event.ts'
@@ -8,9 +8,11 @@ import { deleteHeldClicks, heldOf, releaseClicks } from './held-clicks.ts'
 import { noticesOf } from './notices.ts'
 import type { BatchParts } from './process-batch.ts'
 import { occurrenceAt, scheduleTimer } from './schedule-timers.ts'
+import { noteRound } from './timer-round-rows.ts'
 import { dueTimers, type TimerKey, type TimerPayload } from './timer-rows.ts'
 import { triggerCampaigns } from './trigger-campaigns.ts'
 import { openWorkspaceBatch, type WorkspaceBatch, writeWorkspaceBatch } from './workspace-batch.ts'
+import type { WorkspaceContext } from './workspace-context.ts'
 
 /** Few enough to stay near the 5 ms that a batch may take while others wait. */
 const timersPerTransaction = 50
@@ -31,38 +33,50 @@ export async function fireTimers(parts: BatchParts, store: Store, workspace: str
     // Another worker is at it: two would fire the same ones.
     if (!(await db.tryLock('timers'))) return 0
     const timers = await dueTimers(db, now, timersPerTransaction)
-    const ids = [...new Set(timers.map((timer) => timer.customer_id))]
-    const held = await heldOf(
-      db,
-      timers.filter((timer) => timer.kind === 'clicks').map((timer) => timer.customer_id),
-    )
-    const earliestOccurredAt = Math.min(now, ...held.map(({ record }) => record.occurredAt))
-    const accountIds = timers.filter(({ kind }) => kind === 'account').map(({ subject }) => subject)
-    const needs = { eventIds: [], customerIds: ids, engagedCustomerIds: ids, accountIds, earliestOccurredAt }
-    const rows = await openWorkspaceBatch(db, context, needs, now, parts.capCache)
-    const done: typeof held = []
-    for (const timer of timers) {
-      const { kind, subject } = keyOf(timer)
-      // Removed unless what follows sets it again.
-      rows.written.timers.push({ customerId: timer.customer_id, kind, subject, dueAt: null })
-      if (kind === 'clicks') {
-        const own = held.filter((click) => click.customer_id === timer.customer_id)
-        done.push(...releaseClicks(rows, own, now))
-        continue
-      }
-      const customer = rows.customers.get(timer.customer_id)
-      if (customer === undefined || customer.mergedInto !== null) continue
-      if (kind === 'account') noteChange(rows, timer, customer)
-      if (kind === 'segments' || kind === 'account') fireSegments(parts, rows, timer, customer, now)
-      if (kind === 'absence') fireAbsence(parts, rows, timer, customer, now)
-      if (kind === 'schedule') fireSchedule(parts, rows, timer, customer, now)
-      rows.changed.add(customer.customerId)
-    }
-    await writeWorkspaceBatch(rows, now)
-    await deleteHeldClicks(db, done)
-    await parts.publish?.(noticesOf(rows))
+    await fireTheseTimers(parts, db, context, timers, now)
     return timers.length
   })
+}
+
+/** The part of it inside the transaction. */
+export async function fireTheseTimers(
+  parts: BatchParts,
+  db: WorkspaceDb,
+  context: WorkspaceContext,
+  timers: readonly Timer[],
+  now: number,
+): Promise<void> {
+  const ids = [...new Set(timers.map((timer) => timer.customer_id))]
+  const held = await heldOf(
+    db,
+    timers.filter((timer) => timer.kind === 'clicks').map((timer) => timer.customer_id),
+  )
+  const earliestOccurredAt = Math.min(now, ...held.map(({ record }) => record.occurredAt))
+  const accountIds = timers.filter(({ kind }) => kind === 'account').map(({ subject }) => subject)
+  const needs = { eventIds: [], customerIds: ids, engagedCustomerIds: ids, accountIds, earliestOccurredAt }
+  const rows = await openWorkspaceBatch(db, context, needs, now, parts.capCache)
+  const done: typeof held = []
+  for (const timer of timers) {
+    const { kind, subject } = keyOf(timer)
+    // Removed unless what follows sets it again.
+    rows.written.timers.push({ customerId: timer.customer_id, kind, subject, dueAt: null })
+    if (kind === 'clicks') {
+      const own = held.filter((click) => click.customer_id === timer.customer_id)
+      done.push(...releaseClicks(rows, own, now))
+      continue
+    }
+    const customer = rows.customers.get(timer.customer_id)
+    if (customer === undefined || customer.mergedInto !== null) continue
+    if (kind === 'account') noteChange(rows, timer, customer)
+    if (kind === 'segments' || kind === 'account') fireSegments(parts, rows, timer, customer, now)
+    if (kind === 'absence') fireAbsence(parts, rows, timer, customer, now)
+    if (kind === 'schedule') fireSchedule(parts, rows, timer, customer, now)
+    rows.changed.add(customer.customerId)
+  }
+  await writeWorkspaceBatch(rows, now)
+  await deleteHeldClicks(db, done)
+  await noteRound(db, { kind: 'timers', firedAt: now, subjects: timers.map((timer) => timer.timer_id) })
+  await parts.publish?.(noticesOf(rows))
 }
 
 type Timer = RowOf<'timers'>

@@ -8,6 +8,7 @@ import { deleteMessageEventsBefore } from '../action/message-event-rows.ts'
 import { deliveriesKeptMs, forgetDeliveries } from '../action/webhooks/delivery-rows.ts'
 import { deleteCountsBefore, namesCountedBefore } from '../ingest/catalogue/catalogue-rows.ts'
 import { deleteEventsBefore, forgetSeenBefore } from '../profile/event-rows.ts'
+import { deleteRoundsBefore } from './timer-round-rows.ts'
 
 /** Small steps: a transaction of this many deletions stays near the 5 ms that others wait at most. */
 const rowsPerStep = 200
@@ -48,12 +49,13 @@ export async function keepHouse(
       const db = tx.workspace(workspace)
       const events = inMonths ? 0 : await deleteEventsBefore(db, dayUtcOf(now) - eventsKeepDays, limit)
       const told = await deleteMessageEventsBefore(db, now - eventsKeepDays * 86_400_000, limit)
+      const rounds = await deleteRoundsBefore(db, now - eventsKeepDays * 86_400_000, limit)
       const receipts = await forgetReceiptsBefore(db, now - seenKeptMs, limit)
       const deliveries = await forgetDeliveries(db, now - deliveriesKeptMs, limit)
       const seen = await forgetSeenBefore(db, now - seenKeptMs, limit)
       const inbox = await deleteExpiredInbox(db, now - inboxKeptMs, limit)
       const codes = await giveBackExpired(db, now, limit)
-      return codes + events + told + receipts + deliveries + seen + inbox
+      return codes + events + told + rounds + receipts + deliveries + seen + inbox
     })
     if (step === 0) return deleted
     deleted += step

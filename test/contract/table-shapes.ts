@@ -768,6 +768,10 @@ export const tableShapes: {
       lease_until: 'int',
     },
   },
+  timer_rounds: {
+    key: ['workspace', 'fired_at', 'round_id'],
+    columns: { workspace: 'text', fired_at: 'int', round_id: 'text', kind: 'text', subjects_json: 'json' },
+  },
   rejected_events: {
     key: ['workspace', 'rejected_id'],
     columns: {

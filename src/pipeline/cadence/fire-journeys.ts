@@ -1,3 +1,4 @@
+import type { Journey } from '#contracts/journey.ts'
 import type { Store, StoreTransaction } from '#platform/store/store.ts'
 import { endJourney } from '../../campaign/advance.ts'
 import {
@@ -8,6 +9,7 @@ import {
 } from '../../campaign/journey-rows.ts'
 import { noticesOf } from '../notices.ts'
 import type { BatchParts } from '../process-batch.ts'
+import { noteRound } from '../timer-round-rows.ts'
 import { openWorkspaceBatch, type WorkspaceBatch, writeWorkspaceBatch } from '../workspace-batch.ts'
 import type { WorkspaceContext } from '../workspace-context.ts'
 import { goOn } from './go-on.ts'
@@ -43,7 +45,18 @@ async function goOnDue(
 ): Promise<number> {
   const db = tx.workspace(context.settings.workspace)
   const due = await dueJourneys(db, now, journeysPerTransaction)
-  if (due.length === 0) return 0
+  if (due.length > 0) await goOnThese(parts, tx, context, due, now)
+  return due.length
+}
+
+/** The part of it after the look for who is due. */
+export async function goOnThese(
+  parts: BatchParts,
+  tx: StoreTransaction,
+  context: WorkspaceContext,
+  due: readonly Pick<Journey, 'journeyId' | 'customerId'>[],
+  now: number,
+): Promise<void> {
   const rows = await openFor(parts, tx, context, due, now)
   const isDue = new Set(due.map(({ journeyId }) => journeyId))
   for (const customerId of new Set(due.map((own) => own.customerId))) {
@@ -65,8 +78,9 @@ async function goOnDue(
   }
   await endLost(rows, [...isDue], now)
   await writeWorkspaceBatch(rows, now)
+  const subjects = due.map(({ journeyId }) => journeyId)
+  await noteRound(rows.db, { kind: 'journeys', firedAt: now, subjects })
   await parts.publish?.(noticesOf(rows))
-  return due.length
 }
 
 /** Due and nobody's: the customer or the version is no more. They must not be due for ever. */
@@ -115,6 +129,18 @@ async function settleChanged(
   const db = tx.workspace(context.settings.workspace)
   const { version } = running.version
   const ids = await unsettledCustomers(db, running.version.campaignId, version, journeysPerTransaction)
+  await settleThese(parts, tx, context, ids, now)
+  return ids.length
+}
+
+/** The running version's rule for these customers' journeys. */
+export async function settleThese(
+  parts: BatchParts,
+  tx: StoreTransaction,
+  context: WorkspaceContext,
+  ids: readonly string[],
+  now: number,
+): Promise<void> {
   const rows = await openFor(
     parts,
     tx,
@@ -125,14 +151,14 @@ async function settleChanged(
   // Looking at them is what applies the rule.
   for (const customerId of ids) insideJourneys(rows, customerId, now)
   await writeWorkspaceBatch(rows, now)
-  return ids.length
+  await noteRound(rows.db, { kind: 'settled', firedAt: now, subjects: ids })
 }
 
 async function openFor(
   parts: BatchParts,
   tx: StoreTransaction,
   context: WorkspaceContext,
-  journeys: { customerId: string }[],
+  journeys: readonly { customerId: string }[],
   now: number,
 ): Promise<WorkspaceBatch> {
   const ids = [...new Set(journeys.map(({ customerId }) => customerId))]

@@ -81,6 +81,7 @@ export interface StoreSchema {
 
   // ── pipeline ──
   timers: TimerRow
+  timer_rounds: TimerRoundRow
   rejected_events: RejectedEventRow
   held_clicks: HeldClickRow
   audit: AuditRow
@@ -838,6 +839,19 @@ export interface TimerRow {
   lease_owner: string
   /** Wall clock; 0 when not leased. */
   lease_until: number
+}
+
+/** Timers, or journeys, that went on together: the order of what time alone brought about. */
+export interface TimerRoundRow {
+  workspace: string
+  /** Injected clock. */
+  fired_at: number
+  /** The first of the subjects. */
+  round_id: string
+  /** 'timers': timer ids. 'journeys': journey ids. 'settled': customers who got a changed campaign's rule. */
+  kind: string
+  /** JSON array. */
+  subjects_json: string
 }
 
 export interface RejectedEventRow {
