@@ -53,6 +53,8 @@ export interface ClaimParts<F extends GuardrailFacts> {
   owner: string
   /** By the wall clock. Longer than any provider call may take. */
   leaseMs: number
+  /** Who is looked at; left out: those that are due, oldest first. A rehearsal knows whom the sender took when. */
+  due?: (db: WorkspaceDb, due: { now: InstantMs; limit: number }) => Promise<MessageRow[]>
 }
 
 export interface ClaimedMessage<F extends GuardrailFacts> {
@@ -94,7 +96,7 @@ export async function claimMessages<F extends GuardrailFacts>(
   const now = parts.clock.now()
   const db = tx.workspace(workspace)
   await db.lock('configuration', 'shared')
-  const locked = await lockDue(db, now, limit)
+  const locked = await lockDue(db, now, limit, parts.due)
   if (locked.length === 0) return { claimed: [], taken: 0 }
   const loaded = await parts.facts.load(tx, workspace, locked, now)
   const due = locked.filter((message) => loaded.get(message.message_id) !== busy)
@@ -185,8 +187,13 @@ function takeAddresses<F extends GuardrailFacts>(
  * the next claim: who holds messages never waits for a customer, since a merge holds its customers and waits
  * for their messages.
  */
-async function lockDue(db: WorkspaceDb, now: InstantMs, limit: number): Promise<MessageRow[]> {
-  const due = await selectDueForClaim(db, { now, limit })
+async function lockDue(
+  db: WorkspaceDb,
+  now: InstantMs,
+  limit: number,
+  select: NonNullable<ClaimParts<GuardrailFacts>['due']> = selectDueForClaim,
+): Promise<MessageRow[]> {
+  const due = await select(db, { now, limit })
   const free = await db.tryLockCustomers([...new Set(due.map((message) => message.customer_id))])
   return due.filter((message) => free.has(message.customer_id))
 }

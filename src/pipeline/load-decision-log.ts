@@ -20,6 +20,13 @@ export type EvaluationTarget =
   /** `treatmentId`, or 'nothing'. */
   | { kind: 'always'; action: string }
   | { kind: 'uniform' }
+  /** What a rehearsal decided in its place. */
+  | { kind: 'rehearsed'; rehearsed: RehearsedDecisions }
+
+/** The decision of that id as it was rehearsed, with the versions it names; null where it was not made. */
+export type RehearsedDecisions = (
+  decisionId: string,
+) => Promise<{ decision: DecodedDecision; campaigns: readonly CampaignVersion[] } | null>
 
 export interface LogSelection {
   campaignId: string
@@ -166,6 +173,8 @@ async function readDecision(
   if (isYoung) return 'not-matured'
   const hasConverted = exposures.some(({ state }) => state !== 'open' && state !== 'closed')
   const actions = actionsOf({ record, decoded, campaigns }, selection)
+  if (selection.target.kind === 'rehearsed')
+    await setRehearsedTarget(actions, decoded, selection, selection.target.rehearsed)
   const chosen = actions.find(({ candidateIndex }) =>
     choice.kind === 'nothing' ? candidateIndex < 0 : candidateIndex === choice.candidateIndex,
   )
@@ -245,8 +254,41 @@ function setTarget(actions: Action[], moment: Moment, target: EvaluationTarget):
     case 'snapshot':
     case 'greedy':
       setSnapshotTarget(actions, moment, target)
+      return
+    case 'rehearsed':
+    // Looked up by whoever reads the decision.
   }
 }
+
+/** By name: the rehearsal may have decided by other versions, and draw what could not be drawn then. */
+async function setRehearsedTarget(
+  actions: Action[],
+  { decisionId }: DecodedDecision,
+  { campaignId }: LogSelection,
+  rehearsed: RehearsedDecisions,
+): Promise<void> {
+  const made = await rehearsed(decisionId)
+  const nothing = actions.at(-1)!
+  const kind = made?.decision.choice.kind
+  if (made === null || (kind !== 'treatment' && kind !== 'nothing')) {
+    nothing.target = 1
+    return
+  }
+  const { decision, campaigns } = made
+  nothing.target = decision.nothingProbability
+  for (const { campaignIndex, treatmentIndex, probability } of decision.candidates) {
+    if (!(probability > 0)) continue
+    const campaign = campaigns[campaignIndex]!
+    const treatmentId = campaign.spec.treatments[treatmentIndex]?.treatmentId ?? ''
+    const name = campaign.campaignId === campaignId ? treatmentId : `${campaign.campaignId}:${treatmentId}`
+    const known = actions.find((action) => action.name === name)
+    if (known !== undefined) known.target += probability
+    else actions.push({ ...nothing, name, logged: 0, target: probability, candidateIndex: unheardOf })
+  }
+}
+
+/** Of what the log could not have drawn. */
+const unheardOf = Number.MAX_SAFE_INTEGER
 
 function setSnapshotTarget(
   actions: Action[],

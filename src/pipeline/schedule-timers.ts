@@ -4,6 +4,7 @@ import { hasOccurrence, nextOccurrence } from '../campaign/schedule.ts'
 import { loadCustomers } from '../profile/customer-rows.ts'
 import { zoneOf } from './customer-zone.ts'
 import type { BatchParts } from './process-batch.ts'
+import { noteRound } from './timer-round-rows.ts'
 import { setTimers, type TimerSetting } from './timer-rows.ts'
 import type { WorkspaceBatch } from './workspace-batch.ts'
 import type { RunningCampaign } from './workspace-context.ts'
@@ -78,6 +79,7 @@ export async function startSchedules(parts: BatchParts, store: Store, workspace:
       key: ['workspace', 'campaign_id'],
       update: ['version', 'cursor_id', 'done'],
     })
+    await noteRound(db, { kind: 'schedules', firedAt: now, subjects: [campaignId] })
     // The round's own row counts too: with nobody there yet something was done still.
     return ids.length + 1
   })

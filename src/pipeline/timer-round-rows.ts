@@ -2,8 +2,11 @@ import type { WorkspaceDb } from '#platform/store/store.ts'
 
 /** A transaction in which time alone made something happen. */
 export interface TimerRound {
-  /** `timers`: timer ids. `journeys`: journey ids. `settled`: customers who got a changed campaign's rule. */
-  kind: 'timers' | 'journeys' | 'settled'
+  /**
+   * `timers`: timer ids. `journeys`: journey ids. `settled`: customers who got a changed campaign's rule.
+   * `schedules`: the campaign whose customers got timers.
+   */
+  kind: 'timers' | 'journeys' | 'settled' | 'schedules'
   firedAt: number
   subjects: readonly string[]
 }

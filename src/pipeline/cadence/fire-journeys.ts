@@ -117,7 +117,8 @@ async function openChange(
   return null
 }
 
-async function settleChanged(
+/** One page of those inside a campaign that has changed. Returns how many. */
+export async function settleChanged(
   parts: BatchParts,
   tx: StoreTransaction,
   context: WorkspaceContext,

@@ -848,7 +848,7 @@ export interface TimerRoundRow {
   fired_at: number
   /** The first of the subjects. */
   round_id: string
-  /** 'timers': timer ids. 'journeys': journey ids. 'settled': customers who got a changed campaign's rule. */
+  /** See `TimerRound`. */
   kind: string
   /** JSON array. */
   subjects_json: string
