@@ -19,6 +19,7 @@ import { killSwitchCommand } from './commands/kill-switch.ts'
 import { migrateStoreCommand } from './commands/migrate-store.ts'
 import { policyCommand } from './commands/policy.ts'
 import { previewCommand } from './commands/preview.ts'
+import { rehearseCommand } from './commands/rehearse.ts'
 import { reportCommand } from './commands/report.ts'
 import { resolveCommand } from './commands/resolve.ts'
 import { restoreCommand } from './commands/restore.ts'
@@ -56,6 +57,7 @@ export function createProgram(context: CliContext): Command {
     explainCommand,
     evaluateCommand,
     policyCommand,
+    rehearseCommand,
     importCommand,
     segmentCommand,
     suppressionsCommand,

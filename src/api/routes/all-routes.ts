@@ -30,6 +30,7 @@ import { pageRoutes } from './page-routes.ts'
 import { placementRoutes } from './placement-routes.ts'
 import { policyRoutes } from './policy-routes.ts'
 import { preferenceRoutes } from './preference-routes.ts'
+import { rehearsalRoutes } from './rehearsal-routes.ts'
 import { rejectedEventRoutes } from './rejected-event-routes.ts'
 import { sdkRoutes } from './sdk-routes.ts'
 import { segmentRoutes } from './segment-routes.ts'
@@ -63,6 +64,7 @@ export function adminRoutes(doors: Doors): ApiRoutes[] {
     decisionRoutes(doors),
     policyRoutes(doors),
     networkRoutes(doors),
+    rehearsalRoutes(doors),
     webhookRoutes(doors),
     workspaceRoutes(doors),
     statusRoutes(doors),

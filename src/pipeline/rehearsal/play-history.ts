@@ -315,64 +315,63 @@ function createFreeRun(play: HistoryPlay, changed: () => boolean): FreeRun {
   const { store, workspace, clock, facts, sender, batchParts } = play
   const db = store.read.workspace(workspace)
   const isLeft = (ends: ReadonlyMap<string, number>) => (id: string) =>
-    (ends.get(id) ?? -Infinity) > clock.now()
+    (ends.get(id) ?? Number.NEGATIVE_INFINITY) > clock.now()
   const roundIsRecorded = isLeft(facts.roundEnds)
   const messageIsRecorded = isLeft(facts.messageEnds)
   const isFree = () => changed() || clock.now() <= facts.roundsSince
-  const nextDueAt = async (): Promise<number> => {
-    const timer = await db
+
+  /** What is due before then and not left to the recording. */
+  const freeBefore = async (at: number) => {
+    const timers = await db
       .selectFrom('timers')
-      .select((eb) => eb.fn.min('timers.due_at').as('at'))
-      .executeTakeFirst()
-    const journey = await db
+      .selectAll('timers')
+      .where('timers.due_at', '<', at)
+      .orderBy('timers.due_at')
+      .orderBy('timers.timer_id')
+      .execute()
+    const journeys = await db
       .selectFrom('journeys')
-      .select((eb) => eb.fn.min('journeys.due_at').as('at'))
-      .where('journeys.due_at', 'is not', null)
-      .executeTakeFirst()
-    const message = changed()
-      ? await db
-          .selectFrom('messages')
-          .select((eb) => eb.fn.min('messages.due_at').as('at'))
-          .where('messages.state', '=', 'queued')
-          .executeTakeFirst()
-      : undefined
-    const dues = [timer?.at, journey?.at, message?.at].filter((at) => at !== null && at !== undefined)
-    return Math.min(Number.POSITIVE_INFINITY, ...dues.map(Number))
+      .select(['journeys.journey_id', 'journeys.customer_id', 'journeys.due_at'])
+      .where('journeys.due_at', '<', at)
+      .orderBy('journeys.due_at')
+      .orderBy('journeys.journey_id')
+      .execute()
+    const messages = await db
+      .selectFrom('messages')
+      .select(['messages.message_id', 'messages.due_at'])
+      .where('messages.state', '=', 'queued')
+      .where('messages.due_at', '<', at)
+      .execute()
+    return {
+      timers: timers.filter(({ timer_id }) => !roundIsRecorded(timer_id)),
+      journeys: journeys.filter(({ journey_id }) => !roundIsRecorded(journey_id)),
+      messages: changed() ? messages.filter(({ message_id }) => !messageIsRecorded(message_id)) : [],
+    }
   }
-  const round = async (): Promise<number> => {
-    const now = clock.now()
-    let acted = await startSchedules(batchParts, store, workspace)
-    const timers = (
-      await db.selectFrom('timers').selectAll('timers').where('timers.due_at', '<=', now).execute()
-    ).filter(({ timer_id }) => !roundIsRecorded(timer_id))
+  const goOn = async (): Promise<void> => {
+    const { timers, journeys, messages } = await freeBefore(clock.now() + 1)
     if (timers.length > 0) await fire(play, timers)
-    const journeys = (
-      await db
-        .selectFrom('journeys')
-        .select(['journeys.journey_id', 'journeys.customer_id'])
-        .where('journeys.due_at', '<=', now)
-        .execute()
-    ).filter(({ journey_id }) => !roundIsRecorded(journey_id))
     if (journeys.length > 0)
       await fire(
         play,
         journeys.map((own) => ({ journeyId: own.journey_id, customerId: own.customer_id })),
       )
-    acted += timers.length + journeys.length
-    if (changed()) acted += await sender.sendDue(messageIsRecorded)
-    return acted
+    if (messages.length > 0 || timers.length + journeys.length > 0)
+      if (changed()) await sender.sendDue(messageIsRecorded)
   }
   return {
     async runUntil(at) {
-      let from = clock.now()
       while (isFree()) {
-        const due = await nextDueAt()
-        // What is left to the recording stays due: the next minute is looked at for the others.
-        const next = Math.ceil(Math.max(due, from + 1) / roundMs) * roundMs
+        const from = clock.now()
+        // Nobody looks within a minute.
+        if (Math.floor(at / roundMs) === Math.floor(from / roundMs)) return
+        while ((await startSchedules(batchParts, store, workspace)) > 0);
+        const { timers, journeys, messages } = await freeBefore(at)
+        const dues = [...timers, ...journeys, ...messages].map((own) => own.due_at ?? at)
+        const next = Math.ceil(Math.max(Math.min(...dues), from + 1) / roundMs) * roundMs
         if (!(next < at)) return
         clock.stepTo(next)
-        from = next
-        await round()
+        await goOn()
       }
     },
   }

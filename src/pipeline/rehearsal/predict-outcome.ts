@@ -8,14 +8,18 @@ import { evaluateLog } from '../../report/off-policy/evaluate-log.ts'
 import { loadDecisionLog, type RehearsedDecisions } from '../load-decision-log.ts'
 import { createReplaySourceReader } from '../replay-sources.ts'
 
-/** What the goal of a campaign would have come to, per decision. */
+/** What the goal of a campaign would have come to. */
 export interface Prediction {
   campaignId: string
   goalId: string
-  /** Doubly robust, from recorded decisions whose window is over (ADR 23). */
-  by: 'off-policy'
+  /**
+   * `off-policy`: conversions per decision, doubly robust, from recorded decisions whose window is over (ADR 23).
+   * `holdout`: of a simulation, conversions per customer that messages added against its holdout.
+   */
+  by: 'off-policy' | 'holdout'
+  /** Of the holdout: customers. */
   decisions: number
-  /** As it was: conversions per decision. */
+  /** As it was; null in a simulation. */
   recorded: { value: number; interval: { lower: number; upper: number } } | null
   /** As rehearsed; null where the recording does not tell. */
   rehearsed: { value: number; interval: { lower: number; upper: number } } | null

@@ -47,7 +47,8 @@ export interface Rehearsal {
   changed: boolean
   since: number
   until: number
-  recorded: Tally
+  /** Null in a simulation: there was nothing before. */
+  recorded: Tally | null
   rehearsed: Tally
   /** Of decisions as they were made; null where something was to be different. */
   exact: Comparison | null
