@@ -1,3 +1,4 @@
+import { takeTicks } from '#platform/clock/ticks.ts'
 import type { WorkspaceDb } from '#platform/store/store.ts'
 
 /** A transaction in which time alone made something happen. */
@@ -9,20 +10,25 @@ export interface TimerRound {
   kind: 'timers' | 'journeys' | 'settled' | 'schedules'
   firedAt: number
   subjects: readonly string[]
+  /** Rises from round to round. */
+  tick: number
 }
 
 /**
  * Notes what went on, in the transaction in which it did: a timer is due earlier than it fires, events come in
  * between, and a rehearsal has to know which was first.
  */
-export async function noteRound(db: WorkspaceDb, { kind, firedAt, subjects }: TimerRound): Promise<void> {
+export async function noteRound(
+  db: WorkspaceDb,
+  { kind, firedAt, subjects }: Omit<TimerRound, 'tick'>,
+): Promise<void> {
   const [first] = subjects
   if (first === undefined) return
-  const subjects_json = JSON.stringify(subjects)
-  await db.bulkInsert('timer_rounds', [{ fired_at: firedAt, round_id: first, kind, subjects_json }], 'ignore')
+  const own = { kind, tick: takeTicks(1), subjects_json: JSON.stringify(subjects) }
+  await db.bulkInsert('timer_rounds', [{ fired_at: firedAt, round_id: first, ...own }], 'ignore')
 }
 
-/** In the order in which they were. */
+/** By instant. */
 export async function* eachRound(db: WorkspaceDb): AsyncGenerator<TimerRound> {
   let after = { at: Number.MIN_SAFE_INTEGER, id: '' }
   for (;;) {
@@ -42,6 +48,7 @@ export async function* eachRound(db: WorkspaceDb): AsyncGenerator<TimerRound> {
         kind: row.kind as TimerRound['kind'],
         firedAt: row.fired_at,
         subjects: JSON.parse(row.subjects_json) as string[],
+        tick: Number(row.tick),
       }
     const last = rows.at(-1)
     if (last === undefined || rows.length < roundsPerPage) return

@@ -1,4 +1,5 @@
 import type { EventKind } from '#contracts/event.ts'
+import { takeTicks } from '#platform/clock/ticks.ts'
 import { dayUtcOf } from '#platform/ids/ids.ts'
 import type { RecurringQuery } from '#platform/store/recurring-query.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
@@ -34,10 +35,9 @@ export async function insertEvents(
   events: (StoredEvent & Partial<EventApplication>)[],
 ): Promise<void> {
   const seen = events.map(({ eventId, receivedAt }) => ({ event_id: eventId, received_at: receivedAt }))
-  await together(
-    db.bulkInsert('event_dedupe', seen, 'fail'),
-    db.bulkInsert('events', events.map(rowOf), 'fail'),
-  )
+  const tick = takeTicks(events.length)
+  const rows = events.map((event, index) => ({ ...rowOf(event), applied_tick: tick + index }))
+  await together(db.bulkInsert('event_dedupe', seen, 'fail'), db.bulkInsert('events', rows, 'fail'))
 }
 
 /** Marks what is kept elsewhere than among the events. */
@@ -114,7 +114,9 @@ export async function loadAppliedEvents(
   }))
 }
 
-function rowOf(event: StoredEvent & Partial<EventApplication>): Omit<RowOf<'events'>, 'workspace'> {
+function rowOf(
+  event: StoredEvent & Partial<EventApplication>,
+): Omit<RowOf<'events'>, 'workspace' | 'applied_tick'> {
   const { eventId, customerId, kind, occurredAt, receivedAt, payload } = event
   return {
     day_utc: dayUtcOf(receivedAt),

@@ -145,6 +145,7 @@ export const tableShapes: {
       applied_at: 'int?',
       applied_order: 'int?',
       applied_to: 'text?',
+      applied_tick: 'int?',
     },
   },
   event_dedupe: {
@@ -770,7 +771,14 @@ export const tableShapes: {
   },
   timer_rounds: {
     key: ['workspace', 'fired_at', 'round_id'],
-    columns: { workspace: 'text', fired_at: 'int', round_id: 'text', kind: 'text', subjects_json: 'json' },
+    columns: {
+      workspace: 'text',
+      fired_at: 'int',
+      round_id: 'text',
+      kind: 'text',
+      tick: 'int',
+      subjects_json: 'json',
+    },
   },
   rejected_events: {
     key: ['workspace', 'rejected_id'],

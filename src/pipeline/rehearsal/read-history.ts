@@ -29,9 +29,8 @@ export async function readHistory(
   const decisionsAt = await readDecisions(db, recording)
   await readEvents(db, recording)
   const roundEnds = new Map<string, number>()
-  let order = 0
   for await (const round of eachRound(db)) {
-    recording.add(round.firedAt, places.round, order++, { kind: 'round', round })
+    recording.add(round.firedAt, places.round, round.tick, { kind: 'round', round })
     for (const subject of round.subjects) roundEnds.set(subject, round.firedAt)
   }
   await readChanges(db, recording, decisionsAt)
@@ -94,8 +93,10 @@ async function readEvents(db: WorkspaceDb, recording: Recording): Promise<void> 
       receivedAt: row.received_at,
       payload: JSON.parse(row.payload_json),
     }
-    const place = row.applied_to === null ? places.event : places.mergedEvent
-    recording.add(row.applied_at ?? row.received_at, place, row.applied_order ?? 0, { kind: 'event', record })
+    const isFirst = row.applied_tick === null && row.applied_to !== null
+    const place = isFirst ? places.mergedEvent : places.event
+    const order = row.applied_tick ?? row.applied_order ?? 0
+    recording.add(row.applied_at ?? row.received_at, place, order, { kind: 'event', record })
   }
 }
 

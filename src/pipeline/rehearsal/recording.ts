@@ -43,7 +43,7 @@ export const places = {
   change: 0,
   granted: 1,
   given: 2,
-  /** Of customers who have been merged away since: before the merge. */
+  /** Of customers who have been merged away since, where it is not known what came first: before the merge. */
   mergedEvent: 3,
   event: 4,
   round: 5,

@@ -126,7 +126,11 @@ async function queued(
     .where('messages.state', '=', 'queued')
   if (dueAt !== null) rows = rows.where('messages.due_at', '<=', dueAt)
   // As the sender takes them.
-  return await rows.orderBy('messages.transactional', 'desc').orderBy('messages.due_at').execute()
+  return await rows
+    .orderBy('messages.transactional', 'desc')
+    .orderBy('messages.due_at')
+    .orderBy('messages.message_id')
+    .execute()
 }
 
 async function loadMessages(

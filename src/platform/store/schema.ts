@@ -255,6 +255,8 @@ export interface EventRow {
   applied_order: number | null
   /** The customer whose profile that was, where a merge has moved the event since; else null. */
   applied_to: string | null
+  /** Rises from event to event, also within an instant of the injected clock; null: before this was noted. */
+  applied_tick: number | null
 }
 
 export interface EventDedupeRow {
@@ -850,6 +852,8 @@ export interface TimerRoundRow {
   round_id: string
   /** See `TimerRound`. */
   kind: string
+  /** As of events. */
+  tick: number
   /** JSON array. */
   subjects_json: string
 }
