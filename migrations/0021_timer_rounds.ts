@@ -11,9 +11,9 @@ async function up(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
   const { text, int, json } = types
   const end = types.dialect === 'sqlite' ? sql` strict, without rowid` : sql``
   await sql`create table timer_rounds (
-    workspace ${text} not null, fired_at ${int} not null, round_id ${text} not null, kind ${text} not null,
-    tick ${int} not null, subjects_json ${json} not null,
-    constraint timer_rounds_key primary key (workspace, fired_at, round_id))${end}`.execute(db)
+    workspace ${text} not null, fired_at ${int} not null, tick ${int} not null, kind ${text} not null,
+    subjects_json ${json} not null,
+    constraint timer_rounds_key primary key (workspace, fired_at, tick, kind))${end}`.execute(db)
   await sql`alter table events add column applied_tick ${int}`.execute(db)
   // Of what happened before this the rounds are not known: from when on they are, by the injected clock.
   await sql`insert into system_settings (name, value)

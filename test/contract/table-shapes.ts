@@ -770,15 +770,8 @@ export const tableShapes: {
     },
   },
   timer_rounds: {
-    key: ['workspace', 'fired_at', 'round_id'],
-    columns: {
-      workspace: 'text',
-      fired_at: 'int',
-      round_id: 'text',
-      kind: 'text',
-      tick: 'int',
-      subjects_json: 'json',
-    },
+    key: ['workspace', 'fired_at', 'tick', 'kind'],
+    columns: { workspace: 'text', fired_at: 'int', tick: 'int', kind: 'text', subjects_json: 'json' },
   },
   rejected_events: {
     key: ['workspace', 'rejected_id'],

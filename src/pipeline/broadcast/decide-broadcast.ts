@@ -6,6 +6,7 @@ import { updateSegments } from '../../profile/segments.ts'
 import { lookAtSegments } from '../apply-product-event.ts'
 import { noticesOf } from '../notices.ts'
 import type { BatchParts } from '../process-batch.ts'
+import { noteRound } from '../timer-round-rows.ts'
 import { triggerCampaigns } from '../trigger-campaigns.ts'
 import { openWorkspaceBatch, type WorkspaceBatch, writeWorkspaceBatch } from '../workspace-batch.ts'
 import type { RunningCampaign, WorkspaceContext } from '../workspace-context.ts'
@@ -21,7 +22,7 @@ export interface BroadcastBatch {
 
 export async function openBroadcastBatch(
   parts: BatchParts,
-  { tx, context, campaign, run, now }: BroadcastPage,
+  { tx, context, campaign, run, now }: Pick<BroadcastPage, 'tx' | 'context' | 'campaign' | 'run' | 'now'>,
   members: readonly Customer[],
 ): Promise<BroadcastBatch> {
   const db = tx.workspace(run.workspace)
@@ -37,14 +38,22 @@ export async function openBroadcastBatch(
   const rows = await openWorkspaceBatch(db, context, needs, now, parts.capCache)
   const decided = await decidedAbout(db, run, ids)
   const tally = { ...run }
+  const taken: string[] = []
+  let lastProperties = ''
   return {
     decide(customer, properties) {
       if (decided.has(customer.customerId)) return false
+      const own = JSON.stringify(properties)
+      if (own !== lastProperties) taken.push(own)
+      lastProperties = own
+      taken.push(customer.customerId)
       decideAbout(parts, rows, { campaign, tally, customer, properties, now })
       return true
     },
     async write() {
       await writeWorkspaceBatch(rows, now)
+      const subjects = [run.campaign_id, String(run.run), String(run.started_at), ...taken]
+      if (taken.length > 0) await noteRound(db, { kind: 'broadcast', firedAt: now, subjects })
       await parts.publish?.(noticesOf(rows))
       return tally
     },

@@ -2,11 +2,15 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { EngagementPayload, LogRecord } from '#contracts/event.ts'
 import type { SteppedClock } from '#platform/clock/stepped-clock.ts'
 import type { RowOf, Store } from '#platform/store/store.ts'
+import { type BroadcastRun, openRuns } from '../../campaign/broadcast-rows.ts'
 import { loadJourneysById } from '../../campaign/journey-rows.ts'
 import { updateWorkspace } from '../../campaign/workspaces.ts'
 import { insertRanks } from '../../decision/decision-rank-rows.ts'
 import { setConsents } from '../../profile/consent-rows.ts'
+import { loadCustomers } from '../../profile/customer-rows.ts'
 import { unsuppress } from '../../profile/suppression-rows.ts'
+import { openBroadcastBatch } from '../broadcast/decide-broadcast.ts'
+import { createBroadcastFeeder } from '../broadcast/feed-broadcasts.ts'
 import { goOnThese, settleThese } from '../cadence/fire-journeys.ts'
 import { fireTheseTimers } from '../fire-timers.ts'
 import { type BatchParts, processBatch } from '../process-batch.ts'
@@ -32,6 +36,7 @@ export interface HistoryPlay {
     apply(): Promise<void>
     /** Versions from later on that the change takes the place of. */
     replaces(item: Extract<HistoryItem, { kind: 'document' | 'campaign' }>): boolean
+    replacesCampaign(campaignId: string): boolean
   }
   onProgress(done: number, total: number): void
 }
@@ -180,6 +185,7 @@ async function playRound(
     while ((await startSchedules(batchParts, store, workspace)) > 0);
     return
   }
+  if (kind === 'broadcast') return playBroadcastPage(play, subjects, useSnapshot)
   const db = store.read.workspace(workspace)
   if (kind === 'settled') {
     await store.transaction(async (tx) => {
@@ -207,6 +213,61 @@ async function playRound(
     await useSnapshot(snapshotId)
     await fire(play, own)
   }
+}
+
+/** A page of a broadcast: the customers whom it decided about, in their order. */
+async function playBroadcastPage(
+  { store, workspace, clock, batchParts, recording, change }: HistoryPlay,
+  [campaignId = '', run = '', startedAt = '', ...taken]: readonly string[],
+  useSnapshot: (id: string | null) => Promise<void>,
+): Promise<void> {
+  const now = clock.now()
+  if (change !== undefined && now >= change.at && change.replacesCampaign(campaignId)) return
+  const ids = taken.filter((own) => !own.startsWith('{'))
+  await useSnapshot(ids.map((id) => recording.snapshotAt(id, now)).find((id) => id !== null) ?? null)
+  await store.transaction(
+    async (tx) => {
+      const context = await batchParts.contexts.load(tx, workspace)
+      const campaign = context?.campaigns.get(campaignId)
+      if (context === null || campaign === undefined) return
+      const customers = await loadCustomers(tx.workspace(workspace), ids)
+      const own = {
+        ...noRun,
+        workspace,
+        campaign_id: campaignId,
+        run: Number(run),
+        started_at: Number(startedAt),
+      }
+      const page = { tx, context, campaign, run: own, now }
+      const batch = await openBroadcastBatch(batchParts, page, [...customers.values()])
+      let properties: Record<string, string> = {}
+      for (const each of taken) {
+        if (each.startsWith('{')) properties = JSON.parse(each) as typeof properties
+        else if (customers.has(each)) batch.decide(customers.get(each)!, properties)
+      }
+      await batch.write()
+    },
+    { durable: 'later' },
+  )
+}
+
+/** Nobody looks at how far a rehearsed run has come. */
+const noRun: Omit<BroadcastRun, 'workspace' | 'campaign_id' | 'run' | 'started_at'> = {
+  state: 'taking',
+  actor: '',
+  starts_at: 0,
+  ended_at: null,
+  customers: 0,
+  cursor_id: '',
+  looked: 0,
+  audience: 0,
+  queued: 0,
+  held_out: 0,
+  refused: 0,
+  undrawn: 0,
+  pace_from: 0,
+  pace_looked: 0,
+  pace_taken: 0,
 }
 
 type Due = RowOf<'timers'> | { journeyId: string; customerId: string }
@@ -318,6 +379,7 @@ function createFreeRun(play: HistoryPlay, changed: () => boolean): FreeRun {
     (ends.get(id) ?? Number.NEGATIVE_INFINITY) > clock.now()
   const roundIsRecorded = isLeft(facts.roundEnds)
   const messageIsRecorded = isLeft(facts.messageEnds)
+  const broadcasts = createBroadcastFeeder(batchParts, store)
   const isFree = () => changed() || clock.now() <= facts.roundsSince
 
   /** What is due before then and not left to the recording. */
@@ -349,6 +411,9 @@ function createFreeRun(play: HistoryPlay, changed: () => boolean): FreeRun {
     }
   }
   const goOn = async (): Promise<void> => {
+    let fed = 0
+    for (let rows = await broadcasts.feed(workspace); rows > 0; rows = await broadcasts.feed(workspace))
+      fed += rows
     const { timers, journeys, messages } = await freeBefore(clock.now() + 1)
     if (timers.length > 0) await fire(play, timers)
     if (journeys.length > 0)
@@ -356,8 +421,8 @@ function createFreeRun(play: HistoryPlay, changed: () => boolean): FreeRun {
         play,
         journeys.map((own) => ({ journeyId: own.journey_id, customerId: own.customer_id })),
       )
-    if (messages.length > 0 || timers.length + journeys.length > 0)
-      if (changed()) await sender.sendDue(messageIsRecorded)
+    if (fed + messages.length + timers.length + journeys.length > 0 && changed())
+      await sender.sendDue(messageIsRecorded)
   }
   return {
     async runUntil(at) {
@@ -368,6 +433,8 @@ function createFreeRun(play: HistoryPlay, changed: () => boolean): FreeRun {
         while ((await startSchedules(batchParts, store, workspace)) > 0);
         const { timers, journeys, messages } = await freeBefore(at)
         const dues = [...timers, ...journeys, ...messages].map((own) => own.due_at ?? at)
+        // Only the change starts broadcasts here: the recorded ones are played page by page.
+        if ((await openRuns(db)).length > 0) dues.push(from + 1)
         const next = Math.ceil(Math.max(Math.min(...dues), from + 1) / roundMs) * roundMs
         if (!(next < at)) return
         clock.stepTo(next)

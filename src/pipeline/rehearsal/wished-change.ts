@@ -3,6 +3,7 @@ import type { Store, WorkspaceDb } from '#platform/store/store.ts'
 import { insertCampaignVersions, loadStanding } from '../../campaign/campaign-rows.ts'
 import { loadDocuments } from '../../campaign/document-rows.ts'
 import { parseWorkspaceFile } from '../../campaign/workspace-file.ts'
+import { startBroadcast } from '../broadcast/start-broadcast.ts'
 import { applyWorkspaceFile } from '../change-workspace.ts'
 import { touchWorkspace } from '../workspace-context.ts'
 import type { HistoryPlay } from './play-history.ts'
@@ -45,6 +46,7 @@ function fileChange(
     kind: 'change',
     at: since,
     fault: () => fault,
+    replacesCampaign: (campaignId) => campaigns.has(campaignId),
     replaces: ({ kind, row }) =>
       kind === 'campaign' ? campaigns.has(row.campaign_id) : documents.has(`${row.kind} ${row.document_id}`),
     async apply() {
@@ -73,7 +75,7 @@ function fileChange(
       for (const own of plan.documents) documents.add(keyOf(own))
       for (const { campaignId, version, spec } of plan.versions) {
         campaigns.add(campaignId)
-        await launch(scratch, workspace, { campaignId, version: version + 1, spec, now: clock.now() })
+        await launch(scratch, workspace, { campaignId, version: version + 1, spec, clock })
       }
     },
   }
@@ -90,11 +92,12 @@ async function campaignChange(
     kind: 'change',
     at: since,
     fault: () => null,
+    replacesCampaign: (own) => own === campaignId,
     replaces: ({ kind, row }) => kind === 'campaign' && row.campaign_id === campaignId,
     async apply() {
       const { newestVersion } = await loadStanding(scratch.read.workspace(workspace), campaignId)
       const version = newestVersion + 1
-      await launch(scratch, workspace, { campaignId, version, spec: wished.spec, now: clock.now() })
+      await launch(scratch, workspace, { campaignId, version, spec: wished.spec, clock })
     },
   }
 }
@@ -103,13 +106,16 @@ async function campaignChange(
 async function launch(
   scratch: Store,
   workspace: string,
-  { now, ...version }: { campaignId: string; version: number; spec: Spec; now: number },
+  { clock, ...version }: { campaignId: string; version: number; spec: Spec; clock: Clock },
 ): Promise<void> {
   await scratch.transaction(async (tx) => {
-    const row = { ...version, state: 'live' as const, actor, note: '', createdAt: now }
+    const row = { ...version, state: 'live' as const, actor, note: '', createdAt: clock.now() }
     await insertCampaignVersions(tx.workspace(workspace), [row])
     await touchWorkspace(tx, workspace)
   })
+  if (!('broadcast' in version.spec.trigger)) return
+  const change = { workspace, actor, campaignId: version.campaignId, note: '', again: true }
+  await startBroadcast({ store: scratch, clock }, change)
 }
 
 type Spec = Parameters<typeof insertCampaignVersions>[1][number]['spec']

@@ -848,12 +848,10 @@ export interface TimerRoundRow {
   workspace: string
   /** Injected clock. */
   fired_at: number
-  /** The first of the subjects. */
-  round_id: string
-  /** See `TimerRound`. */
-  kind: string
   /** As of events. */
   tick: number
+  /** See `TimerRound`. */
+  kind: string
   /** JSON array. */
   subjects_json: string
 }

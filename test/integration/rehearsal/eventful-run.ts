@@ -1,4 +1,5 @@
 import { createSeededRandom } from '#platform/random/seeded-random.ts'
+import { startBroadcast } from '../../../src/pipeline/broadcast/start-broadcast.ts'
 import { changeSettings } from '../../../src/pipeline/change-workspace.ts'
 import { setConsent } from '../../../src/profile/consent-rows.ts'
 import {
@@ -32,6 +33,16 @@ guardrails:
 campaigns:
 ${cart(20)}`
 
+const saleFile = `
+campaigns:
+  - id: sale
+    name: Sale
+    goal: order
+    trigger: { broadcast: { atLocal: { at: "16:00" } } }
+    audience: { event: Visited, op: gte, value: 1 }
+    treatments: [{ offer: cake, channel: email, cost: 1, variants: [{ id: a, template: hello }] }]
+`
+
 /** Triggers, caps, quiet hours, a cadence, an absence, a schedule and a segment in one workspace, with learning. */
 export const eventfulFile = `
 goals: [{ id: order, event: Order Completed, value: { property: revenue }, windowHours: 24 }]
@@ -43,7 +54,9 @@ templates:
 segments:
   - { id: quiet, name: Quiet, condition: { event: Visited, measure: daysSince, op: gte, value: 1.2 } }
 guardrails:
-  frequencyCaps: [{ sendsMax: 3, window: { hours: 72 } }]
+  frequencyCaps:
+    - { sendsMax: 3, window: { hours: 72 } }
+    - { sendsMax: 12, window: { hours: 48 }, per: account }
   quietHours: { from: "21:00", until: "08:00" }
 campaigns:
 ${cart(12)}  - id: back
@@ -104,6 +117,15 @@ export async function playEventfulRun(
         // Some have looked around before they say who they are.
         const anonymousId = index % 4 === 0 ? { anonymousId: `a${index}` } : {}
         own.push({ ...identify(userId, traits), ...anonymousId, timestamp })
+        if (index % 3 === 0)
+          own.push({
+            type: 'group',
+            messageId: `group-${index}`,
+            userId,
+            groupId: `acme-${index % 2}`,
+            traits: { seats: index },
+            timestamp,
+          })
         own.push(track(userId, 'Signed Up', `signed-${index}`, { timestamp }))
       }
       if (index % 4 === 0 && step <= index % 5)
@@ -126,6 +148,10 @@ export async function playEventfulRun(
     await world.take(...own)
     await engine.drain()
     clock.stepTo(clock.now() + 1)
+    if (step === 14) {
+      await world.apply(saleFile)
+      await startBroadcast({ store, clock }, { ...change, campaignId: 'sale', note: '', again: true })
+    }
     if (step === 20)
       await store.transaction((tx) =>
         setConsent(tx.workspace(workspace), {

@@ -27,6 +27,7 @@ test('the run has everything in it that decides', async () => {
   const decisions = await world.rows('decisions')
   expect(new Set(decisions.map((row) => row.trigger_kind))).toEqual(new Set(['event', 'segment', 'timer']))
   expect(new Set(decisions.map((row) => row.snapshot_id)).size).toBeGreaterThan(2)
+  expect(decisions.some((row) => row.trigger_id.startsWith('sale:broadcast'))).toBe(true)
   const excluded = decisions.map((row) => row.excluded_json).join()
   for (const guardrail of ['frequency-cap', 'consent', 'budget', 'kill-switch', 'holdout'])
     expect(excluded).toContain(guardrail)
