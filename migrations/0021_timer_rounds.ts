@@ -17,6 +17,6 @@ async function up(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
   await sql`alter table events add column applied_tick ${int}`.execute(db)
   // Of what happened before this the rounds are not known: from when on they are, by the injected clock.
   await sql`insert into system_settings (name, value)
-    select 'timer-rounds-since:' || customers.workspace, cast(max(customers.updated_at) as ${text})
+    select 'timer-rounds-since:' || customers.workspace, cast(max(customers.updated_at) as text)
     from customers group by customers.workspace`.execute(db)
 }
