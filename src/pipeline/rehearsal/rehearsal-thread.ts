@@ -5,6 +5,9 @@ import { type RehearsalProgress, rehearse } from './rehearse.ts'
 import type { RehearsalJob, RehearsalMessage } from './rehearse-in-thread.ts'
 import { rehearseShop } from './rehearse-shop.ts'
 
+/** Few enough messages that nobody notices them. */
+const tellEveryMs = 200
+
 /** Plays one rehearsal beside everything else; a fault is told, not thrown. */
 if (parentPort !== null) {
   const owner = parentPort
@@ -33,9 +36,7 @@ if (parentPort !== null) {
   }
 }
 
-const tellEveryMs = 200
-
-/** Few enough messages that nobody notices them. */
+/** Tells now and then, and of each stage. */
 function createTeller(tell: (progress: RehearsalProgress) => void): (progress: RehearsalProgress) => void {
   let toldAt = 0
   let stage = ''

@@ -99,7 +99,16 @@ export async function rehearse(parts: RehearsalParts, request: RehearsalRequest)
       }
       const { wish } = request
       const change =
-        wish === undefined ? null : await wishedChange(wish, { scratch, live, workspace, clock, since })
+        wish === undefined
+          ? null
+          : await wishedChange(wish, {
+              scratch,
+              live,
+              workspace,
+              clock,
+              since,
+              cover: (specs) => contexts.cover(specs, scratch, since),
+            })
       if (change?.kind === 'refused') return change
       const { snapshotsGone } = await playHistory({
         store: scratch,

@@ -1,3 +1,4 @@
+import type { CampaignSpec } from '#contracts/campaign.ts'
 import type { Clock } from '#contracts/clock.ts'
 import type { Store, WorkspaceDb } from '#platform/store/store.ts'
 import { insertCampaignVersions, loadStanding } from '../../campaign/campaign-rows.ts'
@@ -25,7 +26,15 @@ const actor = 'rehearsal'
 
 export async function wishedChange(
   wish: Wish,
-  parts: { scratch: Store; live: WorkspaceDb; workspace: string; clock: Clock; since: number },
+  parts: {
+    scratch: Store
+    live: WorkspaceDb
+    workspace: string
+    clock: Clock
+    since: number
+    /** What a launch does for the policy. */
+    cover?: (specs: readonly CampaignSpec[]) => Promise<void>
+  },
 ): Promise<WishedChange | { kind: 'refused'; detail: string }> {
   return wish.kind === 'file' ? fileChange(wish.text, parts) : campaignChange(wish.campaignId, parts)
 }
@@ -34,7 +43,7 @@ type Parts = Parameters<typeof wishedChange>[1]
 
 function fileChange(
   text: string,
-  { scratch, live, workspace, clock, since }: Parts,
+  { scratch, live, workspace, clock, since, cover }: Parts,
 ): WishedChange | { kind: 'refused'; detail: string } {
   const parsed = parseWorkspaceFile(text)
   if (!('file' in parsed)) return { kind: 'refused', detail: parsed.faults.map(textOf).join('; ') }
@@ -73,6 +82,7 @@ function fileChange(
         return
       }
       for (const own of plan.documents) documents.add(keyOf(own))
+      await cover?.(plan.versions.map(({ spec }) => spec))
       for (const { campaignId, version, spec } of plan.versions) {
         campaigns.add(campaignId)
         await launch(scratch, workspace, { campaignId, version: version + 1, spec, clock })
@@ -83,7 +93,7 @@ function fileChange(
 
 async function campaignChange(
   campaignId: string,
-  { scratch, live, workspace, clock, since }: Parts,
+  { scratch, live, workspace, clock, since, cover }: Parts,
 ): Promise<WishedChange | { kind: 'refused'; detail: string }> {
   const { waiting, running } = await loadStanding(live, campaignId)
   const wished = waiting ?? running
@@ -97,6 +107,7 @@ async function campaignChange(
     async apply() {
       const { newestVersion } = await loadStanding(scratch.read.workspace(workspace), campaignId)
       const version = newestVersion + 1
+      await cover?.([wished.spec])
       await launch(scratch, workspace, { campaignId, version, spec: wished.spec, clock })
     },
   }
@@ -106,7 +117,7 @@ async function campaignChange(
 async function launch(
   scratch: Store,
   workspace: string,
-  { clock, ...version }: { campaignId: string; version: number; spec: Spec; clock: Clock },
+  { clock, ...version }: { campaignId: string; version: number; spec: CampaignSpec; clock: Clock },
 ): Promise<void> {
   await scratch.transaction(async (tx) => {
     const row = { ...version, state: 'live' as const, actor, note: '', createdAt: clock.now() }
@@ -117,8 +128,6 @@ async function launch(
   const change = { workspace, actor, campaignId: version.campaignId, note: '', again: true }
   await startBroadcast({ store: scratch, clock }, change)
 }
-
-type Spec = Parameters<typeof insertCampaignVersions>[1][number]['spec']
 
 function keyOf({ kind, id }: { kind: string; id: string }): string {
   return `${kind} ${id}`

@@ -13,11 +13,11 @@ beforeAll(async () => {
 
 afterAll(() => world.close())
 
-async function play(wish?: Wish): Promise<Rehearsal> {
+async function play(wish?: Wish, days = 30): Promise<Rehearsal> {
   const { store, settings } = world.engine.parts
   const result = await rehearse(
     { store, now: world.clock.now(), settings },
-    { workspace: 'main', days: 30, ...(wish === undefined ? {} : { wish }) },
+    { workspace: 'main', days, ...(wish === undefined ? {} : { wish }) },
   )
   if (result.kind === 'refused') throw new Error(result.detail)
   return result
@@ -60,6 +60,28 @@ test('a tighter cap lets fewer messages out, day by day beside what was sent, an
   expect(rehearsed.sendsByDay.map(({ day }) => day)).toEqual(recorded!.sendsByDay.map(({ day }) => day))
   for (const { rehearsed: figure, refusals } of predictions) expect(figure === null).toBe(refusals.length > 0)
   expect(await world.rows('messages')).toEqual(before)
+})
+
+test('a broadcast that a file brings goes out in the rehearsal alone', async () => {
+  const text = `
+experiments:
+  - id: even
+    arms:
+      - { id: a, share: 0.5, control: true, treatment: tea/email }
+      - { id: b, share: 0.5, treatment: tea/email }
+campaigns:
+  - id: extra
+    name: Extra
+    goal: order
+    trigger: { broadcast: {} }
+    policy: { kind: fixed-split, experiment: even }
+    treatments: [{ offer: tea, channel: email, cost: 1, variants: [{ id: a, template: hello }] }]
+`
+  const { rehearsed, recorded } = await play({ kind: 'file', text }, 5)
+  // Everybody who is there on the day after the first.
+  expect(rehearsed.decisions - recorded!.decisions).toBeGreaterThan(15)
+  expect(rehearsed.byTreatment.map(({ campaignId }) => campaignId)).toContain('extra')
+  expect(recorded!.byTreatment.map(({ campaignId }) => campaignId)).not.toContain('extra')
 })
 
 test('a file that does not fit is refused with its faults', async () => {
