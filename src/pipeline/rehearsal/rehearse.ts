@@ -9,6 +9,7 @@ import { loadGuardrails } from '../../guardrails/run/load-guardrails.ts'
 import type { EventCatalogue } from '../../ingest/catalogue/event-catalogue.ts'
 import type { BatchParts } from '../process-batch.ts'
 import { type Comparison, compareDecisions } from './compare-decisions.ts'
+import { copyItems } from './copy-items.ts'
 import { playHistory } from './play-history.ts'
 import { type Prediction, predictOutcomes } from './predict-outcome.ts'
 import { type HistoryFacts, readHistory } from './read-history.ts'
@@ -187,6 +188,7 @@ async function begin(
       'ignore',
     )
   })
+  await copyItems(live, scratch, workspace, row.created_at)
   return true
 }
 
