@@ -52,7 +52,14 @@ const cpuOf = (own: Took[]): number => median(own.map(({ cpuMs }) => cpuMs))
 const cpuRatio = (cpuOf(large) / cpuOf(small)) * (customersBaseline / customers)
 const peakMb = median(large.map((own) => own.peakMb))
 const peakMbBaseline = median(small.map((own) => own.peakMb))
-const ratio = value / baseline
+/** Each against those just before and after it: a busy machine is busy for some minutes. */
+const ratio = median(
+  large.map(({ tookMs }, i) => {
+    const beside = small.slice(i * smallsPerRound, (i + 2) * smallsPerRound)
+    const besideMs = beside.reduce((sum, own) => sum + own.tookMs, 0) / beside.length
+    return (tookMs / besideMs) * (customersBaseline / customers)
+  }),
+)
 const memoryRatio = (peakMb / peakMbBaseline) * (customersBaseline / customers)
 const ownMb = median(large.map((own) => own.ownMb))
 const ownGrowth = Math.max(...large.map((own) => own.ownMb / own.earlyMb))
@@ -62,7 +69,7 @@ console.log(
     value: Math.round(value),
     baseline: Math.round(baseline),
     ratio: Number(ratio.toFixed(3)),
-    baseline_is: `ms from the start to the last of ${customersBaseline} customers queued, times ${customers / customersBaseline}; the value is with ${customers}`,
+    baseline_is: `ms from the start to the last of ${customersBaseline} customers queued, times ${customers / customersBaseline}; the value is with ${customers}; medians, the ratio of each to those beside it`,
     customers_per_second: Math.round((customers * 1000) / value),
     cpu_ratio: Number(cpuRatio.toFixed(3)),
     peak_mb: Math.round(peakMb),
