@@ -148,12 +148,13 @@ export async function playHistory(play: HistoryPlay): Promise<{ snapshotsGone: R
 /** Guardrails and whatever else the gate itself lets a message wait or lapse for; others were told of it. */
 const gatesOwn =
   /^([a-z-]+:.*|expired|customer_gone|campaign_gone|template_gone|no_facts|no_coupon|coupon_limit)$/
-const providersOwn = /^(waiting|down|delivered|provider): /
+/** Providers, and a catalogue that is not as it was then. */
+const othersOwn = /^(waiting|down|delivered|provider): |^in-stock:/
 
 function isGates({ state, reason }: RecordedTransition): boolean {
   if (state === 'sending') return true
   if (state !== 'queued' && state !== 'lapsed') return false
-  return gatesOwn.test(reason) && !providersOwn.test(reason)
+  return gatesOwn.test(reason) && !othersOwn.test(reason)
 }
 
 /** Nobody clicks on what was not sent. */
