@@ -3,6 +3,7 @@ import type { WorkspaceDb } from '#platform/store/store.ts'
 import { engineVersion } from '../../decision/engine-version.ts'
 import { decodeDecision } from '../../decision/record.ts'
 import type { DatedProfile } from '../../profile/profile.ts'
+import { loadFollowedVersion } from '../workspace-context.ts'
 import type { RecordedDecision, Recording } from './recording.ts'
 
 /** What was decided then, and what the rehearsal decided. */
@@ -34,6 +35,8 @@ export type NotReplayable =
   | 'events-gone'
   /** A timer's, from before rounds of timers were recorded. */
   | 'before-rounds'
+  /** Its campaign asks the catalogue, which is kept as it is now. */
+  | 'catalogue'
   /** A budget ran out for others at another moment: some of their decisions cannot be made again. */
   | 'shared-budget'
 
@@ -79,18 +82,14 @@ export async function compareDecisions(
         result.same += 1
         continue
       }
-      const reason = await whyNot(own, play)
-      if (reason !== null) {
-        note(reason)
-        continue
-      }
-      differing.push({ own, record })
+      differing.push({ own, record, reason: await whyNot(own, play) })
     }
   }
+  const unexplained = withoutExplained(differing, note)
   // Overlapping batches of several workers do not see each other's spending.
   const others = Object.keys(result.notReplayable).some((reason) => gaps.has(reason))
-  const left = others || play.live.dialect === 'postgres' ? withoutSharedBudget(differing) : differing
-  for (let index = left.length; index < differing.length; index += 1) note('shared-budget')
+  const left = others || play.live.dialect === 'postgres' ? withoutSharedBudget(unexplained) : unexplained
+  for (let index = left.length; index < unexplained.length; index += 1) note('shared-budget')
   for (const { own, record } of left) {
     result[record === undefined ? 'missing' : 'different'] += 1
     if (result.examples.length < examplesMax)
@@ -114,14 +113,22 @@ function outsideOf({ triggerKind, record, outcome, engineVersion: engine }: Reco
 
 /** Why a decision may differ that nothing was changed for; null: it must not. */
 async function whyNot(
-  { snapshotId, triggerKind, decidedAt, customerId }: RecordedDecision,
+  { snapshotId, triggerKind, decidedAt, customerId, record }: RecordedDecision,
   { live, scratch, snapshotsGone, roundsSince }: Parameters<typeof compareDecisions>[1],
 ): Promise<NotReplayable | null> {
   if (snapshotsGone.has(snapshotId)) return 'snapshot-gone'
   const [was, is] = [await appliedOf(live, customerId), await appliedOf(scratch, customerId)]
   // Of a customer all of whose events were played the numbers are the same.
   if (was !== is) return 'events-gone'
-  return triggerKind === 'timer' && decidedAt <= roundsSince ? 'before-rounds' : null
+  if (triggerKind === 'timer' && decidedAt <= roundsSince) return 'before-rounds'
+  return (await asksCatalogue(live, record)) ? 'catalogue' : null
+}
+
+async function asksCatalogue(live: WorkspaceDb, record: Uint8Array): Promise<boolean> {
+  for (const { campaignId, version } of decodeDecision(record).campaigns) {
+    if ((await loadFollowedVersion(live, campaignId, version))?.itemNeeds != null) return true
+  }
+  return false
 }
 
 /** How many events the customer's profile has taken in, whoever it was merged into. */
@@ -142,9 +149,29 @@ async function appliedOf(db: WorkspaceDb, customerId: string): Promise<number> {
 interface Differing {
   own: RecordedDecision
   record: Uint8Array | undefined
+  reason: NotReplayable | null
 }
 
-const gaps: ReadonlySet<string> = new Set(['events-gone', 'before-rounds', 'snapshot-gone'])
+const gaps: ReadonlySet<string> = new Set(['events-gone', 'before-rounds', 'snapshot-gone', 'catalogue'])
+
+/** What comes after a customer's first difference follows from it. */
+function withoutExplained(
+  differing: readonly Differing[],
+  note: (reason: NotReplayable) => void,
+): Differing[] {
+  const byCustomer = Map.groupBy(differing, ({ own }) => own.customerId)
+  return [...byCustomer.values()].flatMap((all) => {
+    let carried: NotReplayable | null = null
+    return all
+      .toSorted((a, b) => a.own.decidedAt - b.own.decidedAt)
+      .filter(({ reason }, index) => {
+        if (index === 0) carried = reason
+        const why = reason ?? carried
+        if (why !== null) note(why)
+        return why === null
+      })
+  })
+}
 
 /**
  * Without the customers of whom the first thing that differs is that a budget was, or was not, spent: all that

@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { EngagementPayload, LogRecord } from '#contracts/event.ts'
 import type { SteppedClock } from '#platform/clock/stepped-clock.ts'
-import type { RowOf, Store } from '#platform/store/store.ts'
-import { type BroadcastRun, openRuns } from '../../campaign/broadcast-rows.ts'
+import type { Store } from '#platform/store/store.ts'
+import type { BroadcastRun } from '../../campaign/broadcast-rows.ts'
 import { loadJourneysById } from '../../campaign/journey-rows.ts'
 import { updateWorkspace } from '../../campaign/workspaces.ts'
 import { insertRanks } from '../../decision/decision-rank-rows.ts'
@@ -10,12 +10,12 @@ import { setConsents } from '../../profile/consent-rows.ts'
 import { loadCustomers } from '../../profile/customer-rows.ts'
 import { unsuppress } from '../../profile/suppression-rows.ts'
 import { openBroadcastBatch } from '../broadcast/decide-broadcast.ts'
-import { createBroadcastFeeder } from '../broadcast/feed-broadcasts.ts'
-import { goOnThese, settleThese } from '../cadence/fire-journeys.ts'
-import { fireTheseTimers } from '../fire-timers.ts'
+import { settleThese } from '../cadence/fire-journeys.ts'
 import { type BatchParts, processBatch } from '../process-batch.ts'
 import { startSchedules } from '../schedule-timers.ts'
 import { touchWorkspace } from '../workspace-context.ts'
+import { customerOf, type Due, fire, idOf } from './fire-due.ts'
+import { createFreeRun } from './free-run.ts'
 import type { HistoryFacts } from './read-history.ts'
 import type { RecordedContexts } from './recorded-contexts.ts'
 import type { HistoryItem, RecordedTransition, Recording } from './recording.ts'
@@ -42,8 +42,6 @@ export interface HistoryPlay {
 }
 
 const batchRecords = 500
-/** Where nothing is recorded of it, what is due is looked for so often. */
-const roundMs = 60_000
 
 /** Plays recorded history in a scratch store: the pipeline is the real one, time and order are the recording's. */
 export async function playHistory(play: HistoryPlay): Promise<{ snapshotsGone: ReadonlySet<string> }> {
@@ -148,12 +146,13 @@ export async function playHistory(play: HistoryPlay): Promise<{ snapshotsGone: R
 /** Guardrails and whatever else the gate itself lets a message wait or lapse for; others were told of it. */
 const gatesOwn =
   /^([a-z-]+:.*|expired|customer_gone|campaign_gone|template_gone|no_facts|no_coupon|coupon_limit)$/
-const providersOwn = /^(waiting|down|delivered|provider): /
+/** Providers, and a catalogue that is not as it was then. */
+const othersOwn = /^(waiting|down|delivered|provider): |^in-stock:/
 
 function isGates({ state, reason }: RecordedTransition): boolean {
   if (state === 'sending') return true
   if (state !== 'queued' && state !== 'lapsed') return false
-  return gatesOwn.test(reason) && !providersOwn.test(reason)
+  return gatesOwn.test(reason) && !othersOwn.test(reason)
 }
 
 /** Nobody clicks on what was not sent. */
@@ -270,35 +269,6 @@ const noRun: Omit<BroadcastRun, 'workspace' | 'campaign_id' | 'run' | 'started_a
   pace_taken: 0,
 }
 
-type Due = RowOf<'timers'> | { journeyId: string; customerId: string }
-
-function idOf(due: Due): string {
-  return 'timer_id' in due ? due.timer_id : due.journeyId
-}
-
-function customerOf(due: Due): string {
-  return 'timer_id' in due ? due.customer_id : due.customerId
-}
-
-/** All of one kind. */
-async function fire(
-  { store, workspace, clock, batchParts }: HistoryPlay,
-  due: readonly Due[],
-): Promise<void> {
-  const now = clock.now()
-  await store.transaction(
-    async (tx) => {
-      const context = await batchParts.contexts.load(tx, workspace)
-      if (context === null) return
-      const timers = due.filter((own) => 'timer_id' in own)
-      if (timers.length > 0) await fireTheseTimers(batchParts, tx.workspace(workspace), context, timers, now)
-      const journeys = due.filter((own) => 'journeyId' in own)
-      if (journeys.length > 0) await goOnThese(batchParts, tx, context, journeys, now)
-    },
-    { durable: 'later' },
-  )
-}
-
 type Fact = Exclude<HistoryItem, { kind: 'event' | 'round' | 'transition' }>
 
 async function playFact(play: HistoryPlay, item: Fact, changed: boolean): Promise<void> {
@@ -361,85 +331,4 @@ async function playFact(play: HistoryPlay, item: Fact, changed: boolean): Promis
     },
     { durable: 'later' },
   )
-}
-
-interface FreeRun {
-  /** What is due before then and is not left to the recording. */
-  runUntil(at: number): Promise<void>
-}
-
-/**
- * Time between recorded instants. In history as it was, nothing happens there once rounds are recorded; what was
- * changed, and what came before rounds were recorded, goes on as it is due, within the minute.
- */
-function createFreeRun(play: HistoryPlay, changed: () => boolean): FreeRun {
-  const { store, workspace, clock, facts, sender, batchParts } = play
-  const db = store.read.workspace(workspace)
-  const isLeft = (ends: ReadonlyMap<string, number>) => (id: string) =>
-    (ends.get(id) ?? Number.NEGATIVE_INFINITY) > clock.now()
-  const roundIsRecorded = isLeft(facts.roundEnds)
-  const messageIsRecorded = isLeft(facts.messageEnds)
-  const broadcasts = createBroadcastFeeder(batchParts, store)
-  const isFree = () => changed() || clock.now() <= facts.roundsSince
-
-  /** What is due before then and not left to the recording. */
-  const freeBefore = async (at: number) => {
-    const timers = await db
-      .selectFrom('timers')
-      .selectAll('timers')
-      .where('timers.due_at', '<', at)
-      .orderBy('timers.due_at')
-      .orderBy('timers.timer_id')
-      .execute()
-    const journeys = await db
-      .selectFrom('journeys')
-      .select(['journeys.journey_id', 'journeys.customer_id', 'journeys.due_at'])
-      .where('journeys.due_at', '<', at)
-      .orderBy('journeys.due_at')
-      .orderBy('journeys.journey_id')
-      .execute()
-    const messages = await db
-      .selectFrom('messages')
-      .select(['messages.message_id', 'messages.due_at'])
-      .where('messages.state', '=', 'queued')
-      .where('messages.due_at', '<', at)
-      .execute()
-    return {
-      timers: timers.filter(({ timer_id }) => !roundIsRecorded(timer_id)),
-      journeys: journeys.filter(({ journey_id }) => !roundIsRecorded(journey_id)),
-      messages: changed() ? messages.filter(({ message_id }) => !messageIsRecorded(message_id)) : [],
-    }
-  }
-  const goOn = async (): Promise<void> => {
-    let fed = 0
-    for (let rows = await broadcasts.feed(workspace); rows > 0; rows = await broadcasts.feed(workspace))
-      fed += rows
-    const { timers, journeys, messages } = await freeBefore(clock.now() + 1)
-    if (timers.length > 0) await fire(play, timers)
-    if (journeys.length > 0)
-      await fire(
-        play,
-        journeys.map((own) => ({ journeyId: own.journey_id, customerId: own.customer_id })),
-      )
-    if (fed + messages.length + timers.length + journeys.length > 0 && changed())
-      await sender.sendDue(messageIsRecorded)
-  }
-  return {
-    async runUntil(at) {
-      while (isFree()) {
-        const from = clock.now()
-        // Nobody looks within a minute.
-        if (Math.floor(at / roundMs) === Math.floor(from / roundMs)) return
-        while ((await startSchedules(batchParts, store, workspace)) > 0);
-        const { timers, journeys, messages } = await freeBefore(at)
-        const dues = [...timers, ...journeys, ...messages].map((own) => own.due_at ?? at)
-        // Only the change starts broadcasts here: the recorded ones are played page by page.
-        if ((await openRuns(db)).length > 0) dues.push(from + 1)
-        const next = Math.ceil(Math.max(Math.min(...dues), from + 1) / roundMs) * roundMs
-        if (!(next < at)) return
-        clock.stepTo(next)
-        await goOn()
-      }
-    },
-  }
 }

@@ -157,7 +157,7 @@ async function roundsSince(store: Store, workspace: string): Promise<number> {
   return Number(row?.value ?? Number.NEGATIVE_INFINITY)
 }
 
-/** The scratch store's workspace as it was when history begins, and codes to give. */
+/** The scratch store's workspace as it was when history begins, codes to give, and the catalogue as it is. */
 async function begin(
   scratch: Store,
   live: Store,
@@ -178,9 +178,16 @@ async function begin(
   const pools = await db.selectFrom('coupon_pools').selectAll('coupon_pools').execute()
   const codes =
     pools.length === 0 ? [] : await db.selectFrom('coupon_codes').selectAll('coupon_codes').execute()
+  const items = await db.selectFrom('items').selectAll('items').execute()
+  const categories = await db.selectFrom('item_categories').selectAll('item_categories').execute()
+  const feeds = await db.selectFrom('item_feeds').selectAll('item_feeds').execute()
   await scratch.transaction(async (tx) => {
     await tx.systemBulk('workspaces', [{ ...row, ...was }], 'ignore')
     const own = tx.workspace(workspace)
+    await own.bulkInsert('items', items.map(withoutWorkspace), 'ignore')
+    await own.bulkInsert('item_categories', categories.map(withoutWorkspace), 'ignore')
+    const closed = feeds.map((feed) => ({ ...withoutWorkspace(feed), url: '', secret: '' }))
+    await own.bulkInsert('item_feeds', closed, 'ignore')
     await own.bulkInsert('coupon_pools', pools.map(withoutWorkspace), 'ignore')
     await own.bulkInsert(
       'coupon_codes',
