@@ -22,8 +22,10 @@ const waiting = [...patches]
 const atOnce = needServices ? 1 : availableParallelism()
 await Promise.all(
   Array.from({ length: atOnce }, async () => {
+    const copy = await copyProject()
     for (let name = waiting.shift(); name !== undefined; name = waiting.shift())
-      outcomes.push({ name, ...(await tryMutant(join(folder, name))) })
+      outcomes.push({ name, ...(await tryMutant(join(folder, name), copy)) })
+    await rm(copy, { recursive: true, force: true })
   }),
 )
 outcomes.sort((a, b) => (a.name < b.name ? -1 : 1))
@@ -36,35 +38,32 @@ for (const { name, caughtBy, detail } of outcomes) {
 console.log(JSON.stringify({ mutants: outcomes.length, survived: survived.length }))
 process.exit(outcomes.length > 0 && survived.length === 0 ? 0 : 1)
 
-async function tryMutant(patch: string): Promise<{ caughtBy: string | null; detail: string }> {
+const copied = ['src', 'test', 'migrations', 'bench', 'package.json', 'tsconfig.json', 'vitest.config.ts']
+
+async function copyProject(): Promise<string> {
+  const copy = await mkdtemp(join(tmpdir(), 'starling-mutant-'))
+  for (const part of copied) await cp(join(project, part), join(copy, part), { recursive: true })
+  await symlink(join(project, 'node_modules'), join(copy, 'node_modules'))
+  return copy
+}
+
+/** Leaves the copy as it was: to make one takes as long as many a test. */
+async function tryMutant(patch: string, copy: string): Promise<{ caughtBy: string | null; detail: string }> {
   const tests = /^# test: (.+)$/m.exec(readFileSync(patch, 'utf8'))?.[1]?.split(/\s+/)
   if (tests === undefined) return { caughtBy: null, detail: 'names no test in a line "# test: path"' }
-  const copy = await mkdtemp(join(tmpdir(), 'starling-mutant-'))
-  try {
-    for (const part of [
-      'src',
-      'test',
-      'migrations',
-      'bench',
-      'package.json',
-      'tsconfig.json',
-      'vitest.config.ts',
-    ]) {
-      await cp(join(project, part), join(copy, part), { recursive: true })
-    }
-    await symlink(join(project, 'node_modules'), join(copy, 'node_modules'))
-    const applied = await run('git', ['apply', '-p1', '-C1', patch], copy)
-    if (applied.code !== 0) return { caughtBy: null, detail: `does not apply: ${applied.printed}` }
-    const vitest = join(project, 'node_modules/vitest/vitest.mjs')
-    const report = join(copy, 'report.json')
-    // One failure is enough.
-    const options = ['run', ...config, '--bail=1', '--reporter=json', `--outputFile.json=${report}`]
-    const { printed } = await run(process.execPath, [vitest, ...options, ...tests], copy)
-    if (!existsSync(report)) return { caughtBy: null, detail: `the tests did not run: ${printed}` }
-    return failedTest(JSON.parse(readFileSync(report, 'utf8')) as VitestReport)
-  } finally {
-    await rm(copy, { recursive: true, force: true })
-  }
+  const apply = (...how: string[]) => run('git', ['apply', '-p1', '-C1', ...how, patch], copy)
+  const applied = await apply()
+  if (applied.code !== 0) return { caughtBy: null, detail: `does not apply: ${applied.printed}` }
+  const report = join(copy, 'report.json')
+  await rm(report, { force: true })
+  const vitest = join(project, 'node_modules/vitest/vitest.mjs')
+  // One failure is enough.
+  const options = ['run', ...config, '--bail=1', '--reporter=json', `--outputFile.json=${report}`]
+  const { printed } = await run(process.execPath, [vitest, ...options, ...tests], copy)
+  const back = await apply('--reverse')
+  if (back.code !== 0) throw new Error(`${patch} cannot be taken back: ${back.printed}`)
+  if (!existsSync(report)) return { caughtBy: null, detail: `the tests did not run: ${printed}` }
+  return failedTest(JSON.parse(readFileSync(report, 'utf8')) as VitestReport)
 }
 
 function run(command: string, args: string[], cwd: string): Promise<{ code: number; printed: string }> {
