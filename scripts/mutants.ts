@@ -17,6 +17,7 @@ const config = needServices ? ['--config', 'test/services/vitest.config.ts'] : [
 const patches = readdirSync(folder)
   .filter((name) => name.endsWith('.patch'))
   .sort()
+const copied = ['src', 'test', 'migrations', 'bench', 'package.json', 'tsconfig.json', 'vitest.config.ts']
 const outcomes: { name: string; caughtBy: string | null; detail: string }[] = []
 const waiting = [...patches]
 const atOnce = needServices ? 1 : availableParallelism()
@@ -37,8 +38,6 @@ for (const { name, caughtBy, detail } of outcomes) {
 }
 console.log(JSON.stringify({ mutants: outcomes.length, survived: survived.length }))
 process.exit(outcomes.length > 0 && survived.length === 0 ? 0 : 1)
-
-const copied = ['src', 'test', 'migrations', 'bench', 'package.json', 'tsconfig.json', 'vitest.config.ts']
 
 async function copyProject(): Promise<string> {
   const copy = await mkdtemp(join(tmpdir(), 'starling-mutant-'))
