@@ -123,7 +123,7 @@ export function createShop(options: ShopOptions): Shop {
           message.channel,
           localParts(message.at, customer.zone).hour,
         )
-      const at = Math.round(message.at + (0.5 + random.next() * 19) * hour)
+      const at = Math.round(message.at + purchaseDelayHours(random) * hour)
       // What would happen after the end of the simulation never happens.
       if (buys && plan(order(seed, customer, at, `m${customer.messages}`, random))) customer.prompted.push(at)
       return { clicks: buys || random.next() < 0.04 }
@@ -205,8 +205,15 @@ function planVisit(
     properties,
   })
   if (random.next() >= planted[customer.style].buysUnprompted) return
-  const boughtAt = at + 300_000
+  // Hours later, like a purchase that a message added: a shop cannot tell one from the other by when it comes, and
+  // a reminder is not always too late.
+  const boughtAt = Math.round(at + purchaseDelayHours(random) * hour)
   if (plan(order(seed, customer, boughtAt, `v${visit}`, random))) customer.unprompted.push(boughtAt)
+}
+
+/** From half an hour to 19.5 hours. */
+function purchaseDelayHours(random: Random): number {
+  return 0.5 + random.next() * 19
 }
 
 function order(seed: number, customer: ShopCustomer, at: number, suffix: string, random: Random): ShopEvent {
