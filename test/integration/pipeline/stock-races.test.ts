@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Store } from '#platform/store/store.ts'
 import { saveItemPatches } from '../../../src/pipeline/change-items.ts'
+import { watchBlocked } from '../../services/postgres.ts'
+import { storeLocation } from '../../support/test-store.ts'
 import { identify, openEngineOn, track, welcomeFile, workspace } from './engine-world.ts'
 
 /**
@@ -15,7 +17,8 @@ test('no send begins after “sold out” was acknowledged', async () => {
   let hold: Promise<void> = Promise.resolve()
   const order: string[] = []
   let claimHasRead = (): void => {}
-  const world = await openEngineOn(mkdtempSync(join(tmpdir(), 'starling-stock-')), {
+  const folder = mkdtempSync(join(tmpdir(), 'starling-stock-'))
+  const world = await openEngineOn(folder, {
     yaml: welcomeFile().replace('value: 10 }', 'value: 10, item: { id: tea-1 } }'),
     wrapStore: (store) => {
       plain = store
@@ -54,10 +57,18 @@ test('no send begins after “sold out” was acknowledged', async () => {
   hold = new Promise<void>((resolve) => (letGo = resolve))
   const claiming = world.engine.roles.sender.step()
   await hasRead
-  const soldOut = sellOut(0).then(() => order.push('sold out acknowledged'))
-  // Time enough for one that does not wait: it is answered before this reads the store twice.
-  for (let look = 0; look < 20; look++)
-    await plain!.read.workspace(workspace).selectFrom('items').selectAll().execute()
+  let isAnswered = false
+  const soldOut = sellOut(0).then(() => {
+    isAnswered = true
+    order.push('sold out acknowledged')
+  })
+  const { url } = await storeLocation(folder)
+  // Until it waits for the claim, or has not waited. SQLite has one writer: it cannot but wait.
+  if (url !== undefined) {
+    const blocked = await watchBlocked(url)
+    while (!isAnswered && (await blocked.count()) === 0);
+    await blocked.end()
+  }
   letGo()
   await Promise.all([claiming, soldOut])
   await world.engine.roles.sender.drain()
