@@ -57,6 +57,7 @@ guardrails:
   frequencyCaps:
     - { sendsMax: 3, window: { hours: 72 } }
     - { sendsMax: 12, window: { hours: 48 }, per: account }
+  fatigue: { perSend: 0.05, halfLifeDays: 2 }
   quietHours: { from: "21:00", until: "08:00" }
 campaigns:
 ${cart(12)}  - id: back
