@@ -1,8 +1,11 @@
 import { headKey } from '#contracts/decision.ts'
+import { dayUtcOf } from '#platform/ids/ids.ts'
 import type { RowOf, Store, StoreTransaction, WorkspaceDb } from '#platform/store/store.ts'
 import { loadDecisionsById } from '../../decision/decision-rows.ts'
 import { decodeDecision } from '../../decision/record.ts'
 import { createBayesianHeads } from '../../learning/bayesian-head.ts'
+import { loadPolicySettings } from '../../learning/candidate-rows.ts'
+import { explorationTime, forgetUntil, weightOf } from '../../learning/forgetting.ts'
 import {
   emptyState,
   encodeState,
@@ -58,8 +61,7 @@ export async function buildNetworkCandidate(
   const models = createBayesianHeads(schema.dimensions)
   const state = emptyState(schema.name, schema.dimensions)
   const learned = await loadState(db)
-  // Variants and hours do not depend on features.
-  if (learned !== null) state.stages = learned.state.stages
+  const { forgetHalfLifeDays } = await loadPolicySettings(db)
   const last = learned?.cursor ?? 0
   const sources = { traits: [], currency: context.currency, zone: context.settings.zone }
   let cursor = 0
@@ -68,37 +70,42 @@ export async function buildNetworkCandidate(
     if (rows.length === 0) break
     const vectors = await vectorsOf(db, rows)
     for (const row of rows) {
+      forgetUntil(state, dayUtcOf(row.created_at), forgetHalfLifeDays)
       const x = vectors.get(row.decision_id)
       if (x === undefined) {
         state.skipped += 1
         continue
       }
-      teach(state, row, x)
+      teach(state, row, x.dense, x.decidedAt)
     }
     cursor = rows.at(-1)!.sequence
   }
+  // Variants and hours do not depend on features.
+  if (learned !== null) state.stages = learned.state.stages
   return { content: await contentOf(db, state, schema, { now, untilSequence: last }), state, cursor: last }
 
-  async function vectorsOf(own: WorkspaceDb, rows: RowOf<'rewards'>[]): Promise<Map<string, Float64Array>> {
+  async function vectorsOf(
+    own: WorkspaceDb,
+    rows: RowOf<'rewards'>[],
+  ): Promise<Map<string, { dense: Float64Array; decidedAt: number }>> {
     const decisions = await loadDecisionsById(own, [...new Set(rows.map((row) => row.decision_id))])
     const customers = [...new Set([...decisions.values()].map((row) => row.customer_id))]
     const histories = new Map(
       (await loadCustomerHistories(own, customers)).map((one) => [one.customerId, one]),
     )
-    const vectors = new Map<string, Float64Array>()
+    const vectors = new Map<string, { dense: Float64Array; decidedAt: number }>()
     for (const [id, { trigger_kind, trigger_id, customer_id, record }] of decisions) {
+      const { decidedAt } = decodeDecision(record)
       const known: Known =
-        trigger_kind === 'event'
-          ? { kind: 'event', eventId: trigger_id }
-          : { kind: 'served', at: decodeDecision(record).decidedAt }
+        trigger_kind === 'event' ? { kind: 'event', eventId: trigger_id } : { kind: 'served', at: decidedAt }
       const history = histories.get(customer_id)
       const input = history === undefined ? null : featureInputAsOf(history, known, sources)
-      if (input !== null) vectors.set(id, schema.vector(input).dense)
+      if (input !== null) vectors.set(id, { dense: schema.vector(input).dense, decidedAt })
     }
     return vectors
   }
 
-  function teach(into: LearnerState, row: RowOf<'rewards'>, x: Float64Array): void {
+  function teach(into: LearnerState, row: RowOf<'rewards'>, x: Float64Array, decidedAt: number): void {
     const key = headKey(row.campaign_id, row.head)
     let head = into.heads.get(key)
     if (head === undefined) {
@@ -106,7 +113,7 @@ export async function buildNetworkCandidate(
       head = { campaignId, head: name, rewards: 0, positives: 0, inheritedFrom: '', model: models.create() }
       into.heads.set(key, head)
     }
-    teachReward(models, into, head, row, x)
+    teachReward(models, into, head, row, x, weightOf(into, decidedAt))
   }
 }
 
@@ -122,7 +129,7 @@ async function contentOf(
   return {
     snapshotId: '',
     sequence: 0,
-    t: 1 + state.rewards,
+    t: explorationTime(state),
     boundMicros: latest?.boundMicros ?? boundMicrosDefault,
     featureSchema: schema.name,
     heads,

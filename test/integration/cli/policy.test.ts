@@ -42,6 +42,11 @@ test('a policy goes from a proposal past the gate by a person, and back', { time
   expect((await world.run(['policy', 'show', 's0000000003'])).stdout).toContain('"publishedBy": "rollback"')
   const settings = await world.run(['policy', 'settings', '--loss-max-share', '0.05'])
   expect(settings.stdout).toContain('risk 5 % of what')
+  expect(settings.stdout).toContain('Nothing that was learned is forgotten.')
+  const forgets = await world.run(['policy', 'settings', '--forget-half-life', '30'])
+  expect(forgets.stdout).toContain('half as much after 30 days')
+  const keeps = await world.run(['policy', 'settings', '--forget-half-life', 'never'])
+  expect(keeps.stdout).toContain('Nothing that was learned is forgotten.')
 })
 
 test('a campaign is evaluated, or the reason is given', { timeout: 60_000 }, async () => {
