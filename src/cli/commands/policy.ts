@@ -231,7 +231,7 @@ function versionsText(versions: Version[]): string {
     manifest.from === undefined ? manifest.publishedBy : `${manifest.publishedBy} of ${manifest.from}`,
     manifest.parent === '' ? '-' : manifest.parent,
     String(manifest.rewards),
-    String(t),
+    t.toFixed(0),
     String(manifest.heads.length),
   ])
   return table(['version', 'published', 'by', 'parent', 'rewards', 't', 'heads'], rows)
