@@ -40,6 +40,7 @@ campaigns:
     goal: order
     trigger: { broadcast: { atLocal: { at: "16:00" } } }
     audience: { event: Visited, op: gte, value: 1 }
+    fatigue: { perSend: 0.03 }
     treatments: [{ offer: cake, channel: email, cost: 1, variants: [{ id: a, template: hello }] }]
 `
 
