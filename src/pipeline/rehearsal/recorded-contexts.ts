@@ -1,6 +1,7 @@
 import type { CampaignSpec } from '#contracts/campaign.ts'
 import { headKey, type PolicySnapshot } from '#contracts/decision.ts'
 import type { Store, WorkspaceDb } from '#platform/store/store.ts'
+import { withoutWorkspace } from '#platform/store/without-workspace.ts'
 import { firstFeatureSchema } from '../../decision/feature-schemas.ts'
 import { ensureSnapshotFor, latestSnapshot, loadSnapshot } from '../../learning/snapshot-rows.ts'
 import { featuresOfSnapshot } from '../feature-schema-for.ts'
@@ -73,11 +74,7 @@ export function createRecordedContexts(live: WorkspaceDb): RecordedContexts {
         .execute()
       const snapshot = await scratch.transaction(async (tx) => {
         const db = tx.workspace(live.workspace)
-        await db.bulkInsert(
-          'snapshots',
-          rows.map(({ workspace: _, ...row }) => row),
-          'ignore',
-        )
+        await db.bulkInsert('snapshots', rows.map(withoutWorkspace), 'ignore')
         const first = rows.length === 0 ? firstFeatureSchema : undefined
         for (const spec of specs) await ensureSnapshotFor(db, spec, now, first)
         return await latestSnapshot(db)

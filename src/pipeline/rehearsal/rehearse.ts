@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { createSteppedClock } from '#platform/clock/stepped-clock.ts'
 import { openStore } from '#platform/store/open-store.ts'
 import type { RowOf, Store } from '#platform/store/store.ts'
+import { withoutWorkspace } from '#platform/store/without-workspace.ts'
+import { freeCode } from '../../action/coupons/coupon-rows.ts'
 import { createGuardrailRunner } from '../../guardrails/run/evaluate.ts'
 import { loadGuardrails } from '../../guardrails/run/load-guardrails.ts'
 import type { EventCatalogue } from '../../ingest/catalogue/event-catalogue.ts'
@@ -191,29 +193,12 @@ async function begin(
     await own.bulkInsert('coupon_pools', pools.map(withoutWorkspace), 'ignore')
     await own.bulkInsert(
       'coupon_codes',
-      codes.map((code) => ({ ...withoutWorkspace(code), ...available })),
+      codes.map((code) => ({ ...withoutWorkspace(code), ...freeCode })),
       'ignore',
     )
   })
   await copyItems(live, scratch, workspace, row.created_at)
   return true
-}
-
-const available = {
-  state: 'available' as const,
-  holder: '',
-  customer_id: '',
-  reserved_at: 0,
-  reserved_until: 0,
-  given_at: 0,
-  redeemed_at: 0,
-}
-
-function withoutWorkspace<T extends { workspace: string }>({
-  workspace: _,
-  ...row
-}: T): Omit<T, 'workspace'> {
-  return row
 }
 
 /** Nobody looks into the catalogue of a rehearsal. */
