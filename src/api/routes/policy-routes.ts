@@ -17,9 +17,8 @@ import type { ApiRoutes } from '../api-app.ts'
 import { principalOf } from '../auth.ts'
 import type { Doors } from '../doors.ts'
 import { sendFault } from '../problem.ts'
-import { adminSecurity } from '../shapes.ts'
+import { actorSchema, adminSecurity } from '../shapes.ts'
 import {
-  actorSchema,
   candidateSchema,
   evaluationSchema,
   idParams,

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { policySchema } from '#contracts/policy.ts'
+import { actorSchema } from '../shapes.ts'
 
 /** What the paths under /policy take and give. */
 
@@ -62,12 +63,6 @@ export const evaluationSchema = z
   })
   .meta({ id: 'PolicyEvaluation' })
 
-export const actorSchema = z
-  .string()
-  .min(1)
-  .max(200)
-  .optional()
-  .describe('Who does it. Default: the key’s name.')
 export const idParams = z.object({ id: z.string().max(64) })
 const manifestSchema = z.looseObject({
   featureSchema: z.string(),
