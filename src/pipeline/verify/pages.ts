@@ -23,6 +23,21 @@ export function eachCustomerPage(store: Store, workspace: string, look: Look<'cu
   return eachPage(store, workspace, pageAfter, (row) => row.customer_id, look)
 }
 
+/** Of a page of customers, what the worker has yet to look at. */
+export function timersDue(
+  db: WorkspaceDb,
+  rows: RowOf<'customers'>[],
+  now: number,
+): Promise<Pick<RowOf<'timers'>, 'customer_id' | 'kind' | 'subject'>[]> {
+  return db
+    .selectFrom('timers')
+    .select(['timers.customer_id', 'timers.kind', 'timers.subject'])
+    .where('timers.due_at', '<=', now)
+    .where('timers.customer_id', '>=', rows[0]?.customer_id ?? '')
+    .where('timers.customer_id', '<=', rows.at(-1)?.customer_id ?? '')
+    .execute()
+}
+
 /** Every message in pages by id, each page with one consistent look at the store. */
 export function eachMessagePage(store: Store, workspace: string, look: Look<'messages'>): Promise<void> {
   const pageAfter = (db: WorkspaceDb, after: string) =>
