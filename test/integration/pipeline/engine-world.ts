@@ -179,6 +179,15 @@ export function track(userId: string, event: string, messageId: string, more: ob
   return { type: 'track', messageId, userId, event, properties: {}, ...more }
 }
 
+/** An experiment without chance: both arms have the same treatment. */
+export const evenSplit = `
+experiments:
+  - id: even
+    arms:
+      - { id: a, share: 0.5, control: true, treatment: tea/email }
+      - { id: b, share: 0.5, treatment: tea/email }
+`
+
 /**
  * One mail at each "Signed Up", without chance: both arms have the same treatment. `top` goes in at the
  * file's top, `campaign` into the campaign.
@@ -192,16 +201,11 @@ export function welcomeFile({
   campaign?: string
   holdout?: number
 } = {}): string {
-  return `
+  return `${evenSplit}
 goals: [{ id: order, event: Order Completed, value: { property: revenue }, windowHours: 48 }]
 offers: [{ id: tea, name: Tea, value: 10 }]
 templates:
   - { id: hello, channel: email, subject: Hello, text: "Tea? {{links.unsubscribe}}" }
-experiments:
-  - id: even
-    arms:
-      - { id: a, share: 0.5, control: true, treatment: tea/email }
-      - { id: b, share: 0.5, treatment: tea/email }
 campaigns:
   - id: welcome
     name: Welcome
