@@ -4,7 +4,7 @@ import type { RowOf, Store, StoreScope, WorkspaceDb } from '#platform/store/stor
 /** Few enough that a page holds a thread for some milliseconds only. */
 const rowsPerPage = 500
 
-type Look<T extends 'customers' | 'messages' | 'decisions'> = (
+type Look<T extends 'customers' | 'messages' | 'decisions' | 'coupon_codes'> = (
   rows: RowOf<T>[],
   db: WorkspaceDb,
   scope: StoreScope,
@@ -62,6 +62,38 @@ export function eachDecisionPage(store: Store, workspace: string, look: Look<'de
       .limit(rowsPerPage)
       .execute()
   return eachPage(store, workspace, pageAfter, (row) => row.decision_id, look)
+}
+
+/** The ids of every account in pages, each page with one consistent look at the store. */
+export function eachAccountPage(
+  store: Store,
+  workspace: string,
+  look: (accountIds: string[], db: WorkspaceDb) => Promise<void>,
+): Promise<void> {
+  const pageAfter = async (db: WorkspaceDb, after: string) => {
+    const rows = await db
+      .selectFrom('accounts')
+      .select('accounts.account_id')
+      .where('accounts.account_id', '>', after)
+      .orderBy('accounts.account_id')
+      .limit(rowsPerPage)
+      .execute()
+    return rows.map((row) => row.account_id)
+  }
+  return eachPage(store, workspace, pageAfter, (id) => id, look)
+}
+
+/** Every code in pages, each page with one consistent look at the store. */
+export function eachCodePage(store: Store, workspace: string, look: Look<'coupon_codes'>): Promise<void> {
+  const pageAfter = (db: WorkspaceDb, after: string) =>
+    db
+      .selectFrom('coupon_codes')
+      .selectAll('coupon_codes')
+      .where('coupon_codes.code', '>', after)
+      .orderBy('coupon_codes.code')
+      .limit(rowsPerPage)
+      .execute()
+  return eachPage(store, workspace, pageAfter, (row) => row.code, look)
 }
 
 async function eachPage<Row>(

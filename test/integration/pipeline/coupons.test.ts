@@ -10,6 +10,7 @@ import { mergeCustomer } from '../../../src/pipeline/merge-customer.ts'
 import {
   customer,
   day,
+  differencesIn,
   type EngineWorld,
   hour,
   identify,
@@ -55,7 +56,10 @@ beforeAll(async () => {
   await world.decide()
   await world.send()
 })
-afterAll(() => world.close())
+afterAll(async () => {
+  expect(await differencesIn(world)).toEqual([])
+  await world.close()
+})
 
 const codesOf = async (userId: string) =>
   (await world.rows('coupon_codes'))

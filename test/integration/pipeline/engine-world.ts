@@ -13,6 +13,7 @@ import { applyWorkspaceFile, moveCampaign } from '../../../src/pipeline/change-w
 import type { EngineParts, EngineSettings } from '../../../src/pipeline/engine-parts.ts'
 import { firstStart } from '../../../src/pipeline/first-start.ts'
 import { type InThreadEngine, openInThreadEngine } from '../../../src/pipeline/in-thread-engine.ts'
+import { type Difference, verify } from '../../../src/pipeline/verify.ts'
 import { createIdentities } from '../../../src/profile/identities.ts'
 import { storeLocation } from '../../support/test-store.ts'
 
@@ -157,6 +158,15 @@ export async function openEngineOn(
       rmSync(dataDir, { recursive: true })
     },
   }
+}
+
+/** What `starling verify` finds. */
+export async function differencesIn(
+  { engine, clock }: Pick<EngineWorld, 'engine' | 'clock'>,
+  repair = false,
+): Promise<Difference[]> {
+  const parts = { store: engine.parts.store, clock, wallClock: clock, eventsKeepDays: 400 }
+  return (await verify(parts, workspace, { repair })).differences
 }
 
 export function customer(userId: string): string {
