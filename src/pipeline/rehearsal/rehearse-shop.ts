@@ -20,6 +20,7 @@ import { firstStart } from '../first-start.ts'
 import { openInThreadEngine } from '../in-thread-engine.ts'
 import { createNewlySent } from '../newly-sent.ts'
 import { touchWorkspace } from '../workspace-context.ts'
+import { copyPools } from './copy-pools.ts'
 import type { Prediction } from './predict-outcome.ts'
 import type { RehearsalParts, RehearsalRequest, RehearsalResult } from './rehearse.ts'
 import { tally } from './tally.ts'
@@ -134,6 +135,7 @@ async function install(
         created_at: at,
       }))
     await tx.workspace(workspace).bulkInsert('documents', rows, 'ignore')
+    await copyPools(live.read.workspace(workspace), tx.workspace(workspace))
   })
   const parts = { scratch: store, live: live.read.workspace(workspace), workspace, clock, since: at }
   const change = await wishedChange(wish, parts)

@@ -49,9 +49,13 @@ export interface EngineWorld {
 
 const actor = { workspace, actor: 'ann' }
 
-/** The engine on a folder of its own, with the file applied and its campaigns live. */
-export function openEngineWorld(yaml: string, settings: Partial<EngineSettings> = {}): Promise<EngineWorld> {
-  return openEngineOn(mkdtempSync(join(tmpdir(), 'starling-engine-')), { yaml, settings })
+/** The engine on a folder of its own, with the file, if any, applied and its campaigns live. */
+export function openEngineWorld(
+  yaml: string | null,
+  settings: Partial<EngineSettings> = {},
+): Promise<EngineWorld> {
+  const folder = mkdtempSync(join(tmpdir(), 'starling-engine-'))
+  return openEngineOn(folder, { ...(yaml === null ? {} : { yaml }), settings })
 }
 
 /** The engine on this folder, as it may have been left. `wrapStore`: what its roles get instead of the store. */

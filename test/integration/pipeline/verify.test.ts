@@ -66,11 +66,12 @@ test('a journey stands where its steps have brought it, or a repair has it go on
 
 test('a code that was sent is given to that message and to no other', async () => {
   const file = welcomeFile().replace('value: 10 }', 'value: 10, couponPool: spring }')
-  world = await openEngineWorld(file.replace('Tea? {{', 'Tea? {{coupon.code}} {{'))
+  world = await openEngineWorld(null)
   const change = { workspace: 'main', actor: 'ann' }
   const pool = { poolId: 'spring', name: 'Spring', expiresAt: start + day, holdMs: hour, redemptionsMax: 0 }
   await saveCouponPool(world.engine.parts, { ...change, pool })
   await importCodes(world.engine.parts, { ...change, poolId: 'spring', codes: ['A', 'B', 'C', 'D', 'E'] })
+  await world.apply(file.replace('Tea? {{', 'Tea? {{coupon.code}} {{'))
   await world.take(...['ann', 'bob', 'cid', 'dan'].map((id) => identify(id)))
   await signUp('ann', 'bob', 'cid', 'dan')
   expect(await found('codes')).toEqual([])
