@@ -71,8 +71,9 @@ export async function savePreferences(
       ? allChannels.map((channel) => ({ channel, state: 'denied' as const }))
       : choicesOf(form, { groups, rules, consents })
     const proof: ConsentProof = { source: 'preference-page', messageId, textVersion: pageVersion, ...seen }
-    const said = { customerId, groups, choices, proof, isProven: (channel: ChannelName) => channel === own }
-    const changed = await applyChoices(db, said, parts, now)
+    const isProven = (channel: ChannelName) => channel === own
+    const said = { workspace, customerId, groups, choices, proof, isProven }
+    const changed = await applyChoices(tx, said, parts, now)
     return { kind: 'saved', customerId, ...changed, view: await viewOf(tx, db, message) }
   })
   if (saved.kind === 'saved' && saved.confirmations.length > 0) parts.wake.notify('messages')
@@ -117,7 +118,8 @@ export async function confirmSubscription(
     const { channel, topic } = target
     const proof: ConsentProof = { source: 'double-opt-in', ...seen }
     const choices: ConsentChoice[] = [{ channel, topic, state: 'granted' }]
-    await applyChoices(db, { customerId, groups, choices, proof, isProven: () => true }, parts, now)
+    const said = { workspace: target.workspace, customerId, groups, choices, proof, isProven: () => true }
+    await applyChoices(tx, said, parts, now)
     return { kind: 'confirmed', topicName: group.name }
   })
 }
