@@ -7,7 +7,7 @@ import { loadAppliedEvents } from '../../profile/event-rows.ts'
 import { customerZone } from '../../profile/zone-of-place.ts'
 import { type Era, lastMerges, loadEras, loadSends, overruns, type Send } from './check-caps.ts'
 import { type CheckResult, difference } from './difference.ts'
-import { eachAccountPage } from './pages.ts'
+import { eachPage } from './pages.ts'
 
 /** A customer of an account, and what of theirs counts. */
 interface Member {
@@ -27,7 +27,8 @@ export async function checkAccountCaps(store: Store, workspace: string): Promise
   const eras = [workspaceEras, ...campaignEras.values()].flat()
   if (!eras.some(({ caps }) => caps.some(({ per }) => per === 'account'))) return result
   const mergedAt = await lastMerges(store.read.workspace(workspace))
-  await eachAccountPage(store, workspace, async (accountIds, db) => {
+  await eachPage(store, workspace, 'accounts', async (accounts, db) => {
+    const accountIds = accounts.map((row) => row.account_id)
     for (const [accountId, customerIds] of await loadMembers(db, accountIds)) {
       const members = await loadMembersOf(db, accountId, customerIds, { zone, mergedAt })
       for (const { zone: ownZone, ...member } of members) {

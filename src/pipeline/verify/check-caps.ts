@@ -5,7 +5,7 @@ import { loadCampaignHistory } from '../../campaign/campaign-rows.ts'
 import { loadWorkspace } from '../../campaign/workspaces.ts'
 import { customerZone } from '../../profile/zone-of-place.ts'
 import { type CheckResult, difference } from './difference.ts'
-import { eachCustomerPage } from './pages.ts'
+import { eachPage } from './pages.ts'
 
 /** A set of caps and gaps, and from when on it bound. */
 export interface Era {
@@ -30,7 +30,7 @@ export async function checkCaps(store: Store, workspace: string): Promise<CheckR
   const result: CheckResult = { checked: 0, differences: [] }
   const { workspaceEras, campaignEras, zone } = await store.snapshot((scope) => loadEras(scope, workspace))
   const mergedAt = await lastMerges(store.read.workspace(workspace))
-  await eachCustomerPage(store, workspace, async (customers, db) => {
+  await eachPage(store, workspace, 'customers', async (customers, db) => {
     const ids = customers.map((row) => row.customer_id)
     const sends = await loadSends(db, ids)
     for (const customer of customers) {

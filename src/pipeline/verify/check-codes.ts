@@ -1,7 +1,7 @@
 import type { RowOf, Store, WorkspaceDb } from '#platform/store/store.ts'
 import { freeCode } from '../../action/coupons/coupon-rows.ts'
 import { type CheckResult, type Difference, difference } from './difference.ts'
-import { eachCodePage, eachMessagePage } from './pages.ts'
+import { eachPage } from './pages.ts'
 
 type CodeRow = RowOf<'coupon_codes'>
 type HolderRow = Pick<RowOf<'messages'>, 'message_id' | 'customer_id' | 'state' | 'state_at'>
@@ -31,13 +31,13 @@ export async function checkCodes(
       wrong.push({ own, fault })
     }
   }
-  await eachCodePage(store, workspace, async (codes, db) => {
+  await eachPage(store, workspace, 'coupon_codes', async (codes, db) => {
     result.checked += codes.length
     note(await faultsOfCodes(db, codes))
   })
   // A workspace without codes has no message that says one.
   if (result.checked > 0) {
-    await eachMessagePage(store, workspace, async (messages, db) =>
+    await eachPage(store, workspace, 'messages', async (messages, db) =>
       note(await faultsOfMessages(db, messages)),
     )
   }

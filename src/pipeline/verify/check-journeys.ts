@@ -1,7 +1,7 @@
 import type { RowOf, Store, WorkspaceDb } from '#platform/store/store.ts'
 import type { WorkspaceContext, WorkspaceContexts } from '../workspace-context.ts'
 import { type CheckResult, type Difference, difference } from './difference.ts'
-import { eachCustomerPage } from './pages.ts'
+import { eachPage } from './pages.ts'
 
 type JourneyRow = RowOf<'journeys'>
 /** What a repair writes of a journey. */
@@ -21,7 +21,7 @@ export async function checkJourneys(
   const result: CheckResult = { checked: 0, differences: [] }
   const wrong = new Set<string>()
   const mendable = new Set<Difference>()
-  await eachCustomerPage(store, workspace, async (customers, db, scope) => {
+  await eachPage(store, workspace, 'customers', async (customers, db, scope) => {
     const context = await contexts.load(scope, workspace)
     if (context === null) return
     const away = new Set(customers.filter((row) => row.merged_into !== null).map((row) => row.customer_id))

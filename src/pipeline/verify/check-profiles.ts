@@ -8,7 +8,7 @@ import { nextSegmentChangeAt, updateSegments } from '../../profile/segments.ts'
 import { setTimers } from '../timer-rows.ts'
 import type { WorkspaceContext, WorkspaceContexts } from '../workspace-context.ts'
 import { type CheckResult, type Difference, difference } from './difference.ts'
-import { eachCustomerPage, timersDue } from './pages.ts'
+import { eachPage, timersDue } from './pages.ts'
 
 export interface ProfileCheck {
   profiles: CheckResult
@@ -32,7 +32,7 @@ export async function checkProfiles(
   }
   const wrong: Wrong[] = []
   const segmentsChangedAt = await newestSegmentAt(store.read.workspace(workspace))
-  await eachCustomerPage(store, workspace, async (rows, db, scope) => {
+  await eachPage(store, workspace, 'customers', async (rows, db, scope) => {
     const context = await contexts.load(scope, workspace)
     if (context === null) return
     const waiting = new Set((await timersDue(db, rows, now)).map((row) => row.customer_id))
