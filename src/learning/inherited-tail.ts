@@ -1,0 +1,13 @@
+import type { TailWeights } from '#contracts/decision.ts'
+import type { LearnerHead } from './learner-state.ts'
+import { createSparseTail, type SparseTail, tailOfWeights } from './sparse-tail.ts'
+import { inheritedRewardsMax } from './widened-covariance.ts'
+
+/** The tail with which an inherited head starts: its donor's weights, with as little certainty as its covariance. */
+export function inheritedTail(
+  published: TailWeights | undefined,
+  donor: Pick<LearnerHead, 'tail' | 'rewards'> | undefined,
+): SparseTail {
+  if (published === undefined) return createSparseTail()
+  return tailOfWeights(published, donor?.tail, inheritedRewardsMax / Math.max(1, donor?.rewards ?? 0))
+}
