@@ -3,7 +3,7 @@ import type { TailFeatures } from '#contracts/feature-schema.ts'
 
 /**
  * What a head learns of hashed features: too many for a full covariance (it costs D² a reward), and each mostly
- * absent. Slots that features share share a weight. Only slots that were seen are kept.
+ * absent. Slots that features share share a weight. Only slots that were seen are kept, and of too many those seen most.
  *
  * For each slot two sums over the rewards that showed it, and nothing else:
  *
@@ -13,7 +13,8 @@ import type { TailFeatures } from '#contracts/feature-schema.ts'
  * regularized-leader and mirror descent") with the squared gradients as the regulariser's weight, which grows
  * with them instead of with their root as AdaGrad's does. Being sums,
  *
- * - tails that partitions learn apart merge exactly: base + Σ what each added, in any order (`mergeTail`);
+ * - tails that partitions learn apart merge exactly, up to what is forgotten: base + Σ what each added, in any
+ *   order (`mergeTail`);
  * - a label that turns from 0 into 1 later adds x to G (`correctTail`).
  *
  * Against AdaGrad's steps with 49 features a customer, of which one matters (a trait of 500 values), rates of 3 %
@@ -40,6 +41,11 @@ interface Features {
 const priorPrecision = 2
 /** Most weights of a tail that are published, the greatest by size: at 8 bytes no more than a covariance takes. */
 export const publishedSlotsMax = 2_048
+/**
+ * Most slots that a tail keeps: 160 kB a head in the learner's state. A trait with a value of its own for each
+ * customer would fill any number; where they are too many, the quarter with the least S goes: what was seen least.
+ */
+export const keptSlotsMax = 8_192
 
 export function createSparseTail(): SparseTail {
   return { places: new Map(), gradients: new Float64Array(16), squares: new Float64Array(16) }
@@ -133,6 +139,7 @@ function weightAt({ gradients, squares }: SparseTail, place: number): number {
 function addAt(tail: SparseTail, slot: number, gradient: number, square: number): void {
   let place = tail.places.get(slot)
   if (place === undefined) {
+    if (tail.places.size >= keptSlotsMax) forgetLeastSeen(tail)
     place = tail.places.size
     tail.places.set(slot, place)
     if (place === tail.gradients.length) {
@@ -142,6 +149,21 @@ function addAt(tail: SparseTail, slot: number, gradient: number, square: number)
   }
   tail.gradients[place]! += gradient
   tail.squares[place]! += square
+}
+
+/** Goes by the sums alone: the same tail forgets the same, in whatever order its slots stand. */
+function forgetLeastSeen(tail: SparseTail): void {
+  const { places, gradients, squares } = tail
+  const kept = [...places]
+    .sort(([a, atA], [b, atB]) => squares[atB]! - squares[atA]! || a - b)
+    .slice(0, (keptSlotsMax * 3) / 4)
+  tail.places = new Map(kept.map(([slot], place) => [slot, place]))
+  tail.gradients = new Float64Array(keptSlotsMax)
+  tail.squares = new Float64Array(keptSlotsMax)
+  for (const [place, [, was]] of kept.entries()) {
+    tail.gradients[place] = gradients[was]!
+    tail.squares[place] = squares[was]!
+  }
 }
 
 function grown(values: Float64Array): Float64Array {

@@ -4,6 +4,7 @@ import { createSeededRandom } from '#platform/random/seeded-random.ts'
 import {
   correctTail,
   createSparseTail,
+  keptSlotsMax,
   mergeTail,
   publishedSlotsMax,
   type SparseTail,
@@ -105,6 +106,22 @@ test('published are the greatest, in single precision; a tail begun from them we
   expect(weightOf(again, 6)).toBeCloseTo(published.weights[published.slots.indexOf(6)]!, 12)
   // A quarter of the evidence: the same surprise moves it further than it would have moved the first.
   expect(again.squares[again.places.get(6)!]).toBeCloseTo(0.25 / 4, 12)
+})
+
+test('of too many slots those seen least are forgotten, in whatever order they came', () => {
+  const slots = Array.from({ length: keptSlotsMax }, (_, i) => i)
+  const made = [slots, slots.toReversed()].map((order) => {
+    const tail = createSparseTail()
+    for (const slot of order) teachTail(tail, one(slot), slot % 4 === 0 ? 0.1 : 0.2)
+    teachTail(tail, one(60_000), 0.3)
+    return tail
+  })
+  for (const tail of made) {
+    expect(tail.places.size).toBe((keptSlotsMax * 3) / 4 + 1)
+    for (const slot of slots) expect(tail.places.has(slot)).toBe(slot % 4 !== 0)
+    expect(weightOf(tail, 3)).toBeCloseTo(0.2 / 2.04, 12)
+    expect(weightOf(tail, 60_000)).toBeCloseTo(0.3 / 2.09, 12)
+  }
 })
 
 test('finds the one of 21 features that matters, of 500 values each seen rarely', () => {
