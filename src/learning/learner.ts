@@ -46,10 +46,7 @@ export interface LearnerOptions {
   decodeFeatures(record: Uint8Array): RecordedFeatures & RecordedStages
   /** Inside the transaction that publishes. */
   onPublished(tx: StoreTransaction, workspace: string): Promise<void>
-  /**
-   * Features of the first snapshot; later ones say themselves. Decisions made with other dense features teach
-   * nothing; where only the tail differs, or is missing, they teach the head alone.
-   */
+  /** Of the first snapshot. Decisions made with other dense features teach nothing, without its tail the head alone. */
   firstFeatureSchema?: FeatureSchemaId
   /** While cold, a snapshot comes exactly every so many rewards. */
   snapshotEveryRewards?: number
@@ -71,9 +68,8 @@ export interface RecordedFeatures {
 
 export interface Learner {
   /**
-   * Takes in the next rewards of a workspace and publishes when due. `rewards`: rows taken in; call
-   * again while it is above 0. `published`: id of a new snapshot. Both are empty too when another owner
-   * was faster.
+   * Takes in the next rewards of a workspace and publishes when due. `rewards`: rows taken in; call again while it
+   * is above 0. `published`: id of a new snapshot. Both are empty too when another owner was faster.
    */
   step(workspace: string): Promise<{ rewards: number; published: string | null }>
 }

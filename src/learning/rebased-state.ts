@@ -80,7 +80,11 @@ function rebasedHead(
   origin: StateBase['origin'],
 ): LearnerHead {
   const rewards = entry?.rewards ?? 0
-  const covariance = discountedCovariance(head.model.covariance, dimensions, evidenceShareOf(head, entry, origin))
+  const covariance = discountedCovariance(
+    head.model.covariance,
+    dimensions,
+    evidenceShareOf(head, entry, origin),
+  )
   const { weight: _, ...others } = head
   return {
     ...others,

@@ -85,10 +85,20 @@ export function teachTail(tail: SparseTail, { slots, values }: Features, surpris
  * A reward of 0 that was taught should have been a 1: G is linear in y, so x is added. S grows by what the square
  * does, x²((1 − p)² − p²), with the p of today; it never shrinks.
  */
-export function correctTail(tail: SparseTail, { slots, values }: Features, p: number): void {
-  const share = Math.max(0, 1 - 2 * p)
-  for (let i = 0; i < slots.length; i += 1)
-    addAt(tail, slots[i]!, values[i]!, share * values[i]! * values[i]!)
+export function correctTail(tail: SparseTail, { slots, values }: Features, p: number, weight = 1): void {
+  const grows = weight * Math.max(0, 1 - 2 * p)
+  for (let i = 0; i < slots.length; i += 1) {
+    const x = values[i]!
+    addAt(tail, slots[i]!, weight * x, grows * x * x)
+  }
+}
+
+/** All that was learned counts `share` as much: both sums, so that what nobody shows any more goes back to 0. */
+export function fadeTail({ gradients, squares }: SparseTail, share: number): void {
+  for (let place = 0; place < gradients.length; place += 1) {
+    gradients[place]! *= share
+    squares[place]! *= share
+  }
 }
 
 /** `into` += `from`, which a partition learned since the last merge. */

@@ -68,7 +68,7 @@ function shareOfTheBetter(schema: FeatureSchema): number {
     const rate = chosen === null ? 0 : chosen === better[shop] ? 0.6 : 0.1
     const y = random.next() < rate ? 1 : 0
     const head = headOf(chosen === null ? nothingHead : treatmentIds[chosen]!)
-    teachReward(models, state, head, { kind: 'reward', y }, features, tail)
+    teachReward(models, state, head, { kind: 'reward', y }, features, 1, tail)
     if (state.rewards % snapshotEvery === 0) {
       snapshot = { ...snapshot, ...publishedHeads(state, undefined), t: 1 + state.rewards }
     }

@@ -4,6 +4,7 @@ import { createSeededRandom } from '#platform/random/seeded-random.ts'
 import {
   correctTail,
   createSparseTail,
+  fadeTail,
   keptSlotsMax,
   mergeTail,
   publishedSlotsMax,
@@ -106,6 +107,24 @@ test('published are the greatest, in single precision; a tail begun from them we
   expect(weightOf(again, 6)).toBeCloseTo(published.weights[published.slots.indexOf(6)]!, 12)
   // A quarter of the evidence: the same surprise moves it further than it would have moved the first.
   expect(again.squares[again.places.get(6)!]).toBeCloseTo(0.25 / 4, 12)
+})
+
+test('faded by days, an observation counts as its weight, and what nobody shows goes back to 0', () => {
+  fc.assert(
+    fc.property(taught, taught, fc.double({ min: 0, max: 1, noNaN: true }), (before, after, share) => {
+      const faded = createSparseTail()
+      for (const step of before) teachTail(faded, layOut(step.features), step.surprise)
+      fadeTail(faded, share)
+      const weighed = createSparseTail()
+      for (const step of before) teachTail(weighed, layOut(step.features), step.surprise, share)
+      for (const tail of [faded, weighed]) {
+        for (const step of after) teachTail(tail, layOut(step.features), step.surprise)
+      }
+      for (let slot = 0; slot < 32; slot += 1) {
+        expect(weightOf(faded, slot)).toBeCloseTo(weightOf(weighed, slot), 9)
+      }
+    }),
+  )
 })
 
 test('of too many slots those seen least are forgotten, in whatever order they came', () => {
