@@ -21,11 +21,26 @@ const exactNumberMax = 999
 const traitDepthMax = 3
 const dayMs = 86_400_000
 
-/** Who somebody is says nothing of others, and is not to be learned by. */
+/** Who somebody is, and where, says nothing of others, and is not to be learned by. */
 const identityTraits = new Set([
-  ...['id', 'userid', 'email', 'phone', 'name', 'firstname', 'lastname', 'fullname', 'username', 'avatar'],
-  ...['birthday', 'website', 'description', 'createdat', 'street', 'ip', 'deviceid', 'token', 'password'],
+  ...[
+    'id',
+    'userid',
+    'anonymousid',
+    'externalid',
+    'customerid',
+    'deviceid',
+    'email',
+    'phone',
+    'mobile',
+    'fax',
+  ],
+  ...['name', 'firstname', 'lastname', 'fullname', 'middlename', 'nickname', 'username', 'avatar', 'website'],
+  ...['birthday', 'birthdate', 'dateofbirth', 'description', 'createdat', 'street', 'streetaddress', 'ip'],
+  ...['latitude', 'longitude', 'token', 'devicetoken', 'password', 'iban', 'ssn', 'taxid', 'vatid'],
 ])
+/** In one line it is where somebody lives; taken apart, its country is not. */
+const addressTrait = 'address'
 
 /** One feature: `kind` + `name` + `sign` + `value` is what the slot is the hash of. */
 type Visit = (kind: string, name: string, sign: string, value: string, amount: number) => void
@@ -134,7 +149,7 @@ function eachValueOf(
     if (!isKept(path, watched)) continue
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
       if (depth < traitDepthMax) eachValueOf(value, watched, visit, `${path}.`, depth + 1)
-    } else eachPlainValue(value, (one) => visit(path, one))
+    } else if (key.toLowerCase() !== addressTrait) eachPlainValue(value, (one) => visit(path, one))
   }
 }
 

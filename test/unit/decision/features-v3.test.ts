@@ -23,7 +23,7 @@ describe('the tail of v3', () => {
     const traits = {
       ...{ zodiac: 'lion', plan: 'gold', age: 41, income: 52_000.5, debt: -1_024, tags: ['tea', 'cake'] },
       ...{ first_name: 'Ada', Email: 'ada@example.com', address: { country: 'NP', street: 'Durbar Marg' } },
-      ...{ notes: 'x'.repeat(65), empty: '', none: null },
+      ...{ notes: 'x'.repeat(65), empty: '', none: null, billing: { Address: 'Durbar Marg 1' } },
     }
     expect(namesOf({ traits }, { traits: ['plan', 'gone'] })).toEqual([
       'trait plan=gold',
