@@ -5,6 +5,7 @@ import type {
   DecodedDecision,
   PolicySnapshot,
 } from '#contracts/decision.ts'
+import { denseSchemaOf } from '#contracts/feature-schema.ts'
 import { decide } from './decide.ts'
 import { engineVersion } from './engine-version.ts'
 import { type DecodedRecord, decodeDecision, decodeRecord } from './record.ts'
@@ -27,7 +28,16 @@ export function replayDecision(record: Uint8Array, sources: ReplaySources): Uint
 
 /** What another snapshot would have made of the same moment: its scores and probabilities, drawn anew. */
 export function decideOtherwise(record: Uint8Array, sources: ReplaySources): DecodedDecision {
-  return decodeDecision(decide(inputOf(decodeRecord(record), sources)).record)
+  return decodeDecision(decide(forSnapshot(inputOf(decodeRecord(record), sources))).record)
+}
+
+/** A schema that differs in its tail alone looks at the same dense features; the other's tail it does not have. */
+function forSnapshot(input: DecisionInput): DecisionInput {
+  const { featureSchema } = input.snapshot
+  if (featureSchema === input.featureSchema) return input
+  if (denseSchemaOf(featureSchema) !== denseSchemaOf(input.featureSchema)) return input
+  const { tail: _, ...dense } = input
+  return { ...dense, featureSchema }
 }
 
 /** What a replay shows. A record of another engine is judged by its choice, not by its bytes. */
@@ -56,7 +66,7 @@ function sameInputOf(recorded: DecodedRecord, sources: ReplaySources): DecisionI
 
 /** What the engine was given, as far as the record and its sources hold it. */
 export function inputOf(recorded: DecodedRecord, { snapshot, campaigns }: ReplaySources): DecisionInput {
-  const { workspace, decisionId, customerId, trigger, decidedAt, featureSchema, features } = recorded
+  const { workspace, decisionId, customerId, trigger, decidedAt, featureSchema, features, tail } = recorded
   const taking = recorded.campaigns.map(({ campaignId, version, heldOut, arm }, index): DecisionCampaign => {
     const given = campaigns[index]
     if (given?.campaignId !== campaignId || given.version !== version) {
@@ -81,6 +91,7 @@ export function inputOf(recorded: DecodedRecord, { snapshot, campaigns }: Replay
     decidedAt,
     featureSchema,
     features,
+    ...(tail.slots.length === 0 ? {} : { tail }),
     snapshot,
     campaigns: taking,
     candidates,

@@ -1,3 +1,5 @@
+import type { TailWeights } from '#contracts/decision.ts'
+import { denseSchemaOf } from '#contracts/feature-schema.ts'
 import type { Policy } from '#contracts/policy.ts'
 import { ChangedMeanwhileError } from '#platform/store/changed-meanwhile.ts'
 import type { WorkspaceDb } from '#platform/store/store.ts'
@@ -10,7 +12,13 @@ import {
   moveState,
 } from './learner-state.ts'
 import { rebasedState, withYounger } from './rebased-state.ts'
-import { insertSnapshot, latestSnapshot, type StoredSnapshot, snapshotRow } from './snapshot-rows.ts'
+import {
+  insertSnapshot,
+  latestSnapshot,
+  type StoredSnapshot,
+  schemaFieldsOf,
+  snapshotRow,
+} from './snapshot-rows.ts'
 
 export interface VersionToPublish {
   /** Of an earlier version, or of a candidate. */
@@ -28,8 +36,8 @@ export interface VersionToPublish {
  * Publishes content as the next version of the policy, whose parent is the one in force, and takes the
  * learner's state back to it (`rebasedState`). Campaigns launched since keep their heads, and the bound does
  * not shrink below what they need. Call it in a write transaction and tell readers in the same one: decisions
- * go on with the version before until they read it. Null when the content is of another feature schema than
- * the version in force.
+ * go on with the version before until they read it. Null when the content is of a feature schema with other dense
+ * features than the version in force has.
  */
 export async function publishVersion(
   db: WorkspaceDb,
@@ -37,14 +45,18 @@ export async function publishVersion(
 ): Promise<string | null> {
   await db.lock('policy')
   const latest = await latestSnapshot(db)
-  if (latest !== null && latest.featureSchema !== content.featureSchema) return null
+  if (latest !== null && !meansTheSame(latest, content)) return null
   const known = new Set(content.manifest.campaigns.map(({ campaignId }) => campaignId))
   const isYounger = ({ campaignId }: { campaignId: string }): boolean => !known.has(campaignId)
   const younger = latest?.manifest.heads.filter(isYounger) ?? []
   const numbers = (of: 'heads' | 'covariances' | 'variants' | 'sendTimes') =>
     withYounger(content[of] ?? none, latest?.[of] ?? none, known)
+  // What was made before the workspace's features changed does not change them back; a roll-back does.
+  const schema = schemaFieldsOf(publishedBy === 'promotion' ? (latest ?? content).manifest : content.manifest)
+  const { featureSchemaHash: _, tailSlots: __, ...own } = content.manifest
   const manifest = {
-    ...content.manifest,
+    ...own,
+    ...schema,
     publishedBy,
     from,
     campaigns: [...content.manifest.campaigns, ...(latest?.manifest.campaigns.filter(isYounger) ?? [])],
@@ -56,14 +68,25 @@ export async function publishVersion(
     boundMicros: Math.max(content.boundMicros, latest?.boundMicros ?? 0),
     heads: numbers('heads'),
     covariances: numbers('covariances'),
+    tails:
+      schema.tailSlots === undefined
+        ? noTails
+        : withYounger(content.tails ?? noTails, latest?.tails ?? noTails, known),
     variants: numbers('variants'),
     sendTimes: numbers('sendTimes'),
     manifest,
     publishedAt: now,
   })
   if (!(await insertSnapshot(db, row))) throw new ChangedMeanwhileError('the policy')
-  if (latest !== null) await takeLearnerBack(db, latest.snapshotId, content, origin, now)
+  const { featureSchema } = schema
+  if (latest !== null)
+    await takeLearnerBack(db, latest.snapshotId, { ...content, featureSchema }, origin, now)
   return row.snapshot_id
+}
+
+/** The heads of both look at the same dense features. */
+function meansTheSame(a: { featureSchema: string }, b: { featureSchema: string }): boolean {
+  return denseSchemaOf(a.featureSchema) === denseSchemaOf(b.featureSchema)
 }
 
 async function takeLearnerBack(
@@ -74,7 +97,7 @@ async function takeLearnerBack(
   now: number,
 ): Promise<void> {
   const stored = await loadState(db)
-  if (stored === null || stored.state.featureSchema !== content.featureSchema) return
+  if (stored === null || !meansTheSame(stored.state, content)) return
   await archiveState(db, replacedId, stored.state, now)
   // What replaced the version since may have had fewer heads: an earlier state knows them still.
   const archived = origin === 'own' ? await loadArchivedState(db, content.snapshotId) : null
@@ -83,12 +106,14 @@ async function takeLearnerBack(
     const head = archived?.heads.get(key)
     if (head !== undefined) heads.set(key, head)
   }
-  const state = rebasedState({ ...stored.state, heads }, { ...content, origin })
+  const { featureSchema } = content
+  const state = rebasedState({ ...stored.state, featureSchema, heads }, { ...content, origin })
   const next = { cursor: stored.cursor, state: encodeState(state) }
   if (!(await moveState(db, stored.cursor, next, now))) throw new ChangedMeanwhileError('the learner')
 }
 
 const none: ReadonlyMap<string, Float64Array> = new Map()
+const noTails: ReadonlyMap<string, TailWeights> = new Map()
 
 /**
  * Publishes what is in force with another way of drawing: the learner and its heads stay as they are. Null

@@ -67,7 +67,7 @@ export const idParams = z.object({ id: z.string().max(64) })
 const manifestSchema = z.looseObject({
   featureSchema: z.string(),
   parent: z.string().describe('The version in force before; empty for the first.'),
-  publishedBy: z.enum(['learner', 'launch', 'promotion', 'rollback']),
+  publishedBy: z.enum(['learner', 'launch', 'promotion', 'rollback', 'features']),
   from: z.string().optional().describe('The version or candidate whose content it publishes again.'),
   rewards: z.int(),
 })

@@ -5,6 +5,7 @@ import { exitCodes } from '../exit-codes.ts'
 import { operatorName } from '../operator-name.ts'
 import { done, type Failure, failed } from '../outcome.ts'
 import { table } from '../table.ts'
+import { addFeatures } from './policy-features.ts'
 
 interface Version {
   id: string
@@ -46,6 +47,7 @@ export function policyCommand(context: CliContext): Command {
   addPropose(policy, context)
   addPromote(policy, context)
   addRollback(policy, context)
+  addFeatures(policy, context)
   addSettings(policy, context)
   return policy
 }

@@ -1,11 +1,10 @@
 import { hash } from 'node:crypto'
-import type { FeatureSchema } from '#contracts/feature-schema.ts'
+import { type FeatureSchema, noTail } from '#contracts/feature-schema.ts'
 import { createForwardNetwork } from './forward.ts'
 import type { NetworkMetadata } from './network-files.ts'
 import type { NetworkWeights } from './network-shape.ts'
 
 const prefix = 'network:'
-const noTail = new Uint32Array()
 
 /** The name under which a network's bottleneck is a feature schema. */
 export function networkSchemaName(modelId: string): string {
@@ -44,12 +43,13 @@ export function networkFeatures(
     dimensions: shape.bottleneck + 1,
     names: ['constant', ...Array.from({ length: shape.bottleneck }, (_, unit) => `bottleneck unit ${unit}`)],
     tailSlots: 0,
+    decidesByTail: false,
     hash: digest,
     vector(input) {
       const dense = new Float64Array(shape.bottleneck + 1)
       dense[0] = 1
       dense.set(forward.bottleneck(base.vector({ ...input, traits }).dense), 1)
-      return { dense, sparse: noTail }
+      return { dense, tail: noTail }
     },
   }
 }

@@ -51,6 +51,7 @@ export function createRecordedContexts(live: WorkspaceDb): RecordedContexts {
       ...(snapshot.covariances === undefined
         ? {}
         : { covariances: added(snapshot.covariances, with_.covariances) }),
+      ...(snapshot.tails === undefined ? {} : { tails: added(snapshot.tails, with_.tails) }),
     }
   }
   return {

@@ -25,6 +25,7 @@ import {
   type StoredSnapshot,
   snapshotRow,
 } from '../../learning/snapshot-rows.ts'
+import { createSparseTail } from '../../learning/sparse-tail.ts'
 import { teachReward } from '../../learning/teach-reward.ts'
 import type { Known } from '../../profile/profile-as-of.ts'
 import { featureInputAsOf, loadCustomerHistories } from '../customer-history.ts'
@@ -110,7 +111,15 @@ export async function buildNetworkCandidate(
     let head = into.heads.get(key)
     if (head === undefined) {
       const { campaign_id: campaignId, head: name } = row
-      head = { campaignId, head: name, rewards: 0, positives: 0, inheritedFrom: '', model: models.create() }
+      head = {
+        campaignId,
+        head: name,
+        rewards: 0,
+        positives: 0,
+        inheritedFrom: '',
+        model: models.create(),
+        tail: createSparseTail(),
+      }
       into.heads.set(key, head)
     }
     teachReward(models, into, head, row, x, weightOf(into, decidedAt))
