@@ -40,3 +40,11 @@ export interface FeatureSchema {
 
 /** What a snapshot and a model say of the schema they were made with. */
 export type FeatureSchemaId = Pick<FeatureSchema, 'name' | 'dimensions' | 'hash'>
+
+/** A schema of that prefix and a model's id is the bottleneck of that network. */
+export const networkSchemaPrefix = 'network:'
+
+/** Of a network's bottleneck as features: a constant, and so many units. */
+export function networkFeatureNames(units: number): string[] {
+  return ['constant', ...Array.from({ length: units }, (_, unit) => `bottleneck unit ${unit}`)]
+}

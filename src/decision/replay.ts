@@ -25,9 +25,19 @@ export function replayDecision(record: Uint8Array, sources: ReplaySources): Uint
   return decide(sameInputOf(decodeRecord(record), sources)).record
 }
 
-/** What another snapshot would have made of the same moment: its scores and probabilities, drawn anew. */
-export function decideOtherwise(record: Uint8Array, sources: ReplaySources): DecodedDecision {
-  return decodeDecision(decide(inputOf(decodeRecord(record), sources)).record)
+/**
+ * What another snapshot would have made of the same moment: its scores and probabilities, drawn anew.
+ * `features`: the moment as that snapshot's schema sees it; left out where that is the record's own.
+ */
+export function decideOtherwise(
+  record: Uint8Array,
+  sources: ReplaySources,
+  features?: Float64Array,
+): DecodedDecision {
+  const input = inputOf(decodeRecord(record), sources)
+  const { featureSchema } = sources.snapshot
+  const seen = features === undefined ? input : { ...input, featureSchema, features }
+  return decodeDecision(decide(seen).record)
 }
 
 /** What a replay shows. A record of another engine is judged by its choice, not by its bytes. */

@@ -3,6 +3,7 @@ import { ChangedMeanwhileError } from '#platform/store/changed-meanwhile.ts'
 import type { WorkspaceDb } from '#platform/store/store.ts'
 import {
   archiveState,
+  emptyState,
   encodeState,
   type LearnerState,
   loadArchivedState,
@@ -28,8 +29,11 @@ export interface VersionToPublish {
  * Publishes content as the next version of the policy, whose parent is the one in force, and takes the
  * learner's state back to it (`rebasedState`). Campaigns launched since keep their heads, and the bound does
  * not shrink below what they need. Call it in a write transaction and tell readers in the same one: decisions
- * go on with the version before until they read it. Null when the content is of another feature schema than
- * the version in force.
+ * go on with the version before until they read it.
+ *
+ * A roll-back may lead to a version with other features: the learner takes up what it knew when that one was
+ * replaced, and campaigns launched since start anew. A promotion whose content is of another feature schema
+ * than the version in force is null.
  */
 export async function publishVersion(
   db: WorkspaceDb,
@@ -37,11 +41,15 @@ export async function publishVersion(
 ): Promise<string | null> {
   await db.lock('policy')
   const latest = await latestSnapshot(db)
-  if (latest !== null && latest.featureSchema !== content.featureSchema) return null
+  const hasSameFeatures = latest === null || latest.featureSchema === content.featureSchema
+  if (!hasSameFeatures && publishedBy === 'promotion') return null
   const known = new Set(content.manifest.campaigns.map(({ campaignId }) => campaignId))
   const isYounger = ({ campaignId }: { campaignId: string }): boolean => !known.has(campaignId)
-  const younger = latest?.manifest.heads.filter(isYounger) ?? []
-  const numbers = (of: 'heads' | 'covariances' | 'variants' | 'sendTimes') =>
+  const carried = hasSameFeatures ? latest : null
+  const younger = carried?.manifest.heads.filter(isYounger) ?? []
+  const weights = (of: 'heads' | 'covariances') =>
+    withYounger(content[of] ?? none, carried?.[of] ?? none, known)
+  const stages = (of: 'variants' | 'sendTimes') =>
     withYounger(content[of] ?? none, latest?.[of] ?? none, known)
   const manifest = {
     ...content.manifest,
@@ -54,10 +62,10 @@ export async function publishVersion(
     ...content,
     parentSequence: latest?.sequence ?? 0,
     boundMicros: Math.max(content.boundMicros, latest?.boundMicros ?? 0),
-    heads: numbers('heads'),
-    covariances: numbers('covariances'),
-    variants: numbers('variants'),
-    sendTimes: numbers('sendTimes'),
+    heads: weights('heads'),
+    covariances: weights('covariances'),
+    variants: stages('variants'),
+    sendTimes: stages('sendTimes'),
     manifest,
     publishedAt: now,
   })
@@ -74,18 +82,31 @@ async function takeLearnerBack(
   now: number,
 ): Promise<void> {
   const stored = await loadState(db)
-  if (stored === null || stored.state.featureSchema !== content.featureSchema) return
+  if (stored === null) return
   await archiveState(db, replacedId, stored.state, now)
-  // What replaced the version since may have had fewer heads: an earlier state knows them still.
   const archived = origin === 'own' ? await loadArchivedState(db, content.snapshotId) : null
-  const heads = new Map(stored.state.heads)
-  for (const key of content.heads.keys()) {
-    const head = archived?.heads.get(key)
-    if (head !== undefined) heads.set(key, head)
-  }
-  const state = rebasedState({ ...stored.state, heads }, { ...content, origin })
+  const state = rebasedState(startOf(stored.state, archived, content), { ...content, origin })
   const next = { cursor: stored.cursor, state: encodeState(state) }
   if (!(await moveState(db, stored.cursor, next, now))) throw new ChangedMeanwhileError('the learner')
+}
+
+/** The state that the version's own is made of: with its features, and with all heads that it has. */
+function startOf(
+  now: LearnerState,
+  archived: LearnerState | null,
+  { featureSchema, heads, manifest }: StoredSnapshot,
+): LearnerState {
+  const earlier = archived?.featureSchema === featureSchema ? archived : null
+  if (now.featureSchema !== featureSchema) {
+    return { ...(earlier ?? emptyState(featureSchema, manifest.dimensions)), stages: now.stages }
+  }
+  // What replaced the version since may have had fewer heads: an earlier state knows them still.
+  const known = new Map(now.heads)
+  for (const key of heads.keys()) {
+    const head = earlier?.heads.get(key)
+    if (head !== undefined) known.set(key, head)
+  }
+  return { ...now, heads: known }
 }
 
 const none: ReadonlyMap<string, Float64Array> = new Map()

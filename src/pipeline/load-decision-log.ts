@@ -11,6 +11,7 @@ import {
   type DecisionLog,
   type LoggedDecision,
 } from '../report/off-policy/decision-log.ts'
+import type { FeaturesAsOf, PastMoment } from './features-as-of.ts'
 
 /** What a target policy does with a moment that was decided before. */
 export type EvaluationTarget =
@@ -41,6 +42,8 @@ export interface LogSelection {
   until: number
   /** Only decisions that name this snapshot or a later one: what the target learned from is left out. */
   sinceSnapshotId: string
+  /** What the target's schema sees at a moment; asked where a decision was made with another one. */
+  featuresOf?: FeaturesAsOf
   decisionsMax: number
 }
 
@@ -55,7 +58,7 @@ export type SkipReason =
   | 'campaign-not-in-draw'
   /** Campaigns with another goal were in the draw: their conversions are not comparable. */
   | 'other-goals'
-  /** Decided with other features than most. */
+  /** Decided with other features than most, or what the target would see cannot be made again. */
   | 'other-features'
   /** The target may have learned from it. */
   | 'before-target'
@@ -88,8 +91,10 @@ export async function loadDecisionLog(db: WorkspaceDb, selection: LogSelection):
     const range = { from: Math.min(...days), to: Math.max(...days) }
     const ids = page.map(([first]) => first.decision_id)
     const records = await loadRecords(db, ids, range)
+    const seen = await seenByTarget(page, records, selection, versions)
     for (const exposures of page) {
-      const read = await readDecision(exposures, records.get(exposures[0].decision_id), selection, versions)
+      const id = exposures[0].decision_id
+      const read = await readDecision(exposures, records.get(id), selection, { versions, seen: seen.get(id) })
       if (read === 'outside') continue
       if (typeof read === 'string') {
         skipped[read] = (skipped[read] ?? 0) + 1
@@ -149,16 +154,14 @@ async function readDecision(
   exposures: Exposures,
   record: Uint8Array | undefined,
   selection: LogSelection,
-  versions: Versions,
+  { versions, seen }: { versions: Versions; seen: Float64Array | undefined },
 ): Promise<{ decision: LoggedDecision; decidedAt: number } | SkipReason | 'outside'> {
   if (record === undefined) return 'no-record'
   const decoded = decodeDecision(record)
   const { decidedAt, choice } = decoded
-  if (decidedAt < selection.since || decidedAt > selection.until) return 'outside'
+  const reason = skipReasonOf(decoded, selection)
+  if (reason !== null) return reason
   if (choice.kind !== 'treatment' && choice.kind !== 'nothing') return 'no-draw'
-  // Text order is publication order. 'none' came before the first snapshot.
-  const isAfter = decoded.snapshotId >= selection.sinceSnapshotId && decoded.snapshotId !== 'none'
-  if (selection.sinceSnapshotId !== '' && !isAfter) return 'before-target'
   const campaigns = await versions(decoded)
   if (campaigns === null) return 'no-record'
   const drawn = decoded.candidates.filter(({ probability }) => probability > 0)
@@ -172,7 +175,8 @@ async function readDecision(
   const isYoung = exposures.some((own) => own.state === 'open' || own.window_ends_at > selection.now)
   if (isYoung) return 'not-matured'
   const hasConverted = exposures.some(({ state }) => state !== 'open' && state !== 'closed')
-  const actions = actionsOf({ record, decoded, campaigns }, selection)
+  if (hasOtherFeatures(decoded, selection) && seen === undefined) return 'other-features'
+  const actions = actionsOf({ record, decoded, campaigns, seen }, selection)
   if (selection.target.kind === 'rehearsed')
     await setRehearsedTarget(actions, decoded, selection, selection.target.rehearsed)
   const chosen = actions.find(({ candidateIndex }) =>
@@ -191,11 +195,58 @@ async function readDecision(
   }
 }
 
+/** What can be told from the record alone. */
+function skipReasonOf(
+  { decidedAt, choice, snapshotId }: DecodedDecision,
+  { since, until, sinceSnapshotId }: LogSelection,
+): SkipReason | 'outside' | null {
+  if (decidedAt < since || decidedAt > until) return 'outside'
+  if (choice.kind !== 'treatment' && choice.kind !== 'nothing') return 'no-draw'
+  // Text order is publication order. 'none' came before the first snapshot.
+  const isAfter = snapshotId >= sinceSnapshotId && snapshotId !== 'none'
+  return sinceSnapshotId !== '' && !isAfter ? 'before-target' : null
+}
+
+function hasOtherFeatures({ featureSchema }: DecodedDecision, { target }: LogSelection): boolean {
+  return 'snapshot' in target && target.snapshot.featureSchema !== featureSchema
+}
+
+/** What the target sees where a decision was made with other features, by decision id. */
+async function seenByTarget(
+  page: Exposures[],
+  records: ReadonlyMap<string, Uint8Array>,
+  selection: LogSelection,
+  versions: Versions,
+): Promise<ReadonlyMap<string, Float64Array>> {
+  if (selection.featuresOf === undefined) return new Map()
+  const moments: PastMoment[] = []
+  for (const [{ decision_id: decisionId, customer_id: customerId }] of page) {
+    const record = records.get(decisionId)
+    const decoded = record === undefined ? null : decodeDecision(record)
+    if (decoded === null || skipReasonOf(decoded, selection) !== null) continue
+    const campaigns = hasOtherFeatures(decoded, selection) ? await versions(decoded) : null
+    if (campaigns === null) continue
+    const { trigger, decidedAt } = decoded
+    const traits = [...new Set(campaigns.flatMap(({ spec }) => spec.features))]
+    moments.push({
+      decisionId,
+      customerId,
+      triggerKind: trigger.kind,
+      triggerId: trigger.triggerId,
+      decidedAt,
+      traits,
+    })
+  }
+  return selection.featuresOf(moments)
+}
+
 /** A decision with what it names. */
 interface Moment {
   record: Uint8Array
   decoded: DecodedDecision
   campaigns: CampaignVersion[]
+  /** What the target sees of the customer, where that is not in the record. */
+  seen: Float64Array | undefined
 }
 
 interface Action {
@@ -292,10 +343,10 @@ const unheardOf = Number.MAX_SAFE_INTEGER
 
 function setSnapshotTarget(
   actions: Action[],
-  { record, campaigns }: Moment,
+  { record, campaigns, seen }: Moment,
   { kind, snapshot }: Extract<EvaluationTarget, { snapshot: PolicySnapshot }>,
 ): void {
-  const otherwise = decideOtherwise(record, { snapshot, campaigns })
+  const otherwise = decideOtherwise(record, { snapshot, campaigns }, seen)
   const scores = actions.map(({ candidateIndex }) => otherwise.candidates[candidateIndex]?.scoreMicros ?? 0)
   const best = scores.indexOf(Math.max(...scores))
   for (const [index, action] of actions.entries()) {

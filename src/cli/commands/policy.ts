@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs'
+import { setTimeout as wait } from 'node:timers/promises'
+import { SingleBar } from 'cli-progress'
 import { Command } from 'commander'
 import { act, ask, type CliContext } from '../context.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { operatorName } from '../operator-name.ts'
-import { done, type Failure, failed } from '../outcome.ts'
+import { done, type Failure, failed, type Outcome } from '../outcome.ts'
 import { table } from '../table.ts'
 
 interface Version {
@@ -20,8 +22,10 @@ interface Candidate {
   state: string
   changes: string
   judgedAt: number
-  verdict: Verdict | null
+  /** While `building`, how far that is. */
+  verdict: (Verdict & { building?: { done: number; total: number } }) | null
   snapshotId: string
+  manifest: { rewards: number; heads: object[] }
 }
 interface Verdict {
   passed: boolean
@@ -88,6 +92,10 @@ function addPropose(policy: Command, context: CliContext): void {
     .description('put a policy forward; it goes live through the gate')
     .option('--from <version>', 'the version whose content it starts from', 'latest')
     .option('--policy <json>', 'another way of drawing, such as {"kind":"greedy"}')
+    .option(
+      '--network <model>',
+      'heads over the bottleneck of a trained network, taught by every reward so far',
+    )
     .option('--heads <file>', 'JSON list of {campaignId, head, weights}: weights made elsewhere')
     .option('--note <text>', 'what it is', '')
     .option('--actor <name>', 'who proposes it', operatorName())
@@ -102,13 +110,50 @@ function addPropose(policy: Command, context: CliContext): void {
         const answer = await ask<Candidate>(context, command, 'POST', '/policy/candidates', { json })
         if (answer.kind === 'failed') return answer
         const { id } = answer.body
+        if (answer.body.state === 'building') return await whenBuilt(context, command, id)
         return done(answer.body, `Proposed as ${id}. starling policy promote ${id} asks the gate.`)
       }),
     )
 }
 
+const askEveryMs = 500
+
+/** Asks until the candidate has its heads, with a bar where somebody looks. */
+async function whenBuilt(context: CliContext, command: Command, id: string): Promise<Outcome> {
+  const bar = context.isTerminal
+    ? new SingleBar({
+        format: 'teaching {bar} {value}/{total} rewards',
+        stream: process.stderr,
+        clearOnComplete: true,
+      })
+    : null
+  bar?.start(1, 0)
+  try {
+    for (;;) {
+      const answer = await ask<Candidate>(context, command, 'GET', `/policy/candidates/${id}`)
+      if (answer.kind === 'failed') return answer
+      const { state, verdict, manifest } = answer.body
+      const progress = verdict?.building
+      if (progress !== undefined) {
+        bar?.setTotal(progress.total)
+        bar?.update(progress.done)
+      }
+      if (state === 'failed')
+        return failed(exitCodes.data, `${id} could not be built: ${verdict?.reasons?.join('; ') ?? ''}`)
+      if (state !== 'building') {
+        const text = `Proposed as ${id}: ${manifest.heads.length} heads, taught by ${manifest.rewards} rewards.`
+        return done(answer.body, `${text} starling policy promote ${id} asks the gate.`)
+      }
+      await wait(askEveryMs)
+    }
+  } finally {
+    bar?.stop()
+  }
+}
+
 interface ProposeOptions {
   from: string
+  network?: string
   policy?: string
   heads?: string
   note: string
@@ -234,10 +279,17 @@ function candidatesText(candidates: Candidate[]): string[] {
     id,
     new Date(proposedAt).toISOString(),
     actor,
-    state === 'promoted' ? `in force as ${snapshotId}` : judgedText(verdict),
+    candidateText(state, snapshotId, verdict),
     note,
   ])
   return ['', table(['candidate', 'proposed', 'by', 'state', 'note'], rows)]
+}
+
+function candidateText(state: string, snapshotId: string, verdict: Verdict | null): string {
+  if (state === 'promoted') return `in force as ${snapshotId}`
+  if (state === 'building') return 'its heads are being taught'
+  if (state === 'failed') return `could not be built: ${verdict?.reasons.join('; ') ?? ''}`
+  return judgedText(verdict)
 }
 
 function judgedText(verdict: Verdict | null): string {

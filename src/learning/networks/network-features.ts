@@ -1,10 +1,13 @@
 import { hash } from 'node:crypto'
-import type { FeatureSchema } from '#contracts/feature-schema.ts'
+import {
+  type FeatureSchema,
+  networkFeatureNames,
+  networkSchemaPrefix as prefix,
+} from '#contracts/feature-schema.ts'
 import { createForwardNetwork } from './forward.ts'
 import type { NetworkMetadata } from './network-files.ts'
 import type { NetworkWeights } from './network-shape.ts'
 
-const prefix = 'network:'
 const noTail = new Uint32Array()
 
 /** The name under which a network's bottleneck is a feature schema. */
@@ -42,7 +45,7 @@ export function networkFeatures(
   return {
     name: networkSchemaName(modelId),
     dimensions: shape.bottleneck + 1,
-    names: ['constant', ...Array.from({ length: shape.bottleneck }, (_, unit) => `bottleneck unit ${unit}`)],
+    names: networkFeatureNames(shape.bottleneck),
     tailSlots: 0,
     hash: digest,
     vector(input) {
