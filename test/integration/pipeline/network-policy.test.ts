@@ -203,6 +203,17 @@ test('once later decisions speak for it, it goes live through the gate and decid
     expect(await replay(parts.store.read, workspace, row!.decision_id)).toMatchObject({
       result: { kind: 'equal' },
     })
+    const explained = await explain(parts.store.read, workspace, row!.decision_id)
+    if (explained.kind === 'refused') throw new Error(explained.fault.detail)
+    const { network, explanation } = explained
+    expect(explanation.features.map(({ name }) => name)).toContain('bottleneck unit 0')
+    expect(network).toMatchObject({ modelId, missing: null })
+    for (const { treatmentId, atRest, features, others } of network!.contributions) {
+      const drawn = explanation.drawn.find((own) => own.treatmentId === treatmentId)!
+      const { responseProbability: p } = drawn.score!
+      const sum = features.reduce((total, { logOdds }) => total + logOdds, atRest + others)
+      expect(sum).toBeCloseTo(Math.log(p / (1 - p)), 2)
+    }
   }
 })
 
@@ -229,5 +240,5 @@ test('one command goes back, and the learner takes up what it knew', async () =>
     result: { kind: 'equal' },
   })
   const explained = await explain(parts.store.read, workspace, row!.decision_id)
-  expect(explained.kind).toBe('explained')
+  expect(explained).toMatchObject({ kind: 'explained', network: null })
 })
