@@ -8,6 +8,7 @@ import { type Change, whatIf } from '../decision/what-if.ts'
 import { outcomeOf } from '../guardrails/run/evaluate.ts'
 import { type NetworkInputs, networkInputsOf } from './network-inputs.ts'
 import { createReplaySourceReader } from './replay-sources.ts'
+import { type TemplateStanding, templateStandingOf } from './template-standing.ts'
 
 export interface ExplainedDecision {
   row: RowOf<'decisions'>
@@ -16,6 +17,8 @@ export interface ExplainedDecision {
   messageIds: string[]
   /** The words they came in, where the outbox keeps them. */
   copies: Copy[]
+  /** Which words were drawn, and why they were there; null where no treatment was. */
+  template: TemplateStanding | null
   /** In terms of what a network looks at, where its bottleneck was the features; else null. */
   network: NetworkInputs | null
 }
@@ -62,6 +65,7 @@ export async function explain(
     kind: 'explained',
     row,
     explanation,
+    template: await templateStandingOf(db, decoded, campaigns.versions),
     network: await networkInputsOf(scope, decoded, { customerId: row.customer_id, drawn }, snapshot),
     messageIds: messages.map((message) => message.message_id),
     copies: messages.flatMap(({ message_id: messageId, channel, subject, text }) =>

@@ -105,6 +105,18 @@ const decisionSchema = explanationSchema
         }),
       )
       .describe('The words its messages came in, where the outbox keeps them.'),
+    template: z
+      .object({
+        templateId: z.string(),
+        version: z.int().nullable(),
+        variantId: z.string(),
+        standing: z.enum(['applied', 'tried', 'promoted', 'rolled-back']),
+        since: z.int(),
+        by: z.string(),
+        why: z.string().describe('One sentence.'),
+      })
+      .nullable()
+      .describe('Which words were drawn, and why they were there to be drawn.'),
     network: z
       .object({
         modelId: z.string(),
@@ -141,13 +153,14 @@ export function decisionRoutes({ store }: Doors): ApiRoutes {
         const { workspace } = principalOf(request)
         const found = await store.snapshot((scope) => explain(scope, workspace, request.params.id))
         if (found.kind === 'refused') return sendFault(reply, found.fault)
-        const { row, explanation, messageIds, copies, network } = found
+        const { row, explanation, messageIds, copies, template, network } = found
         return reply.send({
           ...shown(explanation),
           outcome: row.outcome as z.output<typeof decisionSchema>['outcome'],
           propensity: row.propensity,
           messageIds,
           copies,
+          template,
           network:
             network === null
               ? null

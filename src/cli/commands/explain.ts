@@ -3,6 +3,7 @@ import type { DecisionExplanation } from '../../decision/explain.ts'
 import { formatExplanation } from '../../decision/format-explanation.ts'
 import type { Copy } from '../../pipeline/explain.ts'
 import type { NetworkInputs } from '../../pipeline/network-inputs.ts'
+import type { TemplateStanding } from '../../pipeline/template-standing.ts'
 import { act, ask, type CliContext } from '../context.ts'
 import { done } from '../outcome.ts'
 import { table } from '../table.ts'
@@ -11,6 +12,7 @@ import { changesHelp, whatIf } from '../what-if.ts'
 type Explained = DecisionExplanation & {
   messageIds: string[]
   copies: Copy[]
+  template: TemplateStanding | null
   network: NetworkInputs | null
 }
 interface Story {
@@ -43,12 +45,21 @@ export function explainCommand(context: CliContext): Command {
         }
         const text = [
           formatExplanation(answer.body, workspace.body.reportingCurrency),
+          ...templateText(answer.body.template),
           ...networkText(answer.body.network),
           ...messages.map((message) => storyText(message, answer.body.copies)),
         ].join('\n')
         return done({ ...answer.body, messages }, text)
       }),
     )
+}
+
+function templateText(template: TemplateStanding | null): string[] {
+  if (template === null) return []
+  const { templateId, version, variantId, why, by, since } = template
+  const which = version === null ? templateId : `${templateId} version ${version}`
+  const when = since === 0 ? '' : ` (${by}, ${new Date(since).toISOString()})`
+  return ['Words', `  variant ${variantId}: ${which}, ${why}${when}`, '']
 }
 
 function networkText(network: NetworkInputs | null): string[] {

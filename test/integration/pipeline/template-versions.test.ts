@@ -91,6 +91,15 @@ beforeAll(async () => {
 })
 afterAll(() => world.close())
 
+async function standingOf(user: string) {
+  await world.take(identify(user), track(user, 'Signed Up', `s-${user}`))
+  await world.decide()
+  const decision = (await world.rows('decisions')).find((own) => own.customer_id === customer(user))
+  const explained = await explain(parts.store.read, workspace, decision!.decision_id)
+  if (explained.kind === 'refused') throw new Error(explained.fault.detail)
+  return explained.template
+}
+
 test('words that are withdrawn leave everything as it was', async () => {
   const before = await variants()
   const candidateId = await propose('Good morning')
@@ -133,6 +142,13 @@ test('new words wait until their outcomes hold, and the refusal has its numbers'
     templateId: 'hello',
     verdict: { passed: true },
   })
+  expect(await standingOf('promoted')).toMatchObject({
+    version: 3,
+    standing: 'promoted',
+    why: expect.stringMatching(
+      /^promoted in place of version 1: passed the gate; 0\.\d+ conversions a send more/,
+    ),
+  })
   // What was applied before says nothing new: the definition has the promoted words too.
   const definition = (await world.rows('documents')).filter((own) => own.document_id === 'welcome').at(-1)
   expect(definition!.body_json).toContain('"id":"a-v3","template":"hello"')
@@ -146,6 +162,11 @@ test('one command puts the words before in force again', async () => {
   })
   expect(await variants()).toEqual([{ variantId: 'a', weight: 3, template: 'hello', subject: 'Hello' }])
   expect(await loadTemplate(db(), 'hello')).toMatchObject({ version: 4, template: { subject: 'Hello' } })
+  expect(await standingOf('back')).toMatchObject({
+    version: 4,
+    standing: 'rolled-back',
+    why: 'in force again instead of version 3: wrong price',
+  })
   expect(await rollBackTemplate(parts, { ...change, templateId: 'hello', reason: 'no' })).toMatchObject({
     fault: { code: 'not_found' },
   })
@@ -161,10 +182,14 @@ test('a named person lets words live against the gate, and the audit says who an
   const [row] = (await world.rows('audit')).filter((own) => own.action === 'template.override')
   expect(row).toMatchObject({ actor: 'bea', target: candidateId })
   expect(JSON.parse(row!.detail_json)).toMatchObject({ note: override, verdict: { passed: false } })
-  await world.take(identify('last'), track('last', 'Signed Up', 's-last'))
-  await world.decide()
-  const decision = (await world.rows('decisions')).find((own) => own.customer_id === customer('last'))
-  expect((await explain(parts.store.read, workspace, decision!.decision_id)).kind).toBe('explained')
+  expect(await standingOf('last')).toMatchObject({
+    templateId: 'hello',
+    version: 5,
+    variantId: 'a-v5',
+    standing: 'promoted',
+    by: 'bea',
+    why: `promoted in place of version 4: past the gate: ${override}`,
+  })
 })
 
 test('what does not fit is refused before it is stored', async () => {
