@@ -188,9 +188,11 @@ export async function publishNetworkCandidate(
   await db.lock('policy')
   const [latest, stored] = [await latestSnapshot(db), await loadState(db)]
   if ((stored?.cursor ?? 0) !== cursor) return null
-  const stages = stored?.state.stages ?? state.stages
-  if (!(await moveState(db, cursor, { cursor, state: encodeState({ ...state, stages }) }, now))) return null
-  if (stored !== null && latest !== null) await archiveState(db, latest.snapshotId, stored.state, now)
+  if (stored !== null) {
+    const next = { cursor, state: encodeState({ ...state, stages: stored.state.stages }) }
+    if (!(await moveState(db, cursor, next, now))) return null
+    if (latest !== null) await archiveState(db, latest.snapshotId, stored.state, now)
+  }
   const known = new Set(content.manifest.campaigns.map(({ campaignId }) => campaignId))
   const isYounger = ({ campaignId }: { campaignId: string }): boolean => !known.has(campaignId)
   const grown = publishedHeads(state, content.policy)

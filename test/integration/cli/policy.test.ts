@@ -44,6 +44,36 @@ test('a policy goes from a proposal past the gate by a person, and back', { time
   expect(settings.stdout).toContain('risk 5 % of what')
 })
 
+test('new words go from a file past the gate by a person, and back', { timeout: 120_000 }, async () => {
+  const words = [
+    'templates:',
+    '  - id: reminder',
+    '    channel: email',
+    '    subject: "Still thinking, {{customer.firstName}}?"',
+    '    text: "{{offer.name}} {{links.unsubscribe}}"',
+  ]
+  writeFileSync(join(world.folder, 'words.yaml'), words.join('\n'))
+  expect(await world.run(['template', 'propose', 'no-file.yaml'])).toMatchObject({ code: 65 })
+  expect(await world.run(['template', 'propose', 'words.yaml', '--share', '2'])).toMatchObject({ code: 64 })
+  const proposed = await world.run(['template', 'propose', 'words.yaml', '--share', '0.3', '--json'])
+  const { id, places } = proposed.json() as unknown as { id: string; places: object[] }
+  expect(places).toContainEqual({
+    campaignId: 'cart',
+    treatmentId: 'free-shipping/email',
+    champion: 'plain',
+    challenger: 'plain-v2',
+    weight: 1,
+  })
+  const refused = await world.run(['template', 'promote', id])
+  expect(refused).toMatchObject({ code: 65, stderr: expect.stringContaining('0 effective draws of the two') })
+  const promoted = await world.run(['template', 'promote', id, '--override', 'a typo', '--actor', 'bea'])
+  expect(promoted.stdout).toContain('reminder version 2 overrode the gate and is live.')
+  const list = await world.run(['template', 'list', 'reminder'])
+  expect(list.stdout).toMatch(/reminder version 2 +promoted +a typo/)
+  const back = await world.run(['template', 'rollback', 'reminder', '--reason', 'worse'])
+  expect(back.stdout).toContain('Version 2 of reminder is rolled back.')
+})
+
 test('a campaign is evaluated, or the reason is given', { timeout: 60_000 }, async () => {
   const { code, stdout } = await world.run(['evaluate', 'campaign', 'cart', '--target', 'uniform'])
   expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining('No estimate:') })
