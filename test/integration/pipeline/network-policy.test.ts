@@ -15,6 +15,7 @@ import {
   proposePolicy,
   rollBackPolicy,
 } from '../../../src/pipeline/policy-versions.ts'
+import { rehearse } from '../../../src/pipeline/rehearsal/rehearse.ts'
 import { buildProposed, proposeNetwork } from '../../../src/pipeline/training/propose-network.ts'
 import {
   customer,
@@ -215,6 +216,17 @@ test('once later decisions speak for it, it goes live through the gate and decid
       expect(sum).toBeCloseTo(Math.log(p / (1 - p)), 2)
     }
   }
+})
+
+test('what it decided is rehearsed to the byte, and with a file that is to be different', async () => {
+  const { store, settings } = world.engine.parts
+  const request = { workspace, days: 1 }
+  const parts_ = { store, now: world.clock.now(), settings }
+  const same = await rehearse(parts_, request)
+  expect(same).toMatchObject({ exact: { different: 0, missing: 0 } })
+  const text = file.replace('name: Tea, value: 10', 'name: Tea, value: 12')
+  const other = await rehearse(parts_, { ...request, wish: { kind: 'file', text } })
+  expect(other).toMatchObject({ kind: 'rehearsal', changed: true, rehearsed: { decisions: 4 } })
 })
 
 test('one command goes back, and the learner takes up what it knew', async () => {
