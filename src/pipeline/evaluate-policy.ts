@@ -8,12 +8,8 @@ import { loadCandidate } from '../learning/candidate-rows.ts'
 import { latestSnapshot, loadSnapshot, type StoredSnapshot } from '../learning/snapshot-rows.ts'
 import { evaluateLog, type LogEvaluation } from '../report/off-policy/evaluate-log.ts'
 import { featuresOfTarget } from './features-of-target.ts'
-import {
-  type EvaluationTarget,
-  type LoadedLog,
-  type LogSelection,
-  loadDecisionLog,
-} from './load-decision-log.ts'
+import { type LoadedLog, type LogSelection, loadDecisionLog } from './load-decision-log.ts'
+import type { EvaluationTarget } from './logged-actions.ts'
 
 export interface EvaluationRequest {
   campaignId: string

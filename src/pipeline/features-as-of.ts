@@ -38,7 +38,8 @@ export async function loadFeatureSources(
 /** At today's rates (ADR 30). */
 export type FeaturesAsOf = (moments: readonly PastMoment[]) => Promise<Map<string, Float64Array>>
 
-const customersPerPage = 200
+/** A turn of the thread: some hundredths of a second where each has hundreds of events. */
+const customersPerPage = 50
 
 /**
  * What features were made of at past decisions, by decision id: made again from the stored events and messages

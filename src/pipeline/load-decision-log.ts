@@ -1,33 +1,16 @@
 import type { CampaignVersion } from '#contracts/campaign.ts'
-import type { DecodedDecision, PolicySnapshot } from '#contracts/decision.ts'
-import { nothingHead } from '#contracts/decision.ts'
+import type { DecodedDecision } from '#contracts/decision.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 import { loadCampaignVersion } from '../campaign/campaign-rows.ts'
 import { loadRecords } from '../decision/decision-rows.ts'
 import { decodeDecision } from '../decision/record.ts'
-import { decideOtherwise } from '../decision/replay.ts'
 import {
   createDecisionLog,
   type DecisionLog,
   type LoggedDecision,
 } from '../report/off-policy/decision-log.ts'
 import type { FeaturesAsOf, PastMoment } from './features-as-of.ts'
-
-/** What a target policy does with a moment that was decided before. */
-export type EvaluationTarget =
-  | { kind: 'snapshot'; snapshot: PolicySnapshot }
-  /** The best score of the snapshot, without exploring. */
-  | { kind: 'greedy'; snapshot: PolicySnapshot }
-  /** `treatmentId`, or 'nothing'. */
-  | { kind: 'always'; action: string }
-  | { kind: 'uniform' }
-  /** What a rehearsal decided in its place. */
-  | { kind: 'rehearsed'; rehearsed: RehearsedDecisions }
-
-/** The decision of that id as it was rehearsed, with the versions it names; null where it was not made. */
-export type RehearsedDecisions = (
-  decisionId: string,
-) => Promise<{ decision: DecodedDecision; campaigns: readonly CampaignVersion[] } | null>
+import { actionsOf, type EvaluationTarget, rewardOf, setRehearsedTarget } from './logged-actions.ts'
 
 export interface LogSelection {
   campaignId: string
@@ -238,128 +221,6 @@ async function seenByTarget(
     })
   }
   return selection.featuresOf(moments)
-}
-
-/** A decision with what it names. */
-interface Moment {
-  record: Uint8Array
-  decoded: DecodedDecision
-  campaigns: CampaignVersion[]
-  /** What the target sees of the customer, where that is not in the record. */
-  seen: Float64Array | undefined
-}
-
-interface Action {
-  /** −1 for nothing. */
-  candidateIndex: number
-  name: string
-  logged: number
-  target: number
-  valueMicros: number
-  costMicros: number
-}
-
-/** What stood in the draw, "nothing" last, with both policies' probabilities. */
-function actionsOf(moment: Moment, selection: LogSelection): Action[] {
-  const { decoded, campaigns } = moment
-  const actions: Action[] = decoded.candidates.flatMap((candidate, candidateIndex) => {
-    const treatment = campaigns[candidate.campaignIndex]?.spec.treatments[candidate.treatmentIndex]
-    if (treatment === undefined || !(candidate.probability > 0)) return []
-    const { campaignId } = campaigns[candidate.campaignIndex]!
-    return {
-      candidateIndex,
-      name:
-        campaignId === selection.campaignId
-          ? treatment.treatmentId
-          : `${campaignId}:${treatment.treatmentId}`,
-      logged: candidate.probability,
-      target: 0,
-      valueMicros: treatment.valueMicros,
-      costMicros: treatment.costMicros,
-    }
-  })
-  const values = actions.map(({ valueMicros }) => valueMicros)
-  actions.push({
-    candidateIndex: -1,
-    name: nothingHead,
-    logged: decoded.nothingProbability,
-    target: 0,
-    // What is bought unprompted is worth what it is worth when prompted.
-    valueMicros: values.reduce((sum, value) => sum + value, 0) / values.length,
-    costMicros: 0,
-  })
-  setTarget(actions, moment, selection.target)
-  return actions
-}
-
-function setTarget(actions: Action[], moment: Moment, target: EvaluationTarget): void {
-  switch (target.kind) {
-    case 'uniform':
-      for (const action of actions) action.target = 1 / actions.length
-      return
-    case 'always': {
-      const wanted = actions.find(({ name }) => name === target.action) ?? actions.at(-1)
-      if (wanted !== undefined) wanted.target = 1
-      return
-    }
-    case 'snapshot':
-    case 'greedy':
-      setSnapshotTarget(actions, moment, target)
-      return
-    case 'rehearsed':
-    // Looked up by whoever reads the decision.
-  }
-}
-
-/** By name: the rehearsal may have decided by other versions, and draw what could not be drawn then. */
-async function setRehearsedTarget(
-  actions: Action[],
-  { decisionId }: DecodedDecision,
-  { campaignId }: LogSelection,
-  rehearsed: RehearsedDecisions,
-): Promise<void> {
-  const made = await rehearsed(decisionId)
-  const nothing = actions.at(-1)!
-  const kind = made?.decision.choice.kind
-  if (made === null || (kind !== 'treatment' && kind !== 'nothing')) {
-    nothing.target = 1
-    return
-  }
-  const { decision, campaigns } = made
-  nothing.target = decision.nothingProbability
-  for (const { campaignIndex, treatmentIndex, probability } of decision.candidates) {
-    if (!(probability > 0)) continue
-    const campaign = campaigns[campaignIndex]!
-    const treatmentId = campaign.spec.treatments[treatmentIndex]?.treatmentId ?? ''
-    const name = campaign.campaignId === campaignId ? treatmentId : `${campaign.campaignId}:${treatmentId}`
-    const known = actions.find((action) => action.name === name)
-    if (known !== undefined) known.target += probability
-    else actions.push({ ...nothing, name, logged: 0, target: probability, candidateIndex: unheardOf })
-  }
-}
-
-/** Of what the log could not have drawn. */
-const unheardOf = Number.MAX_SAFE_INTEGER
-
-function setSnapshotTarget(
-  actions: Action[],
-  { record, campaigns, seen }: Moment,
-  { kind, snapshot }: Extract<EvaluationTarget, { snapshot: PolicySnapshot }>,
-): void {
-  const otherwise = decideOtherwise(record, { snapshot, campaigns }, seen)
-  const scores = actions.map(({ candidateIndex }) => otherwise.candidates[candidateIndex]?.scoreMicros ?? 0)
-  const best = scores.indexOf(Math.max(...scores))
-  for (const [index, action] of actions.entries()) {
-    if (kind === 'greedy') action.target = index === best ? 1 : 0
-    else {
-      action.target = otherwise.candidates[action.candidateIndex]?.probability ?? otherwise.nothingProbability
-    }
-  }
-}
-
-function rewardOf(reward: LogSelection['reward'], hasConverted: boolean, chosen: Action): number {
-  if (reward === 'conversions') return hasConverted ? 1 : 0
-  return ((hasConverted ? chosen.valueMicros : 0) - chosen.costMicros) / 1_000_000
 }
 
 type Versions = (decoded: DecodedDecision) => Promise<CampaignVersion[] | null>

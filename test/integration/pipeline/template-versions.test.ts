@@ -150,8 +150,11 @@ test('new words wait until their outcomes hold, and the refusal has its numbers'
     ),
   })
   // What was applied before says nothing new: the definition has the promoted words too.
-  const definition = (await world.rows('documents')).filter((own) => own.document_id === 'welcome').at(-1)
-  expect(definition!.body_json).toContain('"id":"a-v3","template":"hello"')
+  const definitions = (await world.rows('documents')).filter((own) => own.document_id === 'welcome')
+  const newest = definitions.sort((a, b) => a.version - b.version).at(-1)
+  expect(JSON.parse(newest!.body_json).treatments[0].variants).toEqual([
+    { id: 'a-v3', template: 'hello', weight: 3 },
+  ])
 })
 
 test('one command puts the words before in force again', async () => {
