@@ -63,6 +63,7 @@ export function resolveCampaign(
       holdout: campaign.holdout,
       frequencyCaps: campaign.frequencyCaps,
       ...(campaign.quietHours === undefined ? {} : { quietHours: campaign.quietHours }),
+      ...(campaign.fatigue === undefined ? {} : { fatigue: campaign.fatigue }),
       ...(campaign.priority === undefined ? {} : { priority: campaign.priority }),
       ...(campaign.budget === undefined ? {} : { budgetMicros: microsOf(campaign.budget) }),
       expiresAfterMs: Math.round(campaign.expiresAfterHours * 3_600_000),

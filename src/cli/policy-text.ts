@@ -42,7 +42,7 @@ export function versionsText(versions: Version[]): string {
     manifest.from === undefined ? manifest.publishedBy : `${manifest.publishedBy} of ${manifest.from}`,
     manifest.parent === '' ? '-' : manifest.parent,
     String(manifest.rewards),
-    String(t),
+    t.toFixed(0),
     String(manifest.heads.length),
   ])
   return table(['version', 'published', 'by', 'parent', 'rewards', 't', 'heads'], rows)

@@ -191,6 +191,19 @@ export const quietHoursSchema = z.strictObject({
 })
 export type QuietHours = z.infer<typeof quietHoursSchema>
 
+/** Whoever was contacted lately is less likely to respond: taken off in the score, where a cap would refuse. */
+export const fatigueSchema = z.strictObject({
+  /** Response probability that a contact of this moment takes away. */
+  perSend: share,
+  /** After so long a contact takes away half as much. */
+  halfLifeDays: z.number().min(0.01).max(90).default(15),
+  /** Most that all contacts together take away. */
+  max: share.default(1),
+  /** What a contact in another channel takes away, as a share of one in the candidate's own. */
+  otherChannels: share.default(0.5),
+})
+export type Fatigue = z.infer<typeof fatigueSchema>
+
 const domainSchema = z.string().regex(/^([a-z0-9-]+\.)+[a-z0-9-]+$/, 'a domain in lower case')
 
 /** A sender that mail providers do not know yet sends little at first. */
@@ -228,6 +241,8 @@ export const guardrailSettingsSchema = z.strictObject({
   frequencyCaps: z.array(frequencyCapSchema).max(32).default([]),
   leastGaps: z.array(leastGapSchema).max(8).exactOptional(),
   quietHours: quietHoursSchema.exactOptional(),
+  /** Default: none, caps protect. */
+  fatigue: fatigueSchema.exactOptional(),
   /** Share of customers held out of everything. */
   globalHoldout: share.default(0),
   /** Channels that need a granted consent; elsewhere a denied one stops, a missing one does not. */
@@ -368,6 +383,8 @@ export const campaignSchema = z.strictObject({
   holdout: share.default(0.1),
   frequencyCaps: z.array(frequencyCapSchema).max(32).default([]),
   quietHours: quietHoursSchema.exactOptional(),
+  /** In place of the workspace's; `perSend: 0` for none. */
+  fatigue: fatigueSchema.exactOptional(),
   /** Default: normal. */
   priority: prioritySchema.exactOptional(),
   /** Most that the campaign may spend on sends. */
@@ -441,6 +458,7 @@ export interface CampaignSpec {
   holdout: number
   frequencyCaps: FrequencyCap[]
   quietHours?: QuietHours
+  fatigue?: Fatigue
   priority?: Priority
   budgetMicros?: number
   expiresAfterMs: number

@@ -54,7 +54,7 @@ export interface Candidate {
   /** Into the campaign's `spec.treatments`. */
   treatmentIndex: number
   channel: ChannelName
-  /** Probability taken off for contact fatigue (recency); 0 while unused. */
+  /** Probability taken off for the customer's recent contacts; 0 where the workspace asks for none. */
   fatigue: number
   guardrails: GuardrailOutcome
   /** True when every variable its variants require has a value; else the missing ones are listed. */

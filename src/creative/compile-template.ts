@@ -33,6 +33,8 @@ export interface CompiledTemplate {
   defaults: { parts: string[]; value: string | number }[]
   parts: Record<TemplatePart, CompiledPart>
   data: CompiledData
+  /** Of every part and text that has words: what each prints. */
+  shapes: ShapeNode[][]
   /** The shape of all parts without repetitions: which values are needed, however often they are printed. */
   needed: ShapeNode[]
   /** What its words are in, where the definition says so. */
@@ -88,10 +90,8 @@ function compileWords(template: Template): CompileResult {
   ) as Record<TemplatePart, CompiledPart>
   const data = compileData('data', template.data ?? {}, faults)
   checkWhole(template, faults)
-  const shapes = [
-    ...templateParts.map((part) => parts[part].shape),
-    ...textsOf(data).map(({ shape }) => shape),
-  ]
+  const texts = [...templateParts.map((part) => parts[part]), ...textsOf(data)]
+  const shapes = texts.map(({ shape }) => shape).filter((shape) => shape.length > 0)
   const items = itemUse(shapes, template.blocks)
   faults.push(...items.faults)
   if (faults.length > 0) return { kind: 'faults', faults }
@@ -110,6 +110,7 @@ function compileWords(template: Template): CompileResult {
     data,
     ...(template.locale === undefined ? {} : { locale: template.locale }),
     locales: null,
+    shapes,
     needed,
     items: items.use,
     neededKey: JSON.stringify(items.use === null ? [needed, defaults] : [needed, defaults, items.use]),
@@ -190,7 +191,7 @@ function compileData(path: string, value: JsonValue, faults: string[]): Compiled
 }
 
 /** Every string of `data`. */
-export function textsOf(data: CompiledData): CompiledPart[] {
+function textsOf(data: CompiledData): CompiledPart[] {
   if (data.kind === 'text') return [data.part]
   if (data.kind === 'list') return data.items.flatMap(textsOf)
   return data.kind === 'object' ? data.entries.flatMap(([, item]) => textsOf(item)) : []

@@ -26,8 +26,14 @@ export function isFormatHelper(name: string): name is FormatHelperName {
 
 /** True for what prints as something: not undefined, null, blank text, an object or a list. */
 export function hasValue(value: unknown): value is string | number | boolean {
-  if (typeof value === 'string') return value.trim() !== ''
+  if (typeof value === 'string') return beginsWithInk(value) || value.trim() !== ''
   return typeof value === 'number' || typeof value === 'boolean'
+}
+
+/** Of ASCII, as mostly: then nothing need be trimmed. */
+function beginsWithInk(text: string): boolean {
+  const first = text.charCodeAt(0)
+  return first > 0x20 && first < 0x7f
 }
 
 const dateStyles = ['short', 'medium', 'long', 'full'] as const

@@ -80,8 +80,9 @@ function printedOf(flat: FlatPrint[], context: TemplateContext): PrintedValues {
 /** The value at `parts`, by own properties only, as Handlebars looks up with prototype access off. */
 export function lookUp(start: unknown, parts: readonly string[]): unknown {
   let value = start
-  for (const part of parts) {
-    if (value === null || value === undefined || !Object.hasOwn(Object(value), part)) return undefined
+  for (let i = 0; i < parts.length; i += 1) {
+    const part = parts[i]!
+    if (value === null || value === undefined || !Object.hasOwn(value, part)) return undefined
     value = (value as Record<string, unknown>)[part]
   }
   return value
@@ -136,10 +137,19 @@ function visitBlock(node: BlockNode, scope: Scope, walk: Walk): void {
 
 function visitLoop(node: BlockNode, value: unknown, scope: Scope, walk: Walk): void {
   const list: Scope = { value, outer: scope, parts: stepTo(node.path), loop: scope.loop }
+  // One scope for all passes: none is kept.
+  const step = ['']
+  const loop: Loop = { index: 0, key: '', first: true, last: false }
+  const pass: Scope = { value: null, outer: list, parts: step, loop }
   const count = eachOf(value, (item, key, index, last) => {
     walk.passesLeft--
-    const loop = { index, key, first: index === 0, last }
-    visit(node.then, { value: item, outer: list, parts: [key], loop }, walk)
+    pass.value = item
+    step[0] = key
+    loop.index = index
+    loop.key = key
+    loop.first = index === 0
+    loop.last = last
+    visit(node.then, pass, walk)
   })
   if (count === 0) visit(node.otherwise, scope, walk)
 }

@@ -7,7 +7,6 @@ import {
   RenderTooLarge,
   renderedBytesMax,
   templateParts,
-  textsOf,
 } from './compile-template.ts'
 import type { TemplateContext } from './context.ts'
 import { hasValue } from './helpers.ts'
@@ -77,15 +76,14 @@ function languageOf(locale: string) {
 
 /** What can be refused before anything is rendered. */
 function refuseBefore(compiled: CompiledTemplate, context: TemplateContext): ContentFault | null {
-  const missing = new Set(shortLists(compiled.items, context))
-  const parts = [...templateParts.map((part) => compiled.parts[part]), ...textsOf(compiled.data)]
-  for (const { shape } of parts) {
+  const missing = shortLists(compiled.items, context)
+  for (const shape of compiled.shapes) {
     const printed = printedValues(shape, context)
     if (printed.tooManyPasses || printed.charactersTotal > renderedBytesMax) return tooLarge()
-    for (const path of printed.missing) missing.add(path)
+    missing.push(...printed.missing)
   }
-  if (missing.size === 0) return null
-  const variables = [...missing]
+  if (missing.length === 0) return null
+  const variables = [...new Set(missing)]
   return { code: 'missing_variable', detail: `no value and no default: ${variables.join(', ')}`, variables }
 }
 

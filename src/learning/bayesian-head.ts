@@ -16,11 +16,11 @@ export interface BayesianHeads {
   create(weights?: Float64Array): BayesianHead
   /**
    * Takes in one observation `y` of 0 or 1 at features `x` (length D); `offset` is what others add to the
-   * logit: the tail.
+   * logit: the tail. `weight`: it counts so much, under forgetting.
    */
-  teach(head: BayesianHead, x: Float64Array, y: 0 | 1, offset?: number): void
-  /** An earlier `teach(head, x, 0)` should have been a 1. */
-  correct(head: BayesianHead, x: Float64Array): void
+  teach(head: BayesianHead, x: Float64Array, y: 0 | 1, offset?: number, weight?: number): void
+  /** An earlier `teach(head, x, 0)`, of which `share` is left, should have been a 1. */
+  correct(head: BayesianHead, x: Float64Array, share?: number): void
 }
 
 /**
@@ -40,9 +40,9 @@ const curvatureMin = 0.05
  * label that turns from 0 into 1 later adds exactly x to η and therefore P·x to w, under the covariance
  * of the day; Λ does not depend on y and stays.
  *
- * Without forgetting: discounting the accumulated precision while keeping the prior needs Λ, and with it
- * a D³ inversion (`head-sums.ts`); scaling P instead would forget the prior too and blow up directions that
- * nobody shows.
+ * An observation of weight c adds c·h·xxᵀ and c·x(h·z + y − p), so h becomes c·h and the step c·(y − p). Forgetting
+ * what was learned while keeping the prior is `forgetting.ts`: it needs Λ, and with it a D³ inversion, once a day.
+ * (Scaling P instead would forget the prior too and blow up directions that nobody shows.)
  *
  * Costs D·nnz for Px and at most D²/2 for P; features at 0 and directions nothing was learned about are
  * skipped. Scratch space is shared by the heads: not for use from two threads.
@@ -71,9 +71,9 @@ export function createBayesianHeads(dimensions: number): BayesianHeads {
       for (let i = 0; i < dimensions; i += 1) covariance[(i * (i + 3)) / 2] = 1
       return { weights: weights === undefined ? new Float64Array(dimensions) : weights.slice(), covariance }
     },
-    teach({ weights, covariance }, x, y, offset = 0) {
+    teach({ weights, covariance }, x, y, offset = 0, weight = 1) {
       const p = logistic(dot(x, weights) + offset)
-      const h = curvature(p)
+      const h = weight * curvature(p)
       const shrink = 1 + h * project(covariance, x)
       for (let i = 0, row = 0; i < dimensions; i += 1, row += i) {
         const gi = g[i]!
@@ -82,12 +82,12 @@ export function createBayesianHeads(dimensions: number): BayesianHeads {
         for (let j = 0; j <= i; j += 1) covariance[row + j]! -= factor * g[j]!
       }
       // P_new·x = Px / (1 + h·xᵀPx)
-      const step = (y - p) / shrink
+      const step = (weight * (y - p)) / shrink
       for (let i = 0; i < dimensions; i += 1) weights[i]! += g[i]! * step
     },
-    correct({ weights, covariance }, x) {
+    correct({ weights, covariance }, x, share = 1) {
       project(covariance, x)
-      for (let i = 0; i < dimensions; i += 1) weights[i]! += g[i]!
+      for (let i = 0; i < dimensions; i += 1) weights[i]! += share * g[i]!
     },
   }
 }

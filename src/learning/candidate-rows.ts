@@ -24,6 +24,8 @@ export interface PolicyCandidate {
 export interface PolicySettings extends GateSettings {
   /** The strategist promotes what passes the gate. */
   automatic: boolean
+  /** After so many days what was learned counts half as much; null: nothing is forgotten. */
+  forgetHalfLifeDays: number | null
 }
 
 export async function insertCandidate(
@@ -175,11 +177,12 @@ export async function markPromoted(
 
 export async function loadPolicySettings(db: WorkspaceDb): Promise<PolicySettings> {
   const row = await db.selectFrom('policy_settings').selectAll('policy_settings').executeTakeFirst()
-  if (row === undefined) return { ...gateSettingsDefault, automatic: false }
+  if (row === undefined) return { ...gateSettingsDefault, automatic: false, forgetHalfLifeDays: null }
   return {
     automatic: row.automatic === 1,
     effectiveRowsMin: row.effective_rows_min,
     lossMaxShare: row.loss_max_share,
+    forgetHalfLifeDays: row.forget_half_life_days,
   }
 }
 
@@ -188,10 +191,11 @@ export async function savePolicySettings(db: WorkspaceDb, settings: PolicySettin
     automatic: settings.automatic ? (1 as const) : (0 as const),
     effective_rows_min: settings.effectiveRowsMin,
     loss_max_share: settings.lossMaxShare,
+    forget_half_life_days: settings.forgetHalfLifeDays,
   }
   await db.bulkInsert('policy_settings', [row], {
     key: ['workspace'],
-    update: ['automatic', 'effective_rows_min', 'loss_max_share'],
+    update: ['automatic', 'effective_rows_min', 'loss_max_share', 'forget_half_life_days'],
   })
 }
 

@@ -42,8 +42,11 @@ export function priorOf({ weights, covariance }: BayesianHead): HeadPrior | null
  * Adds what the observation is worth at `head`, the partition's own before it learns from it:
  *
  *     ΔΛ = h·xxᵀ,  Δη = x(h·z + y − p),  z = xᵀw, p = σ(z), h = max(p(1−p), .05)
+ *
+ * @param weight what the observation counts under forgetting, in sums that stand for the day of the merge: both
+ *   are multiplied by it
  */
-export function addToSums(sums: HeadSums, head: BayesianHead, x: Float64Array, y: 0 | 1): void {
+export function addToSums(sums: HeadSums, head: BayesianHead, x: Float64Array, y: 0 | 1, weight = 1): void {
   const z = logit(head, x)
   const p = logistic(z)
   const h = curvature(p)
@@ -51,19 +54,19 @@ export function addToSums(sums: HeadSums, head: BayesianHead, x: Float64Array, y
   for (let i = 0, row = 0; i < x.length; i += 1, row += i) {
     const xi = x[i]!
     if (xi === 0) continue
-    const hxi = h * xi
+    const hxi = weight * h * xi
     for (let j = 0; j <= i; j += 1) precision[row + j]! += hxi * x[j]!
-    eta[i]! += xi * (h * z + y - p)
+    eta[i]! += weight * xi * (h * z + y - p)
   }
-  sums.weight += 1
+  sums.weight += weight
 }
 
 /**
  * An earlier `addToSums(…, x, 0)` should have been a 1: η is linear in y, so x is added, whenever that is and
  * in whichever partition. Λ does not depend on y.
  *
- * @param share what is left of the observation under forgetting, `keep ** (observations since)`: without it
- *   the correction would outweigh what it corrects
+ * @param share what is left of the observation under forgetting, `shareLeft(days since)`: without it the
+ *   correction would outweigh what it corrects
  */
 export function correctSums({ eta }: HeadSums, x: Float64Array, share = 1): void {
   for (let i = 0; i < x.length; i += 1) eta[i]! += share * x[i]!
@@ -78,9 +81,10 @@ export function mergeSums(into: HeadSums, from: HeadSums): void {
 
 /**
  * Forgetting, for a world that drifts: what was learned so far counts `share` as much, the prior stays what it
- * was. With `keep` an observation (.999 say), call it before n new ones are merged with `keep ** n`; the sums
- * then never weigh more than 1/(1 − keep) observations, and a direction that nobody shows any more goes back to
- * the prior instead of blowing up. Together with corrections: see `correctSums`.
+ * was. The learner forgets by days (`forgetting.ts`): before a day's observations are merged, the sums are
+ * discounted with `shareLeft(days)`, and a direction that nobody shows any more goes back to the prior instead of
+ * blowing up. Partitions whose sums are of several days are each discounted to the day of the merge: the order of
+ * merging has no say. Together with corrections: see `correctSums`.
  */
 export function discountSums(sums: HeadSums, share: number): void {
   if (!(share >= 0 && share <= 1)) throw new RangeError(`a share of ${share}, not between 0 and 1`)

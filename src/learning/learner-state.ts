@@ -1,7 +1,7 @@
 import { sendTimeNumbers, variantNumbers } from '#contracts/stages.ts'
 import type { WorkspaceDb } from '#platform/store/store.ts'
 import type { BayesianHead } from './bayesian-head.ts'
-import { createByteReader, createByteWriter } from './byte-codec.ts'
+import { type ByteReader, type ByteWriter, createByteReader, createByteWriter } from './byte-codec.ts'
 import { createFeatureMoments, type FeatureMoments } from './feature-moments.ts'
 import { readNumbers, writeNumbers } from './snapshot-codec.ts'
 import type { StageTallies } from './stage-tallies.ts'
@@ -21,6 +21,15 @@ export interface LearnerState {
   heads: Map<string, LearnerHead>
   /** The stages after the treatment. */
   stages: StageTallies
+  /** Of `forgetting.ts`; null where nothing is forgotten. */
+  forgetting: Forgetting | null
+}
+
+/** UTC days since the epoch: the one for which a state stands, and the one since which it forgets. */
+export interface Forgetting {
+  halfLifeDays: number
+  day: number
+  since: number
 }
 
 export interface LearnerHead {
@@ -33,6 +42,10 @@ export interface LearnerHead {
   /** Campaign whose head it started from, '' for none. */
   inheritedFrom: string
   model: BayesianHead
+  /** What is left of its rewards under forgetting; left out: all. */
+  weight?: number
+  /** w₀, shape (D), where it started and what it goes back to; left out: 0. */
+  start?: Float64Array
 }
 
 export function emptyState(featureSchema: string, dimensions: number): LearnerState {
@@ -45,11 +58,15 @@ export function emptyState(featureSchema: string, dimensions: number): LearnerSt
     moments: createFeatureMoments(dimensions),
     heads: new Map(),
     stages: { variants: new Map(), sendTimes: new Map() },
+    forgetting: null,
   }
 }
 
-/** Version 1 had no stages; before version 3 there were no moments: they begin at 0 then. */
-const version = 3
+/**
+ * Version 1 had no stages; before version 3 there were no moments: they begin at 0 then. Before version 4 nothing
+ * was forgotten, and where heads had started is not known: what they had inherited counts as learned.
+ */
+const version = 4
 
 /** Equal states give equal bytes: heads go by key. 16.6 kB a head at 64 dimensions, nearly all of it P. */
 export function encodeState(state: LearnerState): Uint8Array {
@@ -76,6 +93,7 @@ export function encodeState(state: LearnerState): Uint8Array {
   writeNumbers(writer, state.stages.sendTimes, sendTimeNumbers)
   writer.number(state.moments.count)
   writer.numbers(state.moments.sums)
+  writeForgetting(writer, state)
   return writer.bytes()
 }
 
@@ -104,8 +122,31 @@ export function decodeState(bytes: Uint8Array): LearnerState {
     state.stages = { variants, sendTimes: readNumbers(reader, sendTimeNumbers) }
   }
   if (found > 2) state.moments = { count: reader.number(), sums: reader.numbers(triangle) }
+  if (found > 3) readForgetting(reader, state)
   reader.end()
   return state
+}
+
+/** The day, then of heads that forgot something, or started from somewhere, what is left and where that was. */
+function writeForgetting(writer: ByteWriter, { forgetting, heads }: LearnerState): void {
+  writer.count(forgetting?.day ?? 0)
+  writer.count(forgetting?.since ?? 0)
+  writer.number(forgetting?.halfLifeDays ?? 0)
+  const weights = [...heads].flatMap(([key, { weight }]) =>
+    weight === undefined ? [] : [[key, Float64Array.of(weight)] as const],
+  )
+  const starts = [...heads].flatMap(([key, { start }]) =>
+    start === undefined ? [] : [[key, start] as const],
+  )
+  writeNumbers(writer, new Map(weights), 1)
+  writeNumbers(writer, new Map(starts), starts[0]?.[1].length ?? 0)
+}
+
+function readForgetting(reader: ByteReader, state: LearnerState): void {
+  const [day, since, halfLifeDays] = [reader.count(), reader.count(), reader.number()]
+  state.forgetting = halfLifeDays === 0 ? null : { halfLifeDays, day, since }
+  for (const [key, [weight]] of readNumbers(reader, 1)) state.heads.get(key)!.weight = weight!
+  for (const [key, start] of readNumbers(reader, state.dimensions)) state.heads.get(key)!.start = start
 }
 
 /** Cursor: the last reward sequence taken in, 0 before the first. */

@@ -1,8 +1,11 @@
 import type { Clock } from '#contracts/clock.ts'
 import { headKey, nothingHead } from '#contracts/decision.ts'
 import type { FeatureSchemaId } from '#contracts/feature-schema.ts'
+import { dayUtcOf } from '#platform/ids/ids.ts'
 import type { RowOf, Store, StoreTransaction, WorkspaceDb } from '#platform/store/store.ts'
 import { type BayesianHeads, createBayesianHeads } from './bayesian-head.ts'
+import { loadPolicySettings } from './candidate-rows.ts'
+import { evidenceOf, explorationTime, forgetUntil, weightOf } from './forgetting.ts'
 import {
   emptyState,
   encodeState,
@@ -12,7 +15,7 @@ import {
   loadState,
   moveState,
 } from './learner-state.ts'
-import { publishedHeads } from './published-heads.ts'
+import { meanRewardOf, publishedHeads } from './published-heads.ts'
 import { loadRewardsAfter } from './reward-rows.ts'
 import { byHeadKey } from './snapshot-manifest.ts'
 import {
@@ -38,7 +41,7 @@ export interface LearnerOptions {
     decisionIds: string[],
     days: { from: number; to: number },
   ): Promise<Map<string, Uint8Array>>
-  decodeFeatures(record: Uint8Array): { features: Float64Array; featureSchema: string } & RecordedStages
+  decodeFeatures(record: Uint8Array): RecordedFeatures & RecordedStages
   /** Inside the transaction that publishes. */
   onPublished(tx: StoreTransaction, workspace: string): Promise<void>
   /** Features of the first snapshot; later ones say themselves. Decisions made with others teach nothing. */
@@ -50,6 +53,14 @@ export interface LearnerOptions {
   /** While warm, at most one snapshot in that time, by the wall clock. */
   warmIntervalMs?: number
   rewardsPerStep?: number
+}
+
+/** What a record says of a decision; one whose instant is not known counts as of today. */
+export interface RecordedFeatures {
+  features: Float64Array
+  featureSchema: string
+  /** Injected clock. */
+  decidedAt?: number
 }
 
 export interface Learner {
@@ -122,7 +133,8 @@ export function createLearner(options: LearnerOptions): Learner {
     const sameModel = stored?.state.featureSchema === featureSchema && stored.state.dimensions === dimensions
     const fresh = emptyState(featureSchema, dimensions)
     // Variants and hours do not depend on features.
-    const state = sameModel ? stored.state : { ...fresh, stages: stored?.state.stages ?? fresh.stages }
+    const { stages, forgetting } = stored?.state ?? fresh
+    const state = sameModel ? stored.state : { ...fresh, stages, forgetting }
     return { cursor: stored?.cursor ?? 0, state, published }
   }
 
@@ -170,16 +182,19 @@ export function createLearner(options: LearnerOptions): Learner {
     const ids = [...new Set(rows.map((row) => row.decision_id))]
     const days = rows.map((row) => row.decision_day_utc)
     const records = await options.loadRecords(db, ids, { from: Math.min(...days), to: Math.max(...days) })
+    const { forgetHalfLifeDays } = await loadPolicySettings(db)
     for (const row of rows) {
+      forgetUntil(state, dayUtcOf(row.created_at), forgetHalfLifeDays)
       const decoded = decodedOf(state, records.get(row.decision_id))
       if (decoded === null) {
         state.skipped += 1
         continue
       }
-      const { features } = decoded
-      if (row.head !== nothingHead) teachStages(state.stages, row, decoded)
+      const { features, decidedAt } = decoded
+      const weight = weightOf(state, decidedAt)
+      if (row.head !== nothingHead) teachStages(state.stages, row, decoded, weight)
       const head = headOf(held, row)
-      teachReward(models, state, head, row, features)
+      teachReward(models, state, head, row, features, weight)
     }
   }
 
@@ -205,7 +220,7 @@ export function createLearner(options: LearnerOptions): Learner {
     const donor = state.heads.get(headKey(inheritedFrom, row.head))
     if (inheritedFrom !== '' && donor !== undefined) {
       model.covariance =
-        widenedCovariance(donor.model.covariance, state.dimensions, donor.rewards) ?? model.covariance
+        widenedCovariance(donor.model.covariance, state.dimensions, evidenceOf(donor)) ?? model.covariance
     }
     const head = {
       campaignId: row.campaign_id,
@@ -214,6 +229,7 @@ export function createLearner(options: LearnerOptions): Learner {
       positives: 0,
       inheritedFrom,
       model,
+      ...(start === undefined ? {} : { start: start.slice() }),
     }
     state.heads.set(key, head)
     return head
@@ -229,7 +245,7 @@ export function createLearner(options: LearnerOptions): Learner {
     const unlearned = manifest.heads.filter((head) => !state.heads.has(headKey(head.campaignId, head.head)))
     return snapshotRow({
       parentSequence: published?.sequence ?? 0,
-      t: 1 + state.rewards,
+      t: explorationTime(state),
       boundMicros: published?.boundMicros ?? boundMicrosDefault,
       heads,
       covariances: policy?.kind === 'thompson' ? covariances : new Map(),
@@ -239,6 +255,7 @@ export function createLearner(options: LearnerOptions): Learner {
         publishedBy: 'learner',
         data: { untilSequence: cursor },
         metrics: { meanReward: meanRewardOf(state) },
+        ...(state.forgetting === null ? {} : { forgetting: state.forgetting }),
         seed: null,
         ...(policy === undefined ? {} : { policy }),
         rewards: state.rewards,
@@ -270,14 +287,4 @@ export function createLearner(options: LearnerOptions): Learner {
       return true
     })
   }
-}
-
-function meanRewardOf({ heads }: LearnerState): number | null {
-  let rewards = 0
-  let positives = 0
-  for (const head of heads.values()) {
-    rewards += head.rewards
-    positives += head.positives
-  }
-  return rewards === 0 ? null : positives / rewards
 }

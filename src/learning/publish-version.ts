@@ -98,7 +98,8 @@ function startOf(
 ): LearnerState {
   const earlier = archived?.featureSchema === featureSchema ? archived : null
   if (now.featureSchema !== featureSchema) {
-    return { ...(earlier ?? emptyState(featureSchema, manifest.dimensions)), stages: now.stages }
+    const { stages, forgetting } = now
+    return { ...(earlier ?? emptyState(featureSchema, manifest.dimensions)), stages, forgetting }
   }
   // What replaced the version since may have had fewer heads: an earlier state knows them still.
   const known = new Map(now.heads)

@@ -22,6 +22,26 @@ export function publishedHeads(
   }
 }
 
-function listedHead({ campaignId, head, rewards, positives, inheritedFrom }: LearnerHead): ManifestHead {
-  return { campaignId, head, rewards, meanReward: rewards === 0 ? null : positives / rewards, inheritedFrom }
+function listedHead(learned: LearnerHead): ManifestHead {
+  const { campaignId, head, rewards, positives, inheritedFrom, weight } = learned
+  const meanReward = rewards === 0 ? null : positives / rewards
+  return {
+    campaignId,
+    head,
+    rewards,
+    meanReward,
+    inheritedFrom,
+    ...(weight === undefined ? {} : { weight }),
+  }
+}
+
+/** Of all its rewards, corrections included; null before the first. */
+export function meanRewardOf({ heads }: LearnerState): number | null {
+  let rewards = 0
+  let positives = 0
+  for (const head of heads.values()) {
+    rewards += head.rewards
+    positives += head.positives
+  }
+  return rewards === 0 ? null : positives / rewards
 }

@@ -1,3 +1,4 @@
+import { evidenceOf } from './forgetting.ts'
 import type { LearnerHead, LearnerState } from './learner-state.ts'
 import { predictiveScale } from './predictive-scale.ts'
 import type { SnapshotWeights } from './snapshot-codec.ts'
@@ -38,6 +39,8 @@ export function rebasedState(state: LearnerState, base: StateBase): LearnerState
       // A version holds κ·w (`predictiveWeights`): the learner goes on from w.
       const scale = predictiveScale(rebased.model, state.moments)
       for (let i = 0; i < weights.length; i += 1) rebased.model.weights[i]! /= scale
+      // Where it starts from now on, and what forgetting goes back to.
+      if (base.origin === 'other') rebased.start = rebased.model.weights.slice()
       heads.set(key, rebased)
     } else if (!known.has(head.campaignId)) heads.set(key, head)
   }
@@ -74,14 +77,13 @@ function rebasedHead(
   origin: StateBase['origin'],
 ): LearnerHead {
   const rewards = entry?.rewards ?? 0
-  const evidence = origin === 'own' ? rewards : Math.min(head.rewards, inheritedRewardsMax)
-  const covariance = discountedCovariance(
-    head.model.covariance,
-    dimensions,
-    evidence / Math.max(1, head.rewards),
-  )
+  const known = evidenceOf(head)
+  const evidence = origin === 'own' ? (entry?.weight ?? rewards) : Math.min(known, inheritedRewardsMax)
+  const { weight: _, ...others } = head
+  const covariance = discountedCovariance(head.model.covariance, dimensions, evidence / Math.max(1, known))
   return {
-    ...head,
+    ...others,
+    ...(entry?.weight === undefined ? {} : { weight: entry.weight }),
     rewards,
     positives: Math.round((entry?.meanReward ?? 0) * rewards),
     inheritedFrom: entry?.inheritedFrom ?? '',

@@ -1,5 +1,6 @@
 import { headKey } from '#contracts/decision.ts'
 import type { Policy } from '#contracts/policy.ts'
+import type { Forgetting } from './learner-state.ts'
 
 /** What a snapshot says of itself, as JSON. Lists, not maps by head key: its NUL has no place in jsonb. */
 export interface SnapshotManifest {
@@ -17,6 +18,8 @@ export interface SnapshotManifest {
   /** Rewards that the learner had taken in, by their sequence: all up to this one. */
   data?: { untilSequence: number }
   metrics?: { meanReward: number | null }
+  /** How it forgets; absent where it does not. */
+  forgetting?: Forgetting
   /** Of what trained it; null where nothing was drawn, as in the learner's own. */
   seed?: number | null
   /** Rewards in it, and late conversions that turned a 0 of these into a 1. */
@@ -37,6 +40,8 @@ export interface ManifestHead {
   meanReward: number | null
   /** Campaign whose head it started from, `(starter)`, or '' when it started at the prior. */
   inheritedFrom: string
+  /** What is left of its rewards under forgetting; absent where nothing was forgotten. */
+  weight?: number
 }
 
 /** Manifest heads in the order of their keys. */

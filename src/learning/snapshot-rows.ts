@@ -136,7 +136,7 @@ export async function ensureSnapshotFor(
       ...fields,
       publishedBy: 'launch',
       ...(manifest.policy === undefined ? {} : { policy: manifest.policy }),
-      rewards: t - 1,
+      rewards: t === 1 ? 0 : (previous?.manifest.rewards ?? 0),
       corrections: t === 1 ? 0 : (previous?.manifest.corrections ?? 0),
       campaigns: [
         ...manifest.campaigns.filter((campaign) => campaign.campaignId !== spec.campaignId),

@@ -29,17 +29,18 @@ const cohortsMax = 64
 /** Below this, p(1 − p) would take a rare response for no evidence at all. */
 const curvatureMin = 0.01
 
-/** One reward, or a correction, of the treatment `head`. */
+/** One reward, or a correction, of the treatment `head`; under forgetting it counts `weight`. */
 export function teachStages(
   tallies: StageTallies,
   row: { campaign_id: string; head: string; kind: 'reward' | 'correction'; y: 0 | 1 },
   { variantId = '', sendTime = null }: RecordedStages,
+  weight = 1,
 ): void {
   if (variantId !== '') {
     const key = variantKey(row.campaign_id, row.head, variantId)
     const numbers = numbersOf(tallies.variants, key, variantNumbers)
-    if (row.kind === 'reward') numbers[0]! += 1
-    numbers[1]! += row.y
+    if (row.kind === 'reward') numbers[0]! += weight
+    numbers[1]! += weight * row.y
   }
   if (sendTime === null) return
   const cohort = numbersOf(
@@ -48,11 +49,24 @@ export function teachStages(
     sendTimeNumbers,
   )
   const f = affinityOf(cohort, sendTime)
-  if (row.kind === 'reward') teachSlot(cohort, sendTime, row.y, f)
-  else correctSlot(cohort, sendTime, f)
+  if (row.kind === 'reward') teachSlot(cohort, sendTime, row.y, f, weight)
+  else correctSlot(cohort, sendTime, f, weight)
 }
 
-function teachSlot(cohort: Float64Array, sendTime: DecodedSendTime, y: 0 | 1, f: number): void {
+/** All that was seen counts `share` as much. */
+export function fadeTallies({ variants, sendTimes }: StageTallies, share: number): void {
+  for (const all of [variants, sendTimes]) {
+    for (const numbers of all.values()) for (let i = 0; i < numbers.length; i += 1) numbers[i]! *= share
+  }
+}
+
+function teachSlot(
+  cohort: Float64Array,
+  sendTime: DecodedSendTime,
+  y: 0 | 1,
+  f: number,
+  weight: number,
+): void {
   const cell = hourCellOf(sendTime.slots[sendTime.slotIndex]!.hourOfWeek)
   const sends = cohort[sendTimeAt.sends + cell]!
   const rewards = cohort[sendTimeAt.rewards + cell]!
@@ -60,22 +74,22 @@ function teachSlot(cohort: Float64Array, sendTime: DecodedSendTime, y: 0 | 1, f:
   const z = affinitySlope(cohort[sendTimeAt.slopePrecision]!, cohort[sendTimeAt.slopeEvidence]!).mean * f
   const p = 1 / (1 + Math.exp(-(Math.log(rate / (1 - rate)) + z)))
   const h = Math.max(p * (1 - p), curvatureMin)
-  cohort[sendTimeAt.slopePrecision]! += h * f * f
-  cohort[sendTimeAt.slopeEvidence]! += f * (h * z + y - p)
-  cohort[sendTimeAt.sends + cell] = sends + 1
-  cohort[sendTimeAt.rewards + cell] = rewards + y
+  cohort[sendTimeAt.slopePrecision]! += weight * h * f * f
+  cohort[sendTimeAt.slopeEvidence]! += weight * f * (h * z + y - p)
+  cohort[sendTimeAt.sends + cell] = sends + weight
+  cohort[sendTimeAt.rewards + cell] = rewards + weight * y
   if (sendTime.activityTotal === 0) return
   for (const { hourOfWeek, activity } of sendTime.slots) {
-    cohort[sendTimeAt.activity + hourOfWeek]! += activity / sendTime.activityTotal
-    cohort[sendTimeAt.observed + hourOfWeek]! += 1
+    cohort[sendTimeAt.activity + hourOfWeek]! += (weight * activity) / sendTime.activityTotal
+    cohort[sendTimeAt.observed + hourOfWeek]! += weight
   }
 }
 
 /** The 0 should have been a 1: evidence is linear in y, precision does not depend on it. */
-function correctSlot(cohort: Float64Array, sendTime: DecodedSendTime, f: number): void {
+function correctSlot(cohort: Float64Array, sendTime: DecodedSendTime, f: number, share: number): void {
   const cell = hourCellOf(sendTime.slots[sendTime.slotIndex]!.hourOfWeek)
-  cohort[sendTimeAt.rewards + cell]! += 1
-  cohort[sendTimeAt.slopeEvidence]! += f
+  cohort[sendTimeAt.rewards + cell]! += share
+  cohort[sendTimeAt.slopeEvidence]! += share * f
 }
 
 function affinityOf(cohort: Float64Array, { slots, slotIndex, activityTotal }: DecodedSendTime): number {

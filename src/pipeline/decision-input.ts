@@ -10,6 +10,7 @@ import type { TemplateContext } from '../creative/context.ts'
 import type { GuardrailRunner } from '../guardrails/run/evaluate.ts'
 import { candidatesOf } from './candidates.ts'
 import { addressesOf, addressFor, customerFactsOf, globalHoldoutId } from './customer-facts.ts'
+import { tiredCandidates } from './fatigue.ts'
 import { sendSlotsOf } from './send-slots.ts'
 import { missingByTreatment, type TemplateNeeds } from './template-needs.ts'
 import { isPlacement, itemFor, readerOf, stockFor, templateContextOf } from './template-values.ts'
@@ -107,7 +108,12 @@ export function prepareDecision(
     addressOf: (channel) => addressIn(known, triggered, channel),
     missingOf: (index) => missingOf(running[index]!.needs, campaigns[index]!.spec),
   })
-  const candidates = isPlacement(triggered) ? notLater(judged) : ofTouch(judged, campaigns, triggered)
+  const asked = isPlacement(triggered) ? notLater(judged) : ofTouch(judged, campaigns, triggered)
+  const candidates = tiredCandidates(asked, campaigns, {
+    fatigue: guardrailSettings.fatigue,
+    contacts: facts.contacts,
+    now,
+  })
   const enrolments = campaigns.flatMap((campaign, index) =>
     candidates.some((candidate) => candidate.campaignIndex === index && inPopulation(candidate))
       ? enrolmentsOf(known, campaign, facts, decisionId, now)

@@ -5,6 +5,7 @@ import { together } from '#platform/store/together.ts'
 import { loadContacts } from '../action/message-rows.ts'
 import { loadRankSlots } from '../decision/decision-rank-rows.ts'
 import { contactsKeptMs } from './customer-facts.ts'
+import { fatigueReachMs } from './fatigue.ts'
 import type { WorkspaceContext } from './workspace-context.ts'
 
 const dayMs = 86_400_000
@@ -29,16 +30,18 @@ export async function loadSlots(
   return slots
 }
 
-/** A page shows something at every visit: only as far back as what a cap counts may have been given. */
+/** A page shows something at every visit: only as far back as what a cap or fatigue counts may have been given. */
 function shownKeptMs({ guardrails, campaigns }: WorkspaceContext): number {
   const specs = [...campaigns.values()].map(({ version }) => version.spec)
   const caps = [...guardrails.frequencyCaps, ...specs.flatMap((spec) => spec.frequencyCaps)].filter(
     ({ channel }) => channel === undefined || channel === 'in-app',
   )
+  const tiring = [guardrails, ...specs].map(({ fatigue }) => fatigueReachMs(fatigue))
   const placed = specs.filter(({ trigger }) => 'placement' in trigger)
   // It counts from when it was shown, which may be as late as it expires.
   return (
-    Math.max(shownKeptLeastMs, ...caps.map(windowMsOf)) + Math.max(0, ...placed.map((s) => s.expiresAfterMs))
+    Math.max(shownKeptLeastMs, ...tiring, ...caps.map(windowMsOf)) +
+    Math.max(0, ...placed.map((s) => s.expiresAfterMs))
   )
 }
 

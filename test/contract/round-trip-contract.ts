@@ -170,6 +170,8 @@ function arbitraryOf(kind: ColumnKind): fc.Arbitrary<unknown> {
     case 'real':
       // The sign of a zero is lost in SQLite, which stores whole reals as integers.
       return fc.double({ noNaN: true, noDefaultInfinity: true }).map((number) => number + 0)
+    case 'real?':
+      return fc.option(arbitraryOf('real'))
     case 'json':
       return fc
         .jsonValue()

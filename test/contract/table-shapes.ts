@@ -1,7 +1,7 @@
 import type { Insertable } from 'kysely'
 import type { StoreSchema } from '#platform/store/schema.ts'
 
-export type ColumnKind = 'text' | 'int' | 'real' | 'json' | 'blob' | 'int?' | 'text?'
+export type ColumnKind = 'text' | 'int' | 'real' | 'json' | 'blob' | 'int?' | 'real?' | 'text?'
 
 type Columns<T extends keyof StoreSchema> = { [C in keyof Insertable<StoreSchema[T]>]-?: ColumnKind }
 
@@ -458,7 +458,13 @@ export const tableShapes: {
   },
   policy_settings: {
     key: ['workspace'],
-    columns: { workspace: 'text', automatic: 'int', effective_rows_min: 'real', loss_max_share: 'real' },
+    columns: {
+      workspace: 'text',
+      automatic: 'int',
+      effective_rows_min: 'real',
+      loss_max_share: 'real',
+      forget_half_life_days: 'real?',
+    },
   },
   networks: {
     key: ['workspace', 'model_id'],

@@ -223,7 +223,7 @@ export function policyRoutes({ store, clock, wallClock }: Doors): ApiRoutes {
       {
         schema: {
           tags: ['policy'],
-          summary: 'What the promotion gate asks for',
+          summary: 'What the promotion gate asks for, and what the learner forgets',
           security: adminSecurity,
           response: { 200: settingsSchema },
         },
@@ -236,7 +236,7 @@ export function policyRoutes({ store, clock, wallClock }: Doors): ApiRoutes {
       {
         schema: {
           tags: ['policy'],
-          summary: 'Change what the promotion gate asks for',
+          summary: 'Change what the promotion gate asks for, or what the learner forgets',
           security: adminSecurity,
           body: z.strictObject({ ...settingsSchema.partial().shape, actor: actorSchema }),
           response: { 200: settingsSchema },

@@ -116,6 +116,12 @@ export const settingsSchema = z
       .min(0)
       .max(0.2)
       .describe('δ as a share of what the best constant action is worth.'),
+    forgetHalfLifeDays: z
+      .number()
+      .min(1)
+      .max(3_650)
+      .nullable()
+      .describe('After so many days what was learned counts half as much; null: nothing is forgotten.'),
   })
   .meta({ id: 'PolicySettings' })
 export const proposalSchema = z.strictObject({

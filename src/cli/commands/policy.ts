@@ -186,12 +186,13 @@ function addRollback(policy: Command, context: CliContext): void {
 function addSettings(policy: Command, context: CliContext): void {
   policy
     .command('settings')
-    .description('show or change what the gate asks for')
+    .description('show or change what the gate asks for, and what the learner forgets')
     .option('--automatic <yes|no>', 'whether what passes goes live by itself')
     .option('--loss-max-share <share>', 'δ as a share of what the best constant action is worth')
     .option('--effective-rows-min <count>', 'fewest effective decisions, at least 1000')
+    .option('--forget-half-life <days|never>', 'after so many days what was learned counts half as much')
     .option('--actor <name>', 'who changes it', operatorName())
-    .addHelpText('after', '\nExample:\n  starling policy settings --automatic yes --loss-max-share 0.02')
+    .addHelpText('after', '\nExample:\n  starling policy settings --automatic yes --forget-half-life 30')
     .action(
       act(context, async ({ actor, ...given }: SettingsOptions, command: Command) => {
         const patch = {
@@ -200,6 +201,9 @@ function addSettings(policy: Command, context: CliContext): void {
           ...(given.effectiveRowsMin === undefined
             ? {}
             : { effectiveRowsMin: Number(given.effectiveRowsMin) }),
+          ...(given.forgetHalfLife === undefined
+            ? {}
+            : { forgetHalfLifeDays: given.forgetHalfLife === 'never' ? null : Number(given.forgetHalfLife) }),
         }
         const isChange = Object.keys(patch).length > 0
         const answer = await ask<Settings>(
@@ -210,10 +214,13 @@ function addSettings(policy: Command, context: CliContext): void {
           isChange ? { json: { ...patch, actor } } : undefined,
         )
         if (answer.kind === 'failed') return answer
-        const { automatic, effectiveRowsMin, lossMaxShare } = answer.body
+        const { automatic, effectiveRowsMin, lossMaxShare, forgetHalfLifeDays } = answer.body
         const lines = [
           `What passes goes live ${automatic ? 'by itself' : 'when somebody promotes it'}.`,
           `The gate asks for ${effectiveRowsMin} effective decisions and lets a policy risk ${100 * lossMaxShare} % of what the best constant action is worth.`,
+          forgetHalfLifeDays === null
+            ? 'Nothing that was learned is forgotten.'
+            : `What was learned counts half as much after ${forgetHalfLifeDays} days.`,
         ]
         return done(answer.body, lines.join('\n'))
       }),
@@ -224,12 +231,14 @@ interface SettingsOptions {
   automatic?: string
   lossMaxShare?: string
   effectiveRowsMin?: string
+  forgetHalfLife?: string
   actor: string
 }
 interface Settings {
   automatic: boolean
   effectiveRowsMin: number
   lossMaxShare: number
+  forgetHalfLifeDays: number | null
 }
 
 function readJson(text: string): unknown {

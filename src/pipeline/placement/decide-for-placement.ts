@@ -25,7 +25,7 @@ import { rankedTreatment } from './ranked-treatments.ts'
 import { type PlacementFacts, readPlacementFacts } from './read-facts.ts'
 import { createRecentDecisions, type RecentDecisions } from './recent-decisions.ts'
 import { firstIds, repeatedAnswer } from './repeat.ts'
-import { createRepeats } from './repeats.ts'
+import { answerOf, createRepeats } from './repeats.ts'
 import type { Own, Run } from './run.ts'
 
 export interface PlacementParts extends DecisionParts {
@@ -46,12 +46,17 @@ export type PlacementResult =
   | { kind: 'answered'; answers: PlacementAnswer[] }
   | { kind: 'fault'; fault: ApiFault }
 
+/** One answer as the wire has it: a `PlacementAnswer` as JSON, in UTF-8. */
+export type OnePlacementResult = { kind: 'answered'; json: Uint8Array } | { kind: 'fault'; fault: ApiFault }
+
 export interface PlacementDecider {
   /**
    * Decides for all of them at once, in their order, and resolves when their records are in the log. Whatever
    * is not there after `timeoutMs` is answered by the placement's default.
    */
   decide(workspace: string, requests: PlacementRequest[], timeoutMs: number): Promise<PlacementResult>
+  /** The same for one, which for a minute is found again by its key. */
+  decideOne(workspace: string, request: PlacementRequest, timeoutMs: number): Promise<OnePlacementResult>
   /** What this process has decided and the worker may not have stored yet. */
   recent: RecentDecisions
 }
@@ -98,23 +103,29 @@ export function createPlacementDecider(parts: PlacementParts): PlacementDecider 
       deadline.stop()
     }
   }
+  const decideOne: PlacementDecider['decideOne'] = (workspace, request, timeoutMs) => {
+    const decide = async () => oneOf(await decideInTime(workspace, [request], timeoutMs))
+    const { placement, customerId, userId, anonymousId, idempotencyKey } = request
+    if (idempotencyKey === undefined) return decide()
+    const key = JSON.stringify([workspace, placement, customerId, userId, anonymousId, idempotencyKey])
+    return repeats.once(key, wallClock.now(), decide)
+  }
   return {
     recent,
+    decideOne,
     async decide(workspace, requests, timeoutMs) {
       const [only] = requests
       if (requests.length !== 1 || only?.idempotencyKey === undefined)
         return decideInTime(workspace, requests, timeoutMs)
-      const key = JSON.stringify([
-        workspace,
-        only.placement,
-        only.customerId,
-        only.userId,
-        only.anonymousId,
-        only.idempotencyKey,
-      ])
-      return repeats.once(key, wallClock.now(), () => decideInTime(workspace, requests, timeoutMs))
+      const result = await decideOne(workspace, only, timeoutMs)
+      return result.kind === 'fault' ? result : { kind: 'answered', answers: [answerOf(result.json)] }
     },
   }
+}
+
+function oneOf(result: PlacementResult): OnePlacementResult {
+  if (result.kind === 'fault') return result
+  return { kind: 'answered', json: Buffer.from(JSON.stringify(result.answers[0])) }
 }
 
 async function decideAll(

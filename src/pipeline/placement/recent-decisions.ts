@@ -18,21 +18,34 @@ export interface RecentDecisions {
   customerOf(workspace: string, decisionId: string): string | undefined
 }
 
+/** One object a rank: at 500 decisions a second tens of thousands grow old and are marked again and again. */
+interface RecentRank {
+  customerKey: string
+  customerId: string
+  slot: ContactSlot
+  until: number
+  /** Of the same customer. */
+  older: RecentRank | null
+  newer: RecentRank | null
+}
+
 export function createRecentDecisions(wallClock: Clock): RecentDecisions {
   /** Oldest first. */
-  const ranks = new Map<
-    string,
-    { customerKey: string; customerId: string; decisionId: string; until: number }
-  >()
-  const slotsOf = new Map<string, Map<string, ContactSlot>>()
+  const byDecision = new Map<string, RecentRank>()
+  /** The newest of each customer. */
+  const byCustomer = new Map<string, RecentRank>()
 
+  const forget = (decisionKey: string, { customerKey, older, newer }: RecentRank): void => {
+    byDecision.delete(decisionKey)
+    if (older !== null) older.newer = newer
+    if (newer !== null) newer.older = older
+    else if (older !== null) byCustomer.set(customerKey, older)
+    else byCustomer.delete(customerKey)
+  }
   const forgetOld = (now: number): void => {
-    for (const [key, { customerKey, decisionId, until }] of ranks) {
-      if (until > now && ranks.size <= ranksMax) return
-      ranks.delete(key)
-      const slots = slotsOf.get(customerKey)
-      slots?.delete(decisionId)
-      if (slots?.size === 0) slotsOf.delete(customerKey)
+    for (const [decisionKey, rank] of byDecision) {
+      if (rank.until > now && byDecision.size <= ranksMax) return
+      forget(decisionKey, rank)
     }
   }
 
@@ -40,23 +53,28 @@ export function createRecentDecisions(wallClock: Clock): RecentDecisions {
     add(workspace, customerId, slots) {
       const now = wallClock.now()
       const customerKey = keyOf(workspace, customerId)
-      const own = slotsOf.get(customerKey) ?? new Map<string, ContactSlot>()
       for (const slot of slots) {
-        const decisionId = slot.messageId
-        own.set(decisionId, slot)
-        ranks.set(keyOf(workspace, decisionId), { customerKey, customerId, decisionId, until: now + keptMs })
+        const decisionKey = keyOf(workspace, slot.messageId)
+        const same = byDecision.get(decisionKey)
+        if (same !== undefined) forget(decisionKey, same)
+        const older = byCustomer.get(customerKey) ?? null
+        const rank = { customerKey, customerId, slot, until: now + keptMs, older, newer: null }
+        if (older !== null) older.newer = rank
+        byCustomer.set(customerKey, rank)
+        byDecision.set(decisionKey, rank)
       }
-      if (own.size > 0) slotsOf.set(customerKey, own)
       forgetOld(now)
     },
     withRecent(workspace, customerId, stored) {
-      const recent = slotsOf.get(keyOf(workspace, customerId))
-      if (recent === undefined) return stored
+      const newest = byCustomer.get(keyOf(workspace, customerId))
+      if (newest === undefined) return stored
       const known = new Set(stored.map(({ messageId }) => messageId))
-      const missing = [...recent.values()].filter(({ messageId }) => !known.has(messageId))
+      const missing: ContactSlot[] = []
+      for (let rank: RecentRank | null = newest; rank !== null; rank = rank.older)
+        if (!known.has(rank.slot.messageId)) missing.unshift(rank.slot)
       return missing.length === 0 ? stored : [...stored, ...missing]
     },
-    customerOf: (workspace, decisionId) => ranks.get(keyOf(workspace, decisionId))?.customerId,
+    customerOf: (workspace, decisionId) => byDecision.get(keyOf(workspace, decisionId))?.customerId,
   }
 }
 

@@ -1,9 +1,12 @@
 import { headKey } from '#contracts/decision.ts'
 import type { FeatureSchema, FeatureSchemaId } from '#contracts/feature-schema.ts'
+import { dayUtcOf } from '#platform/ids/ids.ts'
 import type { RowOf, Store, StoreTransaction, WorkspaceDb } from '#platform/store/store.ts'
 import { loadDecisionsById } from '../../decision/decision-rows.ts'
 import { decodeDecision } from '../../decision/record.ts'
 import { createBayesianHeads } from '../../learning/bayesian-head.ts'
+import { loadPolicySettings } from '../../learning/candidate-rows.ts'
+import { explorationTime, forgetUntil, weightOf } from '../../learning/forgetting.ts'
 import {
   archiveState,
   emptyState,
@@ -62,10 +65,10 @@ export async function buildNetworkCandidate(
   const schema = await featureSchemaFor(db, { name: networkSchemaName(modelId) })
   const state = emptyState(schema.name, schema.dimensions)
   const learned = await loadState(db)
-  // Variants and hours do not depend on features.
-  if (learned !== null) state.stages = learned.state.stages
   const until = learned?.cursor ?? 0
   const cursor = await teach(db, { schema, sources, state }, { after: 0, until }, onProgress)
+  // Variants and hours do not depend on features.
+  if (learned !== null) state.stages = learned.state.stages
   return { content: await contentOf(db, state, schema, { now, untilSequence: until }), state, cursor }
 }
 
@@ -96,15 +99,22 @@ async function teach(
 ): Promise<number> {
   const { schema, sources, state } = into
   const models = createBayesianHeads(schema.dimensions)
+  const { forgetHalfLifeDays } = await loadPolicySettings(db)
   let cursor = after
   while (cursor < until) {
     const rows = (await loadRewardsAfter(db, cursor, rewardsPerPage)).filter((row) => row.sequence <= until)
     if (rows.length === 0) break
-    const vectors = await featuresAsOf(db, schema, await momentsOf(db, rows), sources)
+    const moments = await momentsOf(db, rows)
+    const vectors = await featuresAsOf(db, schema, [...moments.values()], sources)
     for (const row of rows) {
+      forgetUntil(state, dayUtcOf(row.created_at), forgetHalfLifeDays)
       const x = vectors.get(row.decision_id)
-      if (x === undefined) state.skipped += 1
-      else teachReward(models, state, headOf(state, row), row, x)
+      if (x === undefined) {
+        state.skipped += 1
+        continue
+      }
+      const weight = weightOf(state, moments.get(row.decision_id)?.decidedAt)
+      teachReward(models, state, headOf(state, row), row, x, weight)
     }
     cursor = rows.at(-1)!.sequence
     onProgress?.(cursor, until)
@@ -123,9 +133,9 @@ async function teach(
   }
 }
 
-async function momentsOf(db: WorkspaceDb, rows: RowOf<'rewards'>[]): Promise<PastMoment[]> {
+async function momentsOf(db: WorkspaceDb, rows: RowOf<'rewards'>[]): Promise<Map<string, PastMoment>> {
   const decisions = await loadDecisionsById(db, [...new Set(rows.map((row) => row.decision_id))])
-  return [...decisions].map(([decisionId, row]) => ({
+  const momentOf = (decisionId: string, row: RowOfDecision): PastMoment => ({
     decisionId,
     customerId: row.customer_id,
     triggerKind: row.trigger_kind,
@@ -133,8 +143,11 @@ async function momentsOf(db: WorkspaceDb, rows: RowOf<'rewards'>[]): Promise<Pas
     decidedAt: decodeDecision(row.record).decidedAt,
     // A network looks at the traits that it was trained with.
     traits: [],
-  }))
+  })
+  return new Map([...decisions].map(([id, row]) => [id, momentOf(id, row)]))
 }
+
+type RowOfDecision = Pick<RowOf<'decisions'>, 'customer_id' | 'trigger_kind' | 'trigger_id' | 'record'>
 
 async function contentOf(
   db: WorkspaceDb,
@@ -148,7 +161,7 @@ async function contentOf(
   return {
     snapshotId: '',
     sequence: 0,
-    t: 1 + state.rewards,
+    t: explorationTime(state),
     boundMicros: latest?.boundMicros ?? boundMicrosDefault,
     featureSchema: schema.name,
     heads,

@@ -16,6 +16,7 @@ import { migration as broadcasts } from '#migrations/0018_broadcasts.ts'
 import { migration as accounts } from '#migrations/0019_accounts.ts'
 import { migration as items } from '#migrations/0020_items.ts'
 import { migration as timerRounds } from '#migrations/0021_timer_rounds.ts'
+import { migration as forgetting } from '#migrations/0022_forgetting.ts'
 import { migration as challengers } from '#migrations/0024_challengers.ts'
 import { lockSchema } from './locks.ts'
 import type { ColumnTypes, StoreMigration } from './migrations.ts'
@@ -41,6 +42,7 @@ const migrations: { name: string; migration: StoreMigration }[] = [
   { name: '0019_accounts', migration: accounts },
   { name: '0020_items', migration: items },
   { name: '0021_timer_rounds', migration: timerRounds },
+  { name: '0022_forgetting', migration: forgetting },
   { name: '0024_challengers', migration: challengers },
 ]
 

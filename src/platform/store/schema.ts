@@ -742,6 +742,8 @@ export interface PolicySettingsRow {
   automatic: 0 | 1
   effective_rows_min: number
   loss_max_share: number
+  /** Days after which what was learned counts half as much; null: nothing is forgotten. */
+  forget_half_life_days: number | null
 }
 
 /** A trained network, or the request for one. */

@@ -71,10 +71,22 @@ test('a roll-back needs a reason, and names what it goes back to', async () => {
 })
 
 test('settings of the gate: shown, changed, and never below what it stands for', async () => {
-  const settings = { automatic: false, effectiveRowsMin: 1_000, lossMaxShare: 0.02 }
+  const settings = {
+    automatic: false,
+    effectiveRowsMin: 1_000,
+    lossMaxShare: 0.02,
+    forgetHalfLifeDays: null as number | null,
+  }
   expect((await world.call('GET', '/policy/settings')).body).toEqual(settings)
   const changed = await world.call('PATCH', '/policy/settings', { automatic: true })
   expect(changed.body).toEqual({ ...settings, automatic: true })
+  const forgetting = await world.call('PATCH', '/policy/settings', { forgetHalfLifeDays: 30 })
+  expect(forgetting.body).toEqual({ ...settings, automatic: true, forgetHalfLifeDays: 30 })
+  expect(await world.call('PATCH', '/policy/settings', { forgetHalfLifeDays: 0 })).toMatchObject({
+    status: 400,
+  })
+  const keeping = await world.call('PATCH', '/policy/settings', { forgetHalfLifeDays: null })
+  expect(keeping.body).toEqual({ ...settings, automatic: true })
   expect(await world.call('PATCH', '/policy/settings', { effectiveRowsMin: 10 })).toMatchObject({
     status: 400,
   })

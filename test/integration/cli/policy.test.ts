@@ -40,8 +40,16 @@ test('a policy goes from a proposal past the gate by a person, and back', { time
   const after = await world.run(['policy', 'list'])
   expect(after.stdout).toMatch(/s0000000003 .* rollback of s0000000001 +s0000000002/)
   expect((await world.run(['policy', 'show', 's0000000003'])).stdout).toContain('"publishedBy": "rollback"')
-  const settings = await world.run(['policy', 'settings', '--loss-max-share', '0.05'])
+  const settings = await world.run([
+    'policy',
+    'settings',
+    '--loss-max-share',
+    '0.05',
+    '--forget-half-life',
+    '30',
+  ])
   expect(settings.stdout).toContain('risk 5 % of what')
+  expect(settings.stdout).toContain('half as much after 30 days')
 })
 
 test('new words go from a file past the gate by a person, and back', { timeout: 120_000 }, async () => {

@@ -40,6 +40,7 @@ campaigns:
     goal: order
     trigger: { broadcast: { atLocal: { at: "16:00" } } }
     audience: { event: Visited, op: gte, value: 1 }
+    fatigue: { perSend: 0.03 }
     treatments: [{ offer: cake, channel: email, cost: 1, variants: [{ id: a, template: hello }] }]
 `
 
@@ -57,6 +58,7 @@ guardrails:
   frequencyCaps:
     - { sendsMax: 3, window: { hours: 72 } }
     - { sendsMax: 12, window: { hours: 48 }, per: account }
+  fatigue: { perSend: 0.05, halfLifeDays: 2 }
   quietHours: { from: "21:00", until: "08:00" }
 campaigns:
 ${cart(12)}  - id: back

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { decodeDecision } from '../../../src/decision/record.ts'
 import { type Rehearsal, rehearse } from '../../../src/pipeline/rehearsal/rehearse.ts'
 import type { Wish } from '../../../src/pipeline/rehearsal/wished-change.ts'
 import { customer, type EngineWorld, hour, openEngineWorld } from '../pipeline/engine-world.ts'
@@ -31,6 +32,12 @@ test('the run has everything in it that decides', async () => {
   const excluded = decisions.map((row) => row.excluded_json).join()
   for (const guardrail of ['frequency-cap', 'consent', 'budget', 'kill-switch', 'holdout'])
     expect(excluded).toContain(guardrail)
+  // Those who were written to lately are tired of it, whatever it is that decides.
+  const tired = decisions.filter(({ record }) =>
+    decodeDecision(record).candidates.some(({ fatigue }) => fatigue > 0),
+  )
+  expect(new Set(tired.map((row) => row.trigger_kind))).toEqual(new Set(['event', 'timer']))
+  expect(tired.some((row) => row.trigger_id.startsWith('sale:broadcast'))).toBe(true)
   expect(world.errors).toEqual([])
 })
 

@@ -241,14 +241,17 @@ test('a snapshot holds the weights times κ, by what customers look like; the st
   for (const [i, weight] of model.weights.entries()) expect(published[i]).toBeCloseTo(scale * weight, 12)
 })
 
-test('a state of version 2, which had no moments, is read', () => {
+test('states of versions 2, which had no moments, and 3, which forgot nothing, are read', () => {
   const state = emptyState('v1', 2)
   state.rewards = 7
   addToMoments(state.moments, Float64Array.of(1, 2))
   const written = encodeState(state)
   expect(decodeState(written)).toEqual(state)
-  // They stand last: a count and 3 numbers.
-  const old = Uint8Array.of(2, ...written.slice(1, written.length - 4 * 8))
+  // What was forgotten stands last: two days, a half-life, and two empty lists.
+  const forgetting = 2 * 4 + 8 + 2 * 4
+  expect(decodeState(Uint8Array.of(3, ...written.slice(1, written.length - forgetting)))).toEqual(state)
+  // Before that the moments: a count and 3 numbers.
+  const old = Uint8Array.of(2, ...written.slice(1, written.length - forgetting - 4 * 8))
   expect(decodeState(old)).toEqual({ ...state, moments: { count: 0, sums: new Float64Array(3) } })
 })
 

@@ -58,6 +58,28 @@ test('weights and counts of the version, and a quarter of the evidence where it 
   expect(kept[2]).toBeCloseTo(1 + (learned[2]! - 1) / 4, 9)
 })
 
+test('under forgetting the evidence is what is left of it', () => {
+  const before = learnedState()
+  const known = before.heads.get(headKey('spring', 'shoes/email'))!
+  known.weight = 20
+  known.start = Float64Array.of(0.25, 0)
+  const manifest = { ...base.manifest, heads: [{ ...entry, weight: 5 }] }
+  const head = rebasedState(before, { ...base, manifest }).heads.get(headKey('spring', 'shoes/email'))!
+  expect(head).toMatchObject({ rewards: 10, weight: 5, start: Float64Array.of(0.25, 0) })
+  expect(inverse(head.model.covariance)[0]).toBeCloseTo(1 + (inverse(known.model.covariance)[0]! - 1) / 4, 9)
+  // A version from before anything was forgotten knew all of its rewards.
+  const old = rebasedState(before, base).heads.get(headKey('spring', 'shoes/email'))!
+  expect(old.weight).toBeUndefined()
+  expect(inverse(old.model.covariance)[0]).toBeCloseTo(1 + (inverse(known.model.covariance)[0]! - 1) / 2, 9)
+})
+
+test('weights from elsewhere are where the head starts from then on', () => {
+  const state = rebasedState(learnedState(), { ...base, origin: 'other' })
+  const head = state.heads.get(headKey('spring', 'shoes/email'))!
+  expect(head.start).toEqual(head.model.weights)
+  expect(head.start).not.toBe(head.model.weights)
+})
+
 test('weights from elsewhere keep at most 200 rewards of evidence', () => {
   const before = learnedState()
   const known = before.heads.get(headKey('spring', 'shoes/email'))!
