@@ -1,20 +1,22 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { SingleBar } from 'cli-progress'
-import { headKey, nothingHead } from '#contracts/decision.ts'
+import { headKey, nothingHead, type TailWeights } from '#contracts/decision.ts'
+import type { Random } from '#contracts/random.ts'
 import { createSeededRandom } from '#platform/random/seeded-random.ts'
 import { openStore } from '#platform/store/open-store.ts'
 import type { Store } from '#platform/store/store.ts'
 import { loadCampaignVersion } from '../src/campaign/campaign-rows.ts'
 import { shopCampaignId, shopWorkspace } from '../src/cli/demo/shop-installation.ts'
-import { insertSnapshot, latestSnapshot, snapshotRow } from '../src/learning/snapshot-rows.ts'
+import { builtInFeatureSchemas } from '../src/decision/feature-schemas.ts'
+import { insertSnapshot, latestSnapshot, schemaFieldsOf, snapshotRow } from '../src/learning/snapshot-rows.ts'
 import { replayStored } from '../src/pipeline/replay-stored.ts'
 import { touchWorkspace } from '../src/pipeline/workspace-context.ts'
 import { fillFolder, openFreshWorker } from './scale/fresh-worker.ts'
 
 /**
- * 100,000 decisions that the worker made and stored, under ten snapshots with weights of their own, decided once
- * more from their records: every byte must be the same. Then a snapshot is taken away, and its decisions must be
+ * 100,000 decisions that the worker made and stored, under ten snapshots with weights of their own, half of them
+ * with hashed tails, decided once more from their records: every byte must be the same. Then a snapshot is taken away, and its decisions must be
  * refused by its name. The baseline is making and storing them.
  */
 const decisions = 100_000
@@ -98,11 +100,21 @@ async function publish(store: Store, round: number): Promise<void> {
       const weights = Float64Array.from({ length: manifest.dimensions }, () => random.next() - 0.6)
       heads.set(headKey(shopCampaignId, name), weights)
     }
-    const weights = { heads, covariances: new Map(), variants: new Map(), sendTimes: new Map() }
+    // Every other one with hashed features, and tails that know some of them.
+    const schema = builtInFeatureSchemas.get(round % 2 === 0 ? 'v3' : 'v1')!
+    const tails = new Map(schema.decidesByTail ? [...heads.keys()].map((key) => [key, tailOf(random)]) : [])
+    const weights = { heads, tails, covariances: new Map(), variants: new Map(), sendTimes: new Map() }
     const next = { ...weights, parentSequence: sequence, t: 1 + 5_000 * round, boundMicros, publishedAt: 1 }
-    await insertSnapshot(db, snapshotRow({ ...next, manifest }))
+    const { featureSchema: _, featureSchemaHash: __, tailSlots: ___, ...rest } = manifest
+    await insertSnapshot(db, snapshotRow({ ...next, manifest: { ...rest, ...schemaFieldsOf(schema) } }))
     await touchWorkspace(tx, shopWorkspace)
   })
+
+  /** A quarter of all slots. */
+  function tailOf(random: Random): TailWeights {
+    const slots = Uint32Array.from({ length: 16_384 }, (_, i) => 4 * i + (i % 4))
+    return { slots, weights: Float64Array.from(slots, () => Math.fround(random.next() - 0.5)) }
+  }
 
   async function headNames(db: Parameters<typeof loadCampaignVersion>[0]): Promise<string[]> {
     const rows = await db.selectFrom('campaign_versions').select('campaign_versions.version').execute()

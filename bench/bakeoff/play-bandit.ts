@@ -59,17 +59,19 @@ function createLearner(set: BanditSet) {
   const { dimensions, dense, tailFrom, tailSlots: slots, tailValues: values } = set
   const heads: BayesianHeads = createBayesianHeads(dimensions)
   const moments = createFeatureMoments(dimensions)
-  const hasTail = slots.length > 0
   const actions = Array.from({ length: set.actions }, () => ({
     head: heads.create(),
-    tail: createSparseTail(hasTail ? tailSlots : 0),
+    tail: createSparseTail(),
     scale: 1,
     /** κ·w, as published. */
     published: new Float64Array(dimensions),
   }))
   const features = (row: number) => ({
     x: dense.subarray(row * dimensions, (row + 1) * dimensions),
-    sparse: { slots, values, from: tailFrom[row]!, to: tailFrom[row + 1]! },
+    sparse: {
+      slots: slots.subarray(tailFrom[row]!, tailFrom[row + 1]!),
+      values: values.subarray(tailFrom[row]!, tailFrom[row + 1]!),
+    },
   })
   return {
     score(row: number, scores: Float64Array): void {

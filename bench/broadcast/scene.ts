@@ -1,24 +1,14 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Logger } from '#contracts/logger.ts'
-import { createSteppedClock } from '#platform/clock/stepped-clock.ts'
-import { systemClock } from '#platform/clock/system-clock.ts'
-import { createInThreadLog } from '#platform/log/in-thread-log.ts'
-import { createSeededRandom } from '#platform/random/seeded-random.ts'
-import { openStore } from '#platform/store/open-store.ts'
-import { createWake } from '#platform/threads/wake.ts'
 import { repairSpend } from '../../src/action/campaign-spend.ts'
 import { parseWorkspaceFile } from '../../src/campaign/workspace-file.ts'
 import { applyWorkspaceFile, moveCampaign } from '../../src/pipeline/change-workspace.ts'
-import type { EngineParts } from '../../src/pipeline/engine-parts.ts'
 import { firstStart } from '../../src/pipeline/first-start.ts'
-import { defaultSettings } from '../../src/pipeline/in-thread-engine.ts'
 import { fillStore } from '../scale/fill-store.ts'
+import { now, openParts } from '../scale/open-parts.ts'
 
 export const workspace = 'main'
 export const campaignId = 'sale'
-/** Noon in June: most zones of the customers have no quiet hours. */
-export const now = Date.UTC(2026, 5, 15, 12)
 
 /** As the shop of the demo says it, to everybody with an address. */
 const yaml = `
@@ -63,12 +53,10 @@ campaigns:
       - { offer: early-access, channel: sms, cost: 0.0075, variants: [{ id: plain, template: text }] }
 `
 
-const quiet: Logger = { error: console.error, warn: console.error, info: () => {}, debug: () => {} }
-
 /** A workspace with the campaign live in it, and its customers as a shop has them after a year. */
 export async function fillFolder(folder: string, customers: number): Promise<void> {
   mkdirSync(folder)
-  const { parts, close } = await openParts(folder)
+  const { parts, close } = await openParts(folder, 1)
   const { store, clock } = parts
   await firstStart(store, {
     workspace,
@@ -86,29 +74,7 @@ export async function fillFolder(folder: string, customers: number): Promise<voi
     await moveCampaign({ store, clock }, { ...change, campaignId, action, note: '' })
   await close()
   await fillStore(join(folder, 'store.db'), { workspace, campaignId: 'earlier', customers, now })
-  const again = await openParts(folder)
+  const again = await openParts(folder, 1)
   await again.parts.store.transaction((tx) => repairSpend(tx.workspace(workspace)))
   await again.close()
-}
-
-export async function openParts(folder: string): Promise<{ parts: EngineParts; close(): Promise<void> }> {
-  const log = createInThreadLog({ file: join(folder, 'log.db'), wallClock: systemClock })
-  const store = await openStore({ file: join(folder, 'store.db') })
-  const parts: EngineParts = {
-    store,
-    log,
-    wake: createWake(),
-    clock: createSteppedClock(now),
-    wallClock: systemClock,
-    random: createSeededRandom(1),
-    logger: quiet,
-    settings: defaultSettings,
-  }
-  return {
-    parts,
-    async close() {
-      await log.close()
-      await store.close()
-    },
-  }
 }

@@ -2,14 +2,15 @@ import { readFileSync } from 'node:fs'
 import { loadRun } from '../../src/campaign/broadcast-rows.ts'
 import { startBroadcast } from '../../src/pipeline/broadcast/start-broadcast.ts'
 import { assembleWorker, runWorker } from '../../src/pipeline/roles/worker-role.ts'
-import { campaignId, openParts, workspace } from './scene.ts'
+import { openParts } from '../scale/open-parts.ts'
+import { campaignId, workspace } from './scene.ts'
 
 /**
  * A worker in a process of its own, as `starling serve --roles worker` runs it: starts the broadcast, unless it is
  * started, and ends when the last customer has been decided about. Tells how far it is, and at the end what it took.
  */
 const folder = process.argv[2]!
-const { parts, close } = await openParts(folder)
+const { parts, close } = await openParts(folder, 1)
 const worker = await assembleWorker(parts)
 const db = parts.store.read.workspace(workspace)
 const startedAt = performance.now()

@@ -8,6 +8,7 @@ import { explorationTime, forgetUntil } from '../../src/learning/forgetting.ts'
 import { publicationDefaults } from '../../src/learning/learner.ts'
 import { emptyState } from '../../src/learning/learner-state.ts'
 import { publishedHeads } from '../../src/learning/published-heads.ts'
+import { createSparseTail } from '../../src/learning/sparse-tail.ts'
 import { teachReward } from '../../src/learning/teach-reward.ts'
 import { lowrateWorld } from '../lowrate/play-lowrate.ts'
 import { responsesInto, segmentFeatures } from '../worlds/publishing-learner.ts'
@@ -53,7 +54,7 @@ export function playDrift({ seed, changes, halfLifeDays }: DriftJob): DriftResul
   const keys = Array.from({ length: treatments }, (_, t) => headKey('drift', `t${t}`))
   const heads = keys.map((key, t) => {
     const own = { campaignId: 'drift', head: `t${t}`, rewards: 0, positives: 0, inheritedFrom: '' }
-    const head = { ...own, model: models.create() }
+    const head = { ...own, model: models.create(), tail: createSparseTail() }
     state.heads.set(key, head)
     return head
   })

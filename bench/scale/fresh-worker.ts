@@ -1,23 +1,12 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Logger } from '#contracts/logger.ts'
-import { createSteppedClock } from '#platform/clock/stepped-clock.ts'
-import { systemClock } from '#platform/clock/system-clock.ts'
 import { stableId } from '#platform/ids/ids.ts'
-import { createInThreadLog } from '#platform/log/in-thread-log.ts'
 import { createSeededRandom } from '#platform/random/seeded-random.ts'
-import { openStore } from '#platform/store/open-store.ts'
-import { createWake } from '#platform/threads/wake.ts'
 import { repairSpend } from '../../src/action/campaign-spend.ts'
 import { installShop, shopCampaignId, shopWorkspace } from '../../src/cli/demo/shop-installation.ts'
-import type { EngineParts } from '../../src/pipeline/engine-parts.ts'
-import { defaultSettings } from '../../src/pipeline/in-thread-engine.ts'
 import { assembleWorker } from '../../src/pipeline/roles/worker-role.ts'
 import { customerIdAt, fillStore } from './fill-store.ts'
-
-/** Noon in June: most zones of the customers have no quiet hours. */
-const now = Date.UTC(2026, 5, 15, 12, 0)
-const quiet: Logger = { error: console.error, warn: console.error, info: () => {}, debug: () => {} }
+import { now, openParts } from './open-parts.ts'
 
 export interface FreshWorker {
   /** Appends that many trigger events of customers drawn at random and commits all; milliseconds. */
@@ -78,31 +67,6 @@ export async function openFreshWorker(folder: string, customers: number): Promis
     async close() {
       await worker.close()
       await close()
-    },
-  }
-}
-
-async function openParts(
-  folder: string,
-  seed: number,
-): Promise<{ parts: EngineParts; close(): Promise<void> }> {
-  const log = createInThreadLog({ file: join(folder, 'log.db'), wallClock: systemClock })
-  const store = await openStore({ file: join(folder, 'store.db') })
-  const parts: EngineParts = {
-    store,
-    log,
-    wake: createWake(),
-    clock: createSteppedClock(now),
-    wallClock: systemClock,
-    random: createSeededRandom(seed),
-    logger: quiet,
-    settings: defaultSettings,
-  }
-  return {
-    parts,
-    async close() {
-      await log.close()
-      await store.close()
     },
   }
 }

@@ -27,11 +27,15 @@ export function base64Bytes(text: string): Buffer | null {
   return bytes.length > 0 && bytes.toString('base64') === text ? bytes : null
 }
 
-/** Whether what was signed at `signedAtMs` is too old, or from a clock that is far ahead. */
-export function staleBy(signedAtMs: number, now: number, windowMs: number): CallbackVerdict | null {
+export function isSeconds(text: string): boolean {
+  return /^\d{1,12}$/.test(text)
+}
+
+/** Verified, unless what was signed at `signedAtMs` is too old, or from a clock that is far ahead. */
+export function verifiedWithin(windowMs: number, signedAtMs: number, now: number): CallbackVerdict {
   if (!Number.isFinite(signedAtMs)) return badSignature('the time of the signature cannot be read')
   const ageMs = now - signedAtMs
-  if (Math.abs(ageMs) <= windowMs) return null
+  if (Math.abs(ageMs) <= windowMs) return verified
   return { kind: 'stale', detail: `signed ${Math.round(ageMs / 1000)} s ago, at most ${windowMs / 1000} s` }
 }
 

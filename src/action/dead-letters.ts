@@ -94,15 +94,16 @@ const ageMostMs = 30 * 86_400_000
  * Queues a failed message again: a new attempt, through the claim with all its guardrails. Its tries count anew.
  * The caller's transaction.
  */
-export async function retryDeadLetter(
+export function retryDeadLetter(
   db: WorkspaceDb,
   messageId: string,
   change: LetterChange,
 ): Promise<MessageRow | ApiFault> {
-  const opened = await openLetter(db, messageId)
-  if ('code' in opened) return opened
-  const { message } = opened
-  const { now } = change
+  return closeLetter(db, messageId, 'retried', change, (message) => queueAgain(db, message, change.now))
+}
+
+async function queueAgain(db: WorkspaceDb, message: MessageRow, now: number): Promise<MessageRow | ApiFault> {
+  const { message_id: messageId } = message
   const expiresAt = Math.min(message.created_at + ageMostMs, Math.max(message.expires_at, now + retriedForMs))
   if (expiresAt <= now) return { code: 'conflict', detail: `message ${messageId} is older than 30 days` }
   const queued: MessageRow = {
@@ -120,23 +121,26 @@ export async function retryDeadLetter(
     .where('messages.message_id', '=', messageId)
     .execute()
   await saveMessages(db, [queued], now)
-  await setLetter(db, messageId, 'retried', change)
   return queued
 }
 
 /** Nothing more is made of it; it stays failed in the ledger. */
-export async function dropDeadLetter(
+export function dropDeadLetter(
   db: WorkspaceDb,
   messageId: string,
   change: LetterChange,
 ): Promise<MessageRow | ApiFault> {
-  const opened = await openLetter(db, messageId)
-  if ('code' in opened) return opened
-  await setLetter(db, messageId, 'dropped', change)
-  return opened.message
+  return closeLetter(db, messageId, 'dropped', change, async (message) => message)
 }
 
-async function openLetter(db: WorkspaceDb, messageId: string): Promise<{ message: MessageRow } | ApiFault> {
+/** Makes of an open letter's message what becomes of it. */
+async function closeLetter(
+  db: WorkspaceDb,
+  messageId: string,
+  state: DeadLetterState,
+  { actor, note, now }: LetterChange,
+  make: (message: MessageRow) => Promise<MessageRow | ApiFault>,
+): Promise<MessageRow | ApiFault> {
   const message = (await lockMessageRows(db, [messageId])).get(messageId)
   const letter = await loadDeadLetter(db, messageId)
   if (message === undefined || letter === null) {
@@ -146,18 +150,12 @@ async function openLetter(db: WorkspaceDb, messageId: string): Promise<{ message
     const detail = `message ${messageId} was ${letter.state} by ${letter.actor}, and has not failed since`
     return { code: 'conflict', detail }
   }
-  return { message }
-}
-
-async function setLetter(
-  db: WorkspaceDb,
-  messageId: string,
-  state: DeadLetterState,
-  { actor, note, now }: LetterChange,
-): Promise<void> {
+  const made = await make(message)
+  if ('code' in made) return made
   await db
     .updateTable('dead_letters')
     .set({ state, actor, note, changed_at: now })
     .where('dead_letters.message_id', '=', messageId)
     .execute()
+  return made
 }

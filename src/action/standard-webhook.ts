@@ -1,5 +1,5 @@
 import type { CallbackRequest, CallbackVerdict } from './callback-file.ts'
-import { badSignature, base64Bytes, hmac, sameBytes, staleBy, verified } from './callback-parts.ts'
+import { badSignature, base64Bytes, hmac, isSeconds, sameBytes, verifiedWithin } from './callback-parts.ts'
 
 /** https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md */
 const windowMs = 300_000
@@ -17,7 +17,7 @@ export function verifyStandardWebhook(
   const id = header('id')
   const timestamp = header('timestamp')
   const key = standardWebhookKey(secret)
-  if (key === null || id === '' || !/^\d{1,12}$/.test(timestamp)) {
+  if (key === null || id === '' || !isSeconds(timestamp)) {
     return badSignature('its id, its timestamp or its signature is missing')
   }
   const expected = hmac('sha256', key, Buffer.concat([Buffer.from(`${id}.${timestamp}.`), body]))
@@ -29,7 +29,7 @@ export function verifyStandardWebhook(
       return given !== null && sameBytes(given, expected)
     })
   if (!isOurs) return badSignature('the signature does not fit')
-  return staleBy(Number(timestamp) * 1000, now, windowMs) ?? verified
+  return verifiedWithin(windowMs, Number(timestamp) * 1000, now)
 }
 
 /** `whsec_` and base64; null where it is not. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Principal } from './auth.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import { sendFault } from './problem.ts'
 
@@ -22,6 +23,23 @@ export function pageOf<T extends z.ZodType>(item: T) {
 export const alreadySendingSchema = z
   .array(z.string())
   .describe('Ids of messages whose send had begun before: they may still arrive.')
+
+export const actorSchema = z
+  .string()
+  .min(1)
+  .max(200)
+  .optional()
+  .describe('Who does it. Default: the key’s name.')
+
+/** Who takes a step, and why. */
+export const stepBody = { actor: actorSchema, note: z.string().max(2000).default('') }
+
+export function stepBy(
+  { workspace, name }: Principal,
+  body: { actor?: string | undefined; note?: string } | null | undefined,
+): { workspace: string; actor: string; note: string } {
+  return { workspace, actor: body?.actor ?? name, note: body?.note ?? '' }
+}
 
 /** Where the page before ended; null after the fault has been sent. */
 export function cursorOf(

@@ -16,6 +16,20 @@ export async function loadRun(db: WorkspaceDb, campaignId: string): Promise<Broa
   return row ?? null
 }
 
+/** What a run that nobody has worked on says of its progress. */
+export const nothingDone = {
+  ended_at: null,
+  cursor_id: '',
+  looked: 0,
+  audience: 0,
+  queued: 0,
+  held_out: 0,
+  refused: 0,
+  undrawn: 0,
+  pace_looked: 0,
+  pace_taken: 0,
+} as const satisfies Partial<BroadcastRun>
+
 export async function insertRun(db: WorkspaceDb, run: WorkspaceRowOf<'broadcasts'>): Promise<void> {
   await db.bulkInsert('broadcasts', [run], 'fail')
 }

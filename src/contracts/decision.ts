@@ -1,5 +1,6 @@
 import type { CampaignSpec, ChannelName } from './campaign.ts'
 import type { InstantMs } from './clock.ts'
+import type { TailFeatures } from './feature-schema.ts'
 import type { GuardrailOutcome } from './guardrail.ts'
 import type { Policy, PolicyKind } from './policy.ts'
 
@@ -17,6 +18,8 @@ export interface PolicySnapshot {
   featureSchema: string
   /** Head key (`headKey`) to weights over the feature schema's dimensions. */
   heads: ReadonlyMap<string, Float64Array>
+  /** Head key to the weights of its tail, where the feature schema has one and something was learned. */
+  tails?: ReadonlyMap<string, TailWeights>
   /** Which policy draws; `defaultPolicy` where it is left out, as in snapshots of older releases. */
   policy?: Policy
   /**
@@ -28,6 +31,14 @@ export interface PolicySnapshot {
   variants?: ReadonlyMap<string, Float64Array>
   /** `cohortKey` to what was seen of a cohort's hours, `sendTimeNumbers`. */
   sendTimes?: ReadonlyMap<string, Float64Array>
+}
+
+/** Weights of hashed features: those that are not 0. */
+export interface TailWeights {
+  /** Ascending, each once. */
+  slots: Uint32Array
+  /** Of each slot. */
+  weights: Float64Array
 }
 
 /** Key of a head: of a treatment, or of `nothing` in a campaign (what happens unprompted). */
@@ -75,6 +86,8 @@ export interface DecisionInput {
   decidedAt: InstantMs
   featureSchema: string
   features: Float64Array
+  /** Hashed features beside them; left out where the feature schema decides by none. */
+  tail?: TailFeatures
   snapshot: PolicySnapshot
   campaigns: DecisionCampaign[]
   candidates: readonly Candidate[]
@@ -128,6 +141,8 @@ export interface DecodedDecision {
   decidedAt: InstantMs
   featureSchema: string
   features: Float64Array
+  /** Empty where there was none. */
+  tail: TailFeatures
   snapshotId: string
   t: number
   /** Which policy drew at the treatment stage. A campaign with a fixed split draws by its arms instead. */

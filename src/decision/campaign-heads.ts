@@ -1,5 +1,6 @@
 import type { CampaignSpec } from '#contracts/campaign.ts'
 import { headKey, nothingHead, type PolicySnapshot } from '#contracts/decision.ts'
+import { type CampaignTails, layOutTails } from './tail-products.ts'
 
 /** Place of a campaign's heads: "nothing" first, then its treatments in order. */
 export const nothingPlace = 0
@@ -17,6 +18,8 @@ export interface CampaignHeads {
   count: number
   /** Per group of four heads: the four weights of feature 0, the four of feature 1, and so on. */
   weights: Float64Array
+  /** Null where no head has a tail. */
+  tails: CampaignTails | null
   /** By treatment: value and cost in micros, and lever. */
   values: Float64Array
   levers: Float64Array
@@ -68,6 +71,10 @@ function layOut(snapshot: PolicySnapshot, spec: CampaignSpec, dimensions: number
     dimensions,
     count,
     weights,
+    tails: layOutTails(
+      snapshot,
+      names.map((name) => headKey(spec.campaignId, name)),
+    ),
     values: Float64Array.from(treatments, ({ valueMicros }) => valueMicros),
     levers: Float64Array.from(treatments, ({ lever }) => lever),
     costs: Float64Array.from(treatments, ({ costMicros }) => costMicros),

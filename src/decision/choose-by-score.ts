@@ -132,7 +132,7 @@ function score(input: DecisionInput, campaignIndex: number, start: number, space
 
 /** Works out the response probabilities of a campaign, once a decision; says where they begin. */
 function respond(
-  { features, snapshot, campaigns }: DecisionInput,
+  { features, tail, snapshot, campaigns }: DecisionInput,
   index: number,
   space: WorkingSpace,
 ): number {
@@ -147,7 +147,7 @@ function respond(
   }
   const from = reserveResponses(space, heads)
   space.responsesAt[index] = from
-  responseProbabilities(heads, features, space.present, space.presentCount, space.responses, from)
+  responseProbabilities(heads, features, space.present, space.presentCount, space.responses, from, tail)
   return from
 }
 

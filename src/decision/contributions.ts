@@ -8,6 +8,27 @@ export interface Contribution {
   logOdds: number
 }
 
+/** What the slots of a customer's tail stand for, as far as it is known: a hash does not say. */
+export type TailNames = ReadonlyMap<number, string>
+
+/** A decision's features, with the names of the hashed ones. */
+type NamedVector = Pick<DecodedDecision, 'features' | 'tail' | 'featureSchema'> & { tailNames: TailNames }
+
+/** Those that are not 0. */
+export function namedFeatures({ features, tail, featureSchema, tailNames }: NamedVector) {
+  const names = featureNamesOf(featureSchema, features.length)
+  const dense = Array.from(features, (value, i) => ({ name: names[i]!, value }))
+  const hashed = Array.from(tail.slots, (slot, i) => ({
+    name: tailNameOf(slot, tailNames),
+    value: tail.values[i]!,
+  }))
+  return [...dense, ...hashed].filter(({ value }) => value !== 0)
+}
+
+function tailNameOf(slot: number, names: TailNames): string {
+  return names.get(slot) ?? `tail slot ${slot}`
+}
+
 /** Most that are shown for one candidate; the others are summed. */
 const shownMax = 12
 
@@ -23,12 +44,13 @@ export interface Contributions {
  * are the ones that the score added up. A head that the snapshot lacks is at its prior and adds nothing.
  */
 export function contributionsOf(
-  { features, featureSchema }: Pick<DecodedDecision, 'features' | 'featureSchema'>,
+  { features, tail, featureSchema, tailNames }: NamedVector,
   snapshot: PolicySnapshot,
   campaignId: string,
   treatmentId: string = nothingHead,
 ): Contributions {
-  const weights = snapshot.heads.get(headKey(campaignId, treatmentId))
+  const key = headKey(campaignId, treatmentId)
+  const weights = snapshot.heads.get(key)
   const names = featureNamesOf(featureSchema, features.length)
   const all: Contribution[] = []
   for (let i = 0; weights !== undefined && i < features.length; i += 1) {
@@ -36,6 +58,12 @@ export function contributionsOf(
     const logOdds = weights[i]! * value
     all.push({ name: names[i]!, value, logOdds })
   }
+  const own = snapshot.tails?.get(key)
+  tail.slots.forEach((slot, i) => {
+    const value = tail.values[i]!
+    const logOdds = (own?.weights[own.slots.indexOf(slot)] ?? 0) * value
+    if (logOdds !== 0) all.push({ name: tailNameOf(slot, tailNames), value, logOdds })
+  })
   return sortedContributions(all)
 }
 

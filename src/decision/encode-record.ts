@@ -5,6 +5,7 @@ import type {
   DecisionInput,
   PolicySnapshot,
 } from '#contracts/decision.ts'
+import type { TailFeatures } from '#contracts/feature-schema.ts'
 import { createByteWriter } from './byte-writer.ts'
 import { policyKinds, policyOf } from './draw-policy.ts'
 import { createOutcomeEncoder, newOutcomeCode } from './encode-outcome.ts'
@@ -15,6 +16,7 @@ import {
   choiceKinds,
   experimentShift,
   recordFormatVersion,
+  recordFormatWithoutTail,
   triggerKinds,
 } from './record-format.ts'
 import { factorsPerCandidate, type WorkingSpace } from './working-space.ts'
@@ -28,10 +30,13 @@ const outcomes = createOutcomeEncoder(writer)
 export function encodeRecord(input: DecisionInput, space: WorkingSpace, choice: DecisionChoice): Uint8Array {
   writer.start()
   outcomes.start()
-  encodeBeginning(input, space.gamma)
+  const { tail } = input
+  const hasTail = tail !== undefined && tail.slots.length > 0
+  encodeBeginning(input, space.gamma, hasTail)
   encodeHead(input, space)
   writer.varint(input.features.length)
   writer.sparse(input.features, space.present, space.presentCount)
+  if (hasTail) encodeTail(tail)
   writer.varint(input.campaigns.length)
   for (const campaign of input.campaigns) encodeCampaign(campaign)
   encodeCandidates(input, space)
@@ -54,14 +59,19 @@ function encodeHead(input: DecisionInput, space: WorkingSpace): void {
 
 /** What all decisions of a snapshot begin with: written out once, then copied. */
 let beginning: Uint8Array = new Uint8Array(0)
-let beginningOf: { snapshot: PolicySnapshot; workspace: string } | null = null
+let beginningOf: { snapshot: PolicySnapshot; workspace: string; hasTail: boolean } | null = null
 
-function encodeBeginning({ snapshot, workspace }: DecisionInput, gamma: number): void {
-  if (beginningOf !== null && beginningOf.snapshot === snapshot && beginningOf.workspace === workspace) {
+function encodeBeginning({ snapshot, workspace }: DecisionInput, gamma: number, hasTail: boolean): void {
+  if (
+    beginningOf !== null &&
+    beginningOf.snapshot === snapshot &&
+    beginningOf.workspace === workspace &&
+    beginningOf.hasTail === hasTail
+  ) {
     writer.bytes(beginning)
     return
   }
-  writer.u8(recordFormatVersion)
+  writer.u8(hasTail ? recordFormatVersion : recordFormatWithoutTail)
   writer.text(engineVersion)
   writer.text(workspace)
   writer.text(snapshot.featureSchema)
@@ -71,7 +81,22 @@ function encodeBeginning({ snapshot, workspace }: DecisionInput, gamma: number):
   writer.f64(gamma)
   writer.f64(snapshot.boundMicros)
   beginning = writer.soFar()
-  beginningOf = { snapshot, workspace }
+  beginningOf = { snapshot, workspace, hasTail }
+}
+
+/** Hashed features, most of them 1: 2 or 3 bytes each. */
+function encodeTail({ slots, values }: TailFeatures): void {
+  const { length } = slots
+  writer.varint(length)
+  let before = 0
+  let areOnes = true
+  for (let i = 0; i < length; i += 1) {
+    writer.varint(slots[i]! - before)
+    before = slots[i]!
+    if (values[i] !== 1) areOnes = false
+  }
+  writer.u8(areOnes ? 1 : 0)
+  if (!areOnes) writer.f64s(values, length)
 }
 
 function encodeCampaign({ campaignId, version, spec, heldOut, arm }: DecisionCampaign): void {

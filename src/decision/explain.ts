@@ -7,8 +7,7 @@ import type {
   PolicySnapshot,
 } from '#contracts/decision.ts'
 import type { GuardrailOutcome } from '#contracts/guardrail.ts'
-import { type Contributions, contributionsOf } from './contributions.ts'
-import { featureNamesOf } from './feature-schemas.ts'
+import { type Contributions, contributionsOf, namedFeatures, type TailNames } from './contributions.ts'
 import { neededForTie } from './runner-up.ts'
 
 /** A decision as people read it: who was in, who fell out and why, what each was worth, who was drawn. */
@@ -100,13 +99,16 @@ export interface DrawnCandidate extends NamedTreatment {
 /**
  * @param campaigns the campaign versions that the record names, in its order
  * @param snapshot the one it names; without it the features' contributions are left out
+ * @param tailNames of the hashed features, as far as they are known; the others go by their slots
  */
 export function explainDecision(
   decoded: DecodedDecision,
   campaigns: readonly Pick<DecisionCampaign, 'spec'>[],
   snapshot: PolicySnapshot | null = null,
+  tailNames: TailNames = new Map(),
 ): DecisionExplanation {
   const { choice } = decoded
+  const withNames = { ...decoded, tailNames }
   const excluded: ExcludedCandidate[] = []
   const drawn: (DrawnCandidate & Named)[] = []
   decoded.candidates.forEach((candidate, index) => {
@@ -114,7 +116,7 @@ export function explainDecision(
     if (candidate.probability > 0)
       drawn.push({
         ...drawnCandidate(candidate, named, index, choice),
-        contributions: contributionsTo(decoded, candidate, named, snapshot),
+        contributions: contributionsTo(withNames, candidate, named, snapshot),
       })
     else excluded.push(excludedCandidate(candidate, named))
   })
@@ -122,6 +124,7 @@ export function explainDecision(
   const {
     candidates,
     features,
+    tail,
     boundMicros,
     nothingProbability,
     featureSchema,
@@ -140,12 +143,14 @@ export function explainDecision(
     excluded,
     drawn: drawn.map(({ treatment: _, ...shown }) => shown),
     nothing: { probability: nothingProbability, isChosen: choice.kind === 'nothing' },
-    unprompted: unpromptedOf(decoded, campaigns, snapshot),
+    unprompted: unpromptedOf(withNames, campaigns, snapshot),
     runnerUp: runnerUpOf(decoded, campaigns),
-    features: namedFeatures(features, featureNamesOf(featureSchema, features.length)),
+    features: namedFeatures({ features, tail, featureSchema, tailNames }),
     verdict: verdictOf(choice, drawn, candidates.length),
   }
 }
+
+type DecodedWithNames = DecodedDecision & { tailNames: TailNames }
 
 interface Named extends NamedTreatment {
   treatment: TreatmentSpec
@@ -228,7 +233,7 @@ function scoreOf(candidate: DecodedCandidate): DrawnCandidate['score'] {
 }
 
 function contributionsTo(
-  decoded: DecodedDecision,
+  decoded: DecodedWithNames,
   candidate: DecodedCandidate,
   { campaignId, treatmentId }: Named,
   snapshot: PolicySnapshot | null,
@@ -238,7 +243,7 @@ function contributionsTo(
 }
 
 function unpromptedOf(
-  decoded: DecodedDecision,
+  decoded: DecodedWithNames,
   campaigns: readonly Pick<DecisionCampaign, 'spec'>[],
   snapshot: PolicySnapshot | null,
 ): DecisionExplanation['unprompted'] {
@@ -285,10 +290,6 @@ function verdictOf(choice: DecisionChoice, drawn: (DrawnCandidate & Named)[], ca
   const variant = chosen?.variants.find(({ isChosen }) => isChosen)?.variantId ?? ''
   const what = chosen === undefined ? 'A treatment' : `${chosen.treatmentId} of ${chosen.campaignId}`
   return `${what}, variant ${variant}, was drawn, with probability ${percent(choice.propensity)}.`
-}
-
-function namedFeatures(features: Float64Array, names: readonly string[]): DecisionExplanation['features'] {
-  return Array.from(features, (value, i) => ({ name: names[i]!, value })).filter(({ value }) => value !== 0)
 }
 
 function unitsOf(micros: number): number {

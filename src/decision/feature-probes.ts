@@ -59,3 +59,27 @@ export const featureProbes: readonly FeatureInput[] = [
     zone: 'Asia/Kathmandu',
   },
 ]
+
+/** And those of schemas with a tail that decisions look at: items, a request, what is watched over or left out. */
+export const tailProbes: readonly FeatureInput[] = [
+  ...featureProbes,
+  {
+    ...featureProbes[1]!,
+    profile: {
+      ...featureProbes[1]!.profile,
+      traits: {
+        ...featureProbes[1]!.profile.traits,
+        ...{ name: 'Ada', gender: 'f', city: 'Oslo', income: 52_000.5, debt: -1_024, vip: true },
+        ...{ notes: 'x'.repeat(65), deep: { er: { yes: 'y', and: { no: 'n' } } } },
+      },
+      items: {
+        viewed: { tea: now - 2, cake: now - 1 },
+        added: { tea: now - 1 },
+        removed: { cake: now },
+        bought: { pot: now - dayMs },
+      },
+    },
+    watched: ['gender'],
+    request: { placement: 'home', context: { page: 'start', basket: 3, gender: 'f' } },
+  },
+]

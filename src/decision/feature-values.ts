@@ -53,9 +53,12 @@ export function eachPlainValue(
 
 /** 32 bits of `name=value`: FNV-1a over UTF-16 code units, mixed by murmur3's finaliser. */
 export function hashOf(name: string, value: string | number | boolean): number {
-  let hash = fnv1a(0x811c9dc5, name)
-  hash = fnv1a(hash, '=')
-  hash = fnv1a(hash, typeof value === 'string' ? value : String(value))
+  return hashOfParts(name, '=', typeof value === 'string' ? value : String(value), '', '')
+}
+
+/** The same of five texts one after the other, without putting them together. */
+export function hashOfParts(a: string, b: string, c: string, d: string, e: string): number {
+  let hash = fnv1a(fnv1a(fnv1a(fnv1a(fnv1a(0x811c9dc5, a), b), c), d), e)
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
   return (hash ^ (hash >>> 16)) >>> 0

@@ -88,7 +88,8 @@ export function featureVectorV2(input: FeatureInput): FeatureVector {
   writeLocalTime(x, input)
   writeAffinities(x, input, add)
   writeTraits(x, input, add)
-  return { dense: x, sparse: Uint32Array.from(tail).sort() }
+  const slots = Uint32Array.from(tail).sort()
+  return { dense: x, tail: { slots, values: new Float64Array(slots.length).fill(1) } }
 }
 
 function freshness(lastAt: number | undefined, now: number): number {

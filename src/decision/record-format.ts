@@ -10,6 +10,8 @@ import type { DecisionTrigger } from '#contracts/decision.ts'
  *     in micros
  *     id decision, id customer, u8 trigger kind, id trigger, n step, f64 decidedAt, u32 u32 seed
  *     n features, a bit for each that is not +0 (lowest first), f64 of those
+ *     [in format 3: n hashed features, each one's n slots after the one before (the first: after 0), then u8 1
+ *         where all are 1, else 0 and f64 of each]
  *     n campaigns: text id, n version, u8 flags (1 held out, 2 fixed split), text arm
  *     n candidates, in runs of one campaign and rising treatments: n length, n campaign, n first treatment,
  *         u8 flags, outcome, [f64 share of its arms], [n missing variables: text]
@@ -28,9 +30,12 @@ import type { DecisionTrigger } from '#contracts/decision.ts'
  *     verdict: u8 1 defer (f64 untilMs) or 2 suppress, ref reason, n inputs: ref key, u8 type, value
  *
  * Format 1 had no policy (it was inverse-gap weighting), no text variant, and for the hour slots one f64, 1.
- * A reader refuses a newer format version and reads every older one.
+ * Format 2 has no hashed features; a decision without any is written in it still, so that its bytes are what
+ * they were. A reader refuses a newer format version and reads every older one.
  */
-export const recordFormatVersion = 2
+export const recordFormatVersion = 3
+/** Of a decision without hashed features. */
+export const recordFormatWithoutTail = 2
 
 export const triggerKinds: readonly DecisionTrigger['kind'][] = [
   'event',

@@ -1,4 +1,5 @@
 import type { DecodedCandidate, DecodedDecision, DecodedSendTime } from '#contracts/decision.ts'
+import { noTail, type TailFeatures } from '#contracts/feature-schema.ts'
 import type { GuardrailOutcome, Verdict } from '#contracts/guardrail.ts'
 import { defaultPolicy } from '#contracts/policy.ts'
 import { type ByteReader, createByteReader } from './byte-reader.ts'
@@ -77,11 +78,12 @@ function decodeHead(reader: ByteReader, format: number) {
 
 function decodeBody(reader: ByteReader, format: number, decidedAt: number) {
   const features = decodeFeatures(reader)
+  const tail = format > 2 ? decodeTail(reader) : noTail
   const campaigns = listOf(reader, () => decodeCampaign(reader))
   const candidates = decodeCandidates(reader)
   const nothingProbability = reader.f64()
   const ended = decodeChoice(reader, candidates, format, decidedAt)
-  return { features, campaigns, candidates, nothingProbability, ...ended }
+  return { features, tail, campaigns, candidates, nothingProbability, ...ended }
 }
 
 function decodeFeatures(reader: ByteReader): Float64Array {
@@ -92,6 +94,21 @@ function decodeFeatures(reader: ByteReader): Float64Array {
   const features = new Float64Array(length)
   for (let i = 0; i < length; i += 1) if ((bits[i >> 3]! >> (i & 7)) & 1) features[i] = reader.f64()
   return features
+}
+
+function decodeTail(reader: ByteReader): TailFeatures {
+  const length = reader.varint()
+  if (length > reader.left())
+    throw new RangeError(`the decision record is too short for ${length} hashed features`)
+  const slots = new Uint32Array(length)
+  const values = new Float64Array(length).fill(1)
+  let before = 0
+  for (let i = 0; i < length; i += 1) {
+    before += reader.varint()
+    slots[i] = before
+  }
+  if (reader.u8() === 0) for (let i = 0; i < length; i += 1) values[i] = reader.f64()
+  return { slots, values }
 }
 
 function decodeCampaign(reader: ByteReader): DecodedDecision['campaigns'][number] {

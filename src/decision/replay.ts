@@ -5,6 +5,7 @@ import type {
   DecodedDecision,
   PolicySnapshot,
 } from '#contracts/decision.ts'
+import { denseSchemaOf } from '#contracts/feature-schema.ts'
 import { decide } from './decide.ts'
 import { engineVersion } from './engine-version.ts'
 import { type DecodedRecord, decodeDecision, decodeRecord } from './record.ts'
@@ -27,7 +28,7 @@ export function replayDecision(record: Uint8Array, sources: ReplaySources): Uint
 
 /**
  * What another snapshot would have made of the same moment: its scores and probabilities, drawn anew.
- * `features`: the moment as that snapshot's schema sees it; left out where that is the record's own.
+ * `features`: the moment as that snapshot's schema sees it, without a tail; left out where that is the record's own.
  */
 export function decideOtherwise(
   record: Uint8Array,
@@ -36,8 +37,18 @@ export function decideOtherwise(
 ): DecodedDecision {
   const input = inputOf(decodeRecord(record), sources)
   const { featureSchema } = sources.snapshot
-  const seen = features === undefined ? input : { ...input, featureSchema, features }
-  return decodeDecision(decide(seen).record)
+  if (features === undefined) return decodeDecision(decide(forSnapshot(input)).record)
+  const { tail: _, ...dense } = input
+  return decodeDecision(decide({ ...dense, featureSchema, features }).record)
+}
+
+/** A schema that differs in its tail alone looks at the same dense features; the other's tail it does not have. */
+function forSnapshot(input: DecisionInput): DecisionInput {
+  const { featureSchema } = input.snapshot
+  if (featureSchema === input.featureSchema) return input
+  if (denseSchemaOf(featureSchema) !== denseSchemaOf(input.featureSchema)) return input
+  const { tail: _, ...dense } = input
+  return { ...dense, featureSchema }
 }
 
 /** What a replay shows. A record of another engine is judged by its choice, not by its bytes. */
@@ -66,7 +77,7 @@ function sameInputOf(recorded: DecodedRecord, sources: ReplaySources): DecisionI
 
 /** What the engine was given, as far as the record and its sources hold it. */
 export function inputOf(recorded: DecodedRecord, { snapshot, campaigns }: ReplaySources): DecisionInput {
-  const { workspace, decisionId, customerId, trigger, decidedAt, featureSchema, features } = recorded
+  const { workspace, decisionId, customerId, trigger, decidedAt, featureSchema, features, tail } = recorded
   const taking = recorded.campaigns.map(({ campaignId, version, heldOut, arm }, index): DecisionCampaign => {
     const given = campaigns[index]
     if (given?.campaignId !== campaignId || given.version !== version) {
@@ -91,6 +102,7 @@ export function inputOf(recorded: DecodedRecord, { snapshot, campaigns }: Replay
     decidedAt,
     featureSchema,
     features,
+    ...(tail.slots.length === 0 ? {} : { tail }),
     snapshot,
     campaigns: taking,
     candidates,

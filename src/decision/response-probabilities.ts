@@ -1,5 +1,7 @@
+import type { TailFeatures } from '#contracts/feature-schema.ts'
 import type { CampaignHeads } from './campaign-heads.ts'
 import { logisticInPlace } from './logistic.ts'
+import { addTailProducts } from './tail-products.ts'
 
 /**
  * `σ(w·x)` of all heads of a campaign. Each dot product adds its terms one after the other in the order of
@@ -11,18 +13,21 @@ import { logisticInPlace } from './logistic.ts'
  * @param features x, shape (D)
  * @param present indices of the features that are not +0, ascending
  * @param presentCount how many those are
+ * @param tail hashed features, whose products are added to those of the dense ones
  * @param into gets the probabilities, in the order of the heads, from `from` on; has room for whole fours
  */
 export function responseProbabilities(
-  { weights, count }: CampaignHeads,
+  { weights, count, tails }: CampaignHeads,
   features: Float64Array,
   present: Int32Array,
   presentCount: number,
   into: Float64Array,
   from: number,
+  tail?: TailFeatures,
 ): void {
   if (presentCount === features.length) productsOfAll(weights, count, features, into, from)
   else productsOfPresent(weights, count, features, present, presentCount, into, from)
+  if (tails !== null && tail !== undefined) addTailProducts(tails, tail, into, from)
   logisticInPlace(into, from, from + count)
 }
 

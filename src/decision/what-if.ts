@@ -1,8 +1,9 @@
 import type { CampaignSpec, TreatmentSpec } from '#contracts/campaign.ts'
 import type { DecisionInput, DecodedDecision } from '#contracts/decision.ts'
+import { noTail, type TailFeatures } from '#contracts/feature-schema.ts'
 import type { GuardrailOutcome } from '#contracts/guardrail.ts'
 import { decide } from './decide.ts'
-import { featureNamesOf } from './feature-schemas.ts'
+import { builtInFeatureSchemas, featureNamesOf } from './feature-schemas.ts'
 import { decodeDecision, decodeRecord } from './record.ts'
 import { inputOf, type ReplaySources } from './replay.ts'
 
@@ -45,11 +46,33 @@ function withFeature(input: DecisionInput, name: string, value: number) {
   const names = featureNamesOf(input.featureSchema, input.features.length)
   const at = names.indexOf(name)
   if (at < 0) {
+    const slot = tailSlotNamed(input.featureSchema, name)
+    if (slot !== null) return { ...input, tail: withTailFeature(input.tail ?? noTail, slot, value) }
     return `no feature is called ${JSON.stringify(name)}; there are ${names.join(', ')}`
   }
   const features = Float64Array.from(input.features)
   features[at] = value
   return { ...input, features }
+}
+
+/** By what it is the hash of, also where the customer has none of it; or by its number, as explanations show it. */
+function tailSlotNamed(featureSchema: string, name: string): number | null {
+  const schema = builtInFeatureSchemas.get(featureSchema)
+  if (schema?.decidesByTail !== true) return null
+  const number = /^tail slot (\d{1,9})$/.exec(name)?.[1]
+  if (number === undefined) return schema.tailSlotOf?.(name) ?? null
+  return Number(number) < schema.tailSlots ? Number(number) : null
+}
+
+function withTailFeature({ slots, values }: TailFeatures, slot: number, value: number): TailFeatures {
+  const features = new Map([...slots].map((own, i) => [own, values[i]!]))
+  if (value === 0) features.delete(slot)
+  else features.set(slot, value)
+  const ascending = [...features].sort(([a], [b]) => a - b)
+  return {
+    slots: Uint32Array.from(ascending, ([own]) => own),
+    values: Float64Array.from(ascending, ([, own]) => own),
+  }
 }
 
 function withoutGuardrail(input: DecisionInput, guardrail: string, outcomeOf: Judge): DecisionInput | string {

@@ -105,10 +105,18 @@ export async function insertEdition(
     last.map((item) => rowOf(item, edition, now)),
     { key: ['workspace', 'item_id', 'edition'], update: [...ownColumns] },
   )
-  const categories = last.flatMap(({ id, rank, categories }) =>
+  await insertCategories(db, edition, last)
+}
+
+export async function insertCategories(
+  db: WorkspaceDb,
+  edition: string,
+  items: readonly Pick<Item, 'id' | 'rank' | 'categories'>[],
+): Promise<void> {
+  const rows = items.flatMap(({ id, rank, categories }) =>
     categories.map((category) => ({ category, edition, item_id: id, rank })),
   )
-  if (categories.length > 0) await db.bulkInsert('item_categories', categories, 'ignore')
+  if (rows.length > 0) await db.bulkInsert('item_categories', rows, 'ignore')
 }
 
 /** Resolves to how many there were. */
@@ -116,13 +124,11 @@ export async function deleteItems(db: WorkspaceDb, itemIds: readonly string[]): 
   await db.lock('items')
   const placed = await loadPlaced(db, itemIds)
   for (const [edition, own] of Map.groupBy(placed, ([, { edition }]) => edition)) {
-    const ids = own.map(([id]) => id)
-    await deleteCategories(db, edition, ids)
-    await db
-      .deleteFrom('items')
-      .where('items.edition', '=', edition)
-      .where('items.item_id', 'in', ids)
-      .execute()
+    await deleteOfEdition(
+      db,
+      edition,
+      own.map(([id]) => id),
+    )
   }
   return placed.size
 }
@@ -196,16 +202,24 @@ export async function clearAway(db: WorkspaceDb, edition: string, limit: number)
     .execute()
   const ids = old.map((row) => row.item_id)
   if (ids.length === 0) return 0
-  await deleteCategories(db, edition, ids)
-  await db
-    .deleteFrom('items')
-    .where('items.edition', '=', edition)
-    .where('items.item_id', 'in', ids)
-    .execute()
+  await deleteOfEdition(db, edition, ids)
   return ids.length
 }
 
-async function deleteCategories(db: WorkspaceDb, edition: string, itemIds: readonly string[]): Promise<void> {
+async function deleteOfEdition(db: WorkspaceDb, edition: string, itemIds: readonly string[]): Promise<void> {
+  await deleteCategories(db, edition, itemIds)
+  await db
+    .deleteFrom('items')
+    .where('items.edition', '=', edition)
+    .where('items.item_id', 'in', [...itemIds])
+    .execute()
+}
+
+export async function deleteCategories(
+  db: WorkspaceDb,
+  edition: string,
+  itemIds: readonly string[],
+): Promise<void> {
   if (itemIds.length === 0) return
   await db
     .deleteFrom('item_categories')

@@ -1,4 +1,5 @@
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
+import { deleteCategories, insertCategories } from './item-rows.ts'
 
 type CategoryRow = RowOf<'item_categories'>
 
@@ -87,24 +88,16 @@ export async function strayCategories(db: WorkspaceDb, limit: number): Promise<W
 /** Makes the categories of items those that the items have. */
 export async function mendCategories(db: WorkspaceDb, wrong: readonly WrongCategories[]): Promise<void> {
   for (const { itemId, edition } of wrong) {
-    await db
-      .deleteFrom('item_categories')
-      .where('item_categories.edition', '=', edition)
-      .where('item_categories.item_id', '=', itemId)
-      .execute()
+    await deleteCategories(db, edition, [itemId])
     const item = await db
       .selectFrom('items')
       .select(['items.categories_json', 'items.rank'])
       .where('items.item_id', '=', itemId)
       .where('items.edition', '=', edition)
       .executeTakeFirst()
-    const rows = (JSON.parse(item?.categories_json ?? '[]') as string[]).map((category) => ({
-      category,
-      edition,
-      item_id: itemId,
-      rank: item?.rank ?? 0,
-    }))
-    if (rows.length > 0) await db.bulkInsert('item_categories', rows, 'ignore')
+    if (item === undefined) continue
+    const categories = JSON.parse(item.categories_json) as string[]
+    await insertCategories(db, edition, [{ id: itemId, rank: item.rank, categories }])
   }
 }
 

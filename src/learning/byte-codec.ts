@@ -7,6 +7,8 @@ export interface ByteWriter {
   text(value: string): void
   number(value: number): void
   numbers(values: Float64Array): void
+  /** In single precision: four bytes each. */
+  floats(values: Float64Array): void
   bytes(): Uint8Array
 }
 
@@ -16,6 +18,7 @@ export interface ByteReader {
   text(): string
   number(): number
   numbers(length: number): Float64Array
+  floats(length: number): Float64Array
   /** Throws unless everything was read. */
   end(): void
 }
@@ -61,6 +64,10 @@ export function createByteWriter(): ByteWriter {
       const at = reserve(8 * values.length)
       for (let i = 0; i < values.length; i += 1) view.setFloat64(at + 8 * i, values[i]!, true)
     },
+    floats(values) {
+      const at = reserve(4 * values.length)
+      for (let i = 0; i < values.length; i += 1) view.setFloat32(at + 4 * i, values[i]!, true)
+    },
     bytes: () => buffer.slice(0, used),
   }
 }
@@ -85,6 +92,10 @@ export function createByteReader(bytes: Uint8Array): ByteReader {
     numbers(length) {
       const at = advance(8 * length)
       return Float64Array.from({ length }, (_, i) => view.getFloat64(at + 8 * i, true))
+    },
+    floats(length) {
+      const at = advance(4 * length)
+      return Float64Array.from({ length }, (_, i) => view.getFloat32(at + 4 * i, true))
     },
     end() {
       if (used !== bytes.length) throw new Error(`${bytes.length - used} bytes left over`)

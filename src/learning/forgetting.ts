@@ -1,6 +1,7 @@
 import { dayUtcOf } from '#platform/ids/ids.ts'
 import type { BayesianHead } from './bayesian-head.ts'
 import type { LearnerHead, LearnerState } from './learner-state.ts'
+import { fadeTail } from './sparse-tail.ts'
 import { fadeTallies } from './stage-tallies.ts'
 import { discountedCovariance } from './widened-covariance.ts'
 
@@ -41,6 +42,7 @@ export function forgetUntil(state: LearnerState, day: number, halfLifeDays: numb
   const share = shareLeft(day - from, halfLifeDays)
   for (const head of state.heads.values()) {
     if (fadeHead(head.model, head.start, share)) head.weight = share * evidenceOf(head)
+    fadeTail(head.tail, share)
   }
   fadeTallies(state.stages, share)
 }

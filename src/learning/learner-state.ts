@@ -4,6 +4,7 @@ import type { BayesianHead } from './bayesian-head.ts'
 import { type ByteReader, type ByteWriter, createByteReader, createByteWriter } from './byte-codec.ts'
 import { createFeatureMoments, type FeatureMoments } from './feature-moments.ts'
 import { readNumbers, writeNumbers } from './snapshot-codec.ts'
+import { createSparseTail, isEmptyTail, type SparseTail } from './sparse-tail.ts'
 import type { StageTallies } from './stage-tallies.ts'
 
 /** Everything the learner knows of a workspace; a function of the rewards taken in, in their order. */
@@ -46,6 +47,8 @@ export interface LearnerHead {
   weight?: number
   /** w₀, shape (D), where it started and what it goes back to; left out: 0. */
   start?: Float64Array
+  /** Beside it; empty where the feature schema has none. */
+  tail: SparseTail
 }
 
 export function emptyState(featureSchema: string, dimensions: number): LearnerState {
@@ -64,14 +67,17 @@ export function emptyState(featureSchema: string, dimensions: number): LearnerSt
 
 /**
  * Version 1 had no stages; before version 3 there were no moments: they begin at 0 then. Before version 4 nothing
- * was forgotten, and where heads had started is not known: what they had inherited counts as learned.
+ * was forgotten, and where heads had started is not known: what they had inherited counts as learned. Version 5 has
+ * tails, and is written only where there are some: what else there is has the bytes that it had.
  */
-const version = 4
+const version = 5
+const versionWithoutTails = 4
 
 /** Equal states give equal bytes: heads go by key. 16.6 kB a head at 64 dimensions, nearly all of it P. */
 export function encodeState(state: LearnerState): Uint8Array {
   const writer = createByteWriter()
-  writer.byte(version)
+  const tailed = [...state.heads.keys()].filter((key) => !isEmptyTail(state.heads.get(key)!.tail)).sort()
+  writer.byte(tailed.length === 0 ? versionWithoutTails : version)
   writer.text(state.featureSchema)
   writer.count(state.dimensions)
   writer.number(state.rewards)
@@ -94,7 +100,37 @@ export function encodeState(state: LearnerState): Uint8Array {
   writer.number(state.moments.count)
   writer.numbers(state.moments.sums)
   writeForgetting(writer, state)
+  if (tailed.length > 0) writer.count(tailed.length)
+  for (const key of tailed) {
+    writer.text(key)
+    writeTail(writer, state.heads.get(key)!.tail)
+  }
   return writer.bytes()
+}
+
+/** Slot after slot: 20 bytes each. */
+function writeTail(writer: ByteWriter, { places, gradients, squares }: SparseTail): void {
+  writer.count(places.size)
+  for (const [slot, place] of [...places].sort(([a], [b]) => a - b)) {
+    writer.count(slot)
+    writer.number(gradients[place]!)
+    writer.number(squares[place]!)
+  }
+}
+
+function readTail(reader: ByteReader): SparseTail {
+  const length = reader.count()
+  const tail: SparseTail = {
+    places: new Map(),
+    gradients: new Float64Array(Math.max(1, length)),
+    squares: new Float64Array(Math.max(1, length)),
+  }
+  for (let place = 0; place < length; place += 1) {
+    tail.places.set(reader.count(), place)
+    tail.gradients[place] = reader.number()
+    tail.squares[place] = reader.number()
+  }
+  return tail
 }
 
 export function decodeState(bytes: Uint8Array): LearnerState {
@@ -115,6 +151,7 @@ export function decodeState(bytes: Uint8Array): LearnerState {
       rewards: reader.number(),
       positives: reader.number(),
       model: { weights: reader.numbers(state.dimensions), covariance: reader.numbers(triangle) },
+      tail: createSparseTail(),
     })
   }
   if (found > 1) {
@@ -123,6 +160,10 @@ export function decodeState(bytes: Uint8Array): LearnerState {
   }
   if (found > 2) state.moments = { count: reader.number(), sums: reader.numbers(triangle) }
   if (found > 3) readForgetting(reader, state)
+  if (found > 4) {
+    for (let left = reader.count(); left > 0; left -= 1)
+      state.heads.get(reader.text())!.tail = readTail(reader)
+  }
   reader.end()
   return state
 }

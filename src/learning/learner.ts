@@ -1,11 +1,12 @@
 import type { Clock } from '#contracts/clock.ts'
 import { headKey, nothingHead } from '#contracts/decision.ts'
-import type { FeatureSchemaId } from '#contracts/feature-schema.ts'
+import { denseSchemaOf, type FeatureSchemaId, noTail, type TailFeatures } from '#contracts/feature-schema.ts'
 import { dayUtcOf } from '#platform/ids/ids.ts'
 import type { RowOf, Store, StoreTransaction, WorkspaceDb } from '#platform/store/store.ts'
 import { type BayesianHeads, createBayesianHeads } from './bayesian-head.ts'
 import { loadPolicySettings } from './candidate-rows.ts'
 import { evidenceOf, explorationTime, forgetUntil, weightOf } from './forgetting.ts'
+import { inheritedTail } from './inherited-tail.ts'
 import {
   emptyState,
   encodeState,
@@ -28,6 +29,7 @@ import {
   schemaFieldsOf,
   snapshotRow,
 } from './snapshot-rows.ts'
+import { createSparseTail, isTailOf } from './sparse-tail.ts'
 import { type RecordedStages, teachStages } from './stage-tallies.ts'
 import { teachReward } from './teach-reward.ts'
 import { widenedCovariance } from './widened-covariance.ts'
@@ -44,7 +46,7 @@ export interface LearnerOptions {
   decodeFeatures(record: Uint8Array): RecordedFeatures & RecordedStages
   /** Inside the transaction that publishes. */
   onPublished(tx: StoreTransaction, workspace: string): Promise<void>
-  /** Features of the first snapshot; later ones say themselves. Decisions made with others teach nothing. */
+  /** Of the first snapshot. Decisions made with other dense features teach nothing, without its tail the head alone. */
   firstFeatureSchema?: FeatureSchemaId
   /** While cold, a snapshot comes exactly every so many rewards. */
   snapshotEveryRewards?: number
@@ -58,6 +60,7 @@ export interface LearnerOptions {
 /** What a record says of a decision; one whose instant is not known counts as of today. */
 export interface RecordedFeatures {
   features: Float64Array
+  tail?: TailFeatures
   featureSchema: string
   /** Injected clock. */
   decidedAt?: number
@@ -65,9 +68,8 @@ export interface RecordedFeatures {
 
 export interface Learner {
   /**
-   * Takes in the next rewards of a workspace and publishes when due. `rewards`: rows taken in; call
-   * again while it is above 0. `published`: id of a new snapshot. Both are empty too when another owner
-   * was faster.
+   * Takes in the next rewards of a workspace and publishes when due. `rewards`: rows taken in; call again while it
+   * is above 0. `published`: id of a new snapshot. Both are empty too when another owner was faster.
    */
   step(workspace: string): Promise<{ rewards: number; published: string | null }>
 }
@@ -183,6 +185,7 @@ export function createLearner(options: LearnerOptions): Learner {
     const days = rows.map((row) => row.decision_day_utc)
     const records = await options.loadRecords(db, ids, { from: Math.min(...days), to: Math.max(...days) })
     const { forgetHalfLifeDays } = await loadPolicySettings(db)
+    const { tailSlots = 0 } = schemaFieldsOf(held.published?.manifest ?? options.firstFeatureSchema)
     for (const row of rows) {
       forgetUntil(state, dayUtcOf(row.created_at), forgetHalfLifeDays)
       const decoded = decodedOf(state, records.get(row.decision_id))
@@ -190,11 +193,12 @@ export function createLearner(options: LearnerOptions): Learner {
         state.skipped += 1
         continue
       }
-      const { features, decidedAt } = decoded
+      const { features, tail = noTail, decidedAt } = decoded
+      const hasTail = decoded.featureSchema === state.featureSchema && isTailOf(tail, tailSlots)
       const weight = weightOf(state, decidedAt)
       if (row.head !== nothingHead) teachStages(state.stages, row, decoded, weight)
       const head = headOf(held, row)
-      teachReward(models, state, head, row, features, weight)
+      teachReward(models, state, head, row, features, weight, hasTail ? tail : noTail)
     }
   }
 
@@ -202,7 +206,8 @@ export function createLearner(options: LearnerOptions): Learner {
   function decodedOf({ featureSchema, dimensions }: LearnerState, record: Uint8Array | undefined) {
     if (record === undefined) return null
     const decoded = options.decodeFeatures(record)
-    const fits = decoded.featureSchema === featureSchema && decoded.features.length === dimensions
+    const isSame = denseSchemaOf(decoded.featureSchema) === denseSchemaOf(featureSchema)
+    const fits = isSame && decoded.features.length === dimensions
     return fits && decoded.features.every(Number.isFinite) ? decoded : null
   }
 
@@ -230,6 +235,7 @@ export function createLearner(options: LearnerOptions): Learner {
       inheritedFrom,
       model,
       ...(start === undefined ? {} : { start: start.slice() }),
+      tail: start === undefined ? createSparseTail() : inheritedTail(published?.tails?.get(key), donor),
     }
     state.heads.set(key, head)
     return head
@@ -237,11 +243,12 @@ export function createLearner(options: LearnerOptions): Learner {
 
   /** Heads that were inherited and have no reward yet are carried on from the snapshot before. */
   function nextSnapshot({ state, published }: Held, cursor: number): ReturnType<typeof snapshotRow> {
-    const { heads, covariances, manifest } = carriedOver(published, state.featureSchema)
+    const { heads, covariances, tails, manifest } = carriedOver(published, state.featureSchema)
     const { policy } = manifest
     const own = publishedHeads(state, policy)
     for (const [key, weights] of own.heads) heads.set(key, weights)
     for (const [key, covariance] of own.covariances) covariances.set(key, covariance)
+    for (const [key, tail] of own.tails) tails.set(key, tail)
     const unlearned = manifest.heads.filter((head) => !state.heads.has(headKey(head.campaignId, head.head)))
     return snapshotRow({
       parentSequence: published?.sequence ?? 0,
@@ -249,6 +256,7 @@ export function createLearner(options: LearnerOptions): Learner {
       boundMicros: published?.boundMicros ?? boundMicrosDefault,
       heads,
       covariances: policy?.kind === 'thompson' ? covariances : new Map(),
+      tails,
       ...state.stages,
       manifest: {
         ...schemaFieldsOf(published?.manifest ?? options.firstFeatureSchema),

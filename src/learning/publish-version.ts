@@ -1,3 +1,5 @@
+import type { TailWeights } from '#contracts/decision.ts'
+import { denseSchemaOf } from '#contracts/feature-schema.ts'
 import type { Policy } from '#contracts/policy.ts'
 import { ChangedMeanwhileError } from '#platform/store/changed-meanwhile.ts'
 import type { WorkspaceDb } from '#platform/store/store.ts'
@@ -11,7 +13,13 @@ import {
   moveState,
 } from './learner-state.ts'
 import { rebasedState, withYounger } from './rebased-state.ts'
-import { insertSnapshot, latestSnapshot, type StoredSnapshot, snapshotRow } from './snapshot-rows.ts'
+import {
+  insertSnapshot,
+  latestSnapshot,
+  type StoredSnapshot,
+  schemaFieldsOf,
+  snapshotRow,
+} from './snapshot-rows.ts'
 
 export interface VersionToPublish {
   /** Of an earlier version, or of a candidate. */
@@ -33,7 +41,7 @@ export interface VersionToPublish {
  *
  * A roll-back may lead to a version with other features: the learner takes up what it knew when that one was
  * replaced, and campaigns launched since start anew. A promotion whose content is of another feature schema
- * than the version in force is null.
+ * than the version in force is null, where the dense features differ.
  */
 export async function publishVersion(
   db: WorkspaceDb,
@@ -41,7 +49,7 @@ export async function publishVersion(
 ): Promise<string | null> {
   await db.lock('policy')
   const latest = await latestSnapshot(db)
-  const hasSameFeatures = latest === null || latest.featureSchema === content.featureSchema
+  const hasSameFeatures = latest === null || meansTheSame(latest, content)
   if (!hasSameFeatures && publishedBy === 'promotion') return null
   const known = new Set(content.manifest.campaigns.map(({ campaignId }) => campaignId))
   const isYounger = ({ campaignId }: { campaignId: string }): boolean => !known.has(campaignId)
@@ -51,8 +59,12 @@ export async function publishVersion(
     withYounger(content[of] ?? none, carried?.[of] ?? none, known)
   const stages = (of: 'variants' | 'sendTimes') =>
     withYounger(content[of] ?? none, latest?.[of] ?? none, known)
+  // What was made before the workspace's features changed does not change them back; a roll-back does.
+  const schema = schemaFieldsOf(publishedBy === 'promotion' ? (latest ?? content).manifest : content.manifest)
+  const { featureSchemaHash: _, tailSlots: __, ...own } = content.manifest
   const manifest = {
-    ...content.manifest,
+    ...own,
+    ...schema,
     publishedBy,
     from,
     campaigns: [...content.manifest.campaigns, ...(latest?.manifest.campaigns.filter(isYounger) ?? [])],
@@ -64,14 +76,25 @@ export async function publishVersion(
     boundMicros: Math.max(content.boundMicros, latest?.boundMicros ?? 0),
     heads: weights('heads'),
     covariances: weights('covariances'),
+    tails:
+      schema.tailSlots === undefined
+        ? noTails
+        : withYounger(content.tails ?? noTails, carried?.tails ?? noTails, known),
     variants: stages('variants'),
     sendTimes: stages('sendTimes'),
     manifest,
     publishedAt: now,
   })
   if (!(await insertSnapshot(db, row))) throw new ChangedMeanwhileError('the policy')
-  if (latest !== null) await takeLearnerBack(db, latest.snapshotId, content, origin, now)
+  const { featureSchema } = schema
+  if (latest !== null)
+    await takeLearnerBack(db, latest.snapshotId, { ...content, featureSchema }, origin, now)
   return row.snapshot_id
+}
+
+/** The heads of both look at the same dense features. */
+function meansTheSame(a: { featureSchema: string }, b: { featureSchema: string }): boolean {
+  return denseSchemaOf(a.featureSchema) === denseSchemaOf(b.featureSchema)
 }
 
 async function takeLearnerBack(
@@ -91,26 +114,25 @@ async function takeLearnerBack(
 }
 
 /** The state that the version's own is made of: with its features, and with all heads that it has. */
-function startOf(
-  now: LearnerState,
-  archived: LearnerState | null,
-  { featureSchema, heads, manifest }: StoredSnapshot,
-): LearnerState {
-  const earlier = archived?.featureSchema === featureSchema ? archived : null
-  if (now.featureSchema !== featureSchema) {
+function startOf(now: LearnerState, archived: LearnerState | null, content: StoredSnapshot): LearnerState {
+  const { featureSchema } = content
+  const earlier = archived !== null && meansTheSame(archived, content) ? archived : null
+  if (!meansTheSame(now, content)) {
     const { stages, forgetting } = now
-    return { ...(earlier ?? emptyState(featureSchema, manifest.dimensions)), stages, forgetting }
+    const start = earlier ?? emptyState(featureSchema, content.manifest.dimensions)
+    return { ...start, featureSchema, stages, forgetting }
   }
   // What replaced the version since may have had fewer heads: an earlier state knows them still.
-  const known = new Map(now.heads)
-  for (const key of heads.keys()) {
+  const heads = new Map(now.heads)
+  for (const key of content.heads.keys()) {
     const head = earlier?.heads.get(key)
-    if (head !== undefined) known.set(key, head)
+    if (head !== undefined) heads.set(key, head)
   }
-  return { ...now, heads: known }
+  return { ...now, featureSchema, heads }
 }
 
 const none: ReadonlyMap<string, Float64Array> = new Map()
+const noTails: ReadonlyMap<string, TailWeights> = new Map()
 
 /**
  * Publishes what is in force with another way of drawing: the learner and its heads stay as they are. Null

@@ -1,8 +1,10 @@
+import type { TailWeights } from '#contracts/decision.ts'
 import { evidenceOf } from './forgetting.ts'
 import type { LearnerHead, LearnerState } from './learner-state.ts'
 import { predictiveScale } from './predictive-scale.ts'
 import type { SnapshotWeights } from './snapshot-codec.ts'
 import type { ManifestHead, SnapshotManifest } from './snapshot-manifest.ts'
+import { createSparseTail, type SparseTail, tailOfWeights } from './sparse-tail.ts'
 import { discountedCovariance, inheritedRewardsMax } from './widened-covariance.ts'
 
 /** What another version of the policy says of the heads that it knows. */
@@ -41,6 +43,7 @@ export function rebasedState(state: LearnerState, base: StateBase): LearnerState
       for (let i = 0; i < weights.length; i += 1) rebased.model.weights[i]! /= scale
       // Where it starts from now on, and what forgetting goes back to.
       if (base.origin === 'other') rebased.start = rebased.model.weights.slice()
+      rebased.tail = rebasedTail(head, base.tails?.get(key), evidenceShareOf(head, entry, base.origin), scale)
       heads.set(key, rebased)
     } else if (!known.has(head.campaignId)) heads.set(key, head)
   }
@@ -57,12 +60,12 @@ export function rebasedState(state: LearnerState, base: StateBase): LearnerState
  * Numbers of a version, with those that the latest one has of campaigns which the version does not know.
  * Every key begins with its campaign.
  */
-export function withYounger(
-  own: ReadonlyMap<string, Float64Array>,
-  latest: ReadonlyMap<string, Float64Array>,
+export function withYounger<T>(
+  own: ReadonlyMap<string, T>,
+  latest: ReadonlyMap<string, T>,
   knownCampaigns: ReadonlySet<string>,
-): Map<string, Float64Array> {
-  const numbers = new Map<string, Float64Array>([...own].map(([key, values]) => [key, values.slice()]))
+): Map<string, T> {
+  const numbers = new Map([...own].map(([key, values]) => [key, structuredClone(values)]))
   for (const [key, values] of latest) {
     if (!knownCampaigns.has(key.split('\u0000', 1)[0]!)) numbers.set(key, values)
   }
@@ -77,10 +80,12 @@ function rebasedHead(
   origin: StateBase['origin'],
 ): LearnerHead {
   const rewards = entry?.rewards ?? 0
-  const known = evidenceOf(head)
-  const evidence = origin === 'own' ? (entry?.weight ?? rewards) : Math.min(known, inheritedRewardsMax)
+  const covariance = discountedCovariance(
+    head.model.covariance,
+    dimensions,
+    evidenceShareOf(head, entry, origin),
+  )
   const { weight: _, ...others } = head
-  const covariance = discountedCovariance(head.model.covariance, dimensions, evidence / Math.max(1, known))
   return {
     ...others,
     ...(entry?.weight === undefined ? {} : { weight: entry.weight }),
@@ -89,6 +94,29 @@ function rebasedHead(
     inheritedFrom: entry?.inheritedFrom ?? '',
     model: { weights: weights.slice(), covariance: covariance ?? identityTriangle(dimensions) },
   }
+}
+
+/** a: of the learner's own evidence, what the version has of it. */
+function evidenceShareOf(
+  head: LearnerHead,
+  entry: ManifestHead | undefined,
+  origin: StateBase['origin'],
+): number {
+  const known = evidenceOf(head)
+  const ofVersion = entry?.weight ?? entry?.rewards ?? 0
+  return (origin === 'own' ? ofVersion : Math.min(known, inheritedRewardsMax)) / Math.max(1, known)
+}
+
+/** The version's weights as far as it has any, κ taken out again; S is discounted as the precision is. */
+function rebasedTail(
+  { tail }: LearnerHead,
+  version: TailWeights | undefined,
+  evidenceShare: number,
+  scale: number,
+): SparseTail {
+  if (version === undefined) return createSparseTail()
+  const weights = version.weights.map((weight) => weight / scale)
+  return tailOfWeights({ slots: version.slots, weights }, tail, evidenceShare)
 }
 
 function identityTriangle(dimensions: number): Float64Array {

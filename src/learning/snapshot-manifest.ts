@@ -8,9 +8,11 @@ export interface SnapshotManifest {
   /** Hash of that schema; absent in snapshots of older releases. */
   featureSchemaHash?: string
   dimensions: number
+  /** Of the hashed tail that decisions weigh too; absent where there is none. */
+  tailSlots?: number
   /** Snapshot id, '' for the first. */
   parent: string
-  publishedBy: 'learner' | 'launch' | 'promotion' | 'rollback'
+  publishedBy: 'learner' | 'launch' | 'promotion' | 'rollback' | 'features'
   /** The version, or the candidate, whose content it publishes again. */
   from?: string
   /** Which policy draws; absent in snapshots of older releases, and while it is the default one. */

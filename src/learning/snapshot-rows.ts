@@ -1,5 +1,5 @@
 import type { CampaignSpec } from '#contracts/campaign.ts'
-import type { PolicySnapshot } from '#contracts/decision.ts'
+import type { PolicySnapshot, TailWeights } from '#contracts/decision.ts'
 import { headKey } from '#contracts/decision.ts'
 import type { FeatureSchemaId } from '#contracts/feature-schema.ts'
 import { ChangedMeanwhileError } from '#platform/store/changed-meanwhile.ts'
@@ -102,7 +102,7 @@ export async function ensureSnapshotFor(
   const previous = await latestSnapshot(db)
   const fields = schemaFieldsOf(schema ?? previous?.manifest)
   const { featureSchema } = fields
-  const { heads, covariances, variants, sendTimes, manifest, t } = carriedOver(previous, featureSchema)
+  const { heads, covariances, tails, variants, sendTimes, manifest, t } = carriedOver(previous, featureSchema)
   const worthMicros = Math.max(...spec.treatments.map((treatment) => treatment.valueMicros * treatment.lever))
   const boundMicros = Math.max(previous?.boundMicros ?? 0, worthMicros) || boundMicrosDefault
   const donated = inheritances(manifest, spec)
@@ -123,6 +123,8 @@ export async function ensureSnapshotFor(
     heads.set(headKey(campaignId, head), heads.get(headKey(inheritedFrom, head))!)
     const covariance = covariances.get(headKey(inheritedFrom, head))
     if (covariance !== undefined) covariances.set(headKey(campaignId, head), covariance)
+    const tail = tails.get(headKey(inheritedFrom, head))
+    if (tail !== undefined) tails.set(headKey(campaignId, head), tail)
   }
   const row = snapshotRow({
     parentSequence: previous?.sequence ?? 0,
@@ -130,6 +132,7 @@ export async function ensureSnapshotFor(
     boundMicros,
     heads,
     covariances,
+    tails,
     variants,
     sendTimes,
     manifest: {
@@ -155,12 +158,13 @@ export type SnapshotRow = Omit<RowOf<'snapshots'>, 'workspace'>
 /** What a manifest says of the features; without anything to go by those of a workspace's first snapshot. */
 export function schemaFieldsOf(
   from: FeatureSchemaId | SnapshotManifest | undefined,
-): Pick<SnapshotManifest, 'featureSchema' | 'featureSchemaHash' | 'dimensions'> {
+): Pick<SnapshotManifest, 'featureSchema' | 'featureSchemaHash' | 'dimensions' | 'tailSlots'> {
   if (from === undefined) return { featureSchema: featureSchemaDefault, dimensions: dimensionsDefault }
-  const { dimensions } = from
-  if ('name' in from) return { featureSchema: from.name, featureSchemaHash: from.hash, dimensions }
+  const { dimensions, tailSlots = 0 } = from
+  const sizes = { dimensions, ...(tailSlots === 0 ? {} : { tailSlots }) }
+  if ('name' in from) return { featureSchema: from.name, featureSchemaHash: from.hash, ...sizes }
   const { featureSchema, featureSchemaHash } = from
-  return { featureSchema, dimensions, ...(featureSchemaHash === undefined ? {} : { featureSchemaHash }) }
+  return { featureSchema, ...sizes, ...(featureSchemaHash === undefined ? {} : { featureSchemaHash }) }
 }
 
 /** The row of the snapshot that follows `parentSequence`; nothing is written. */
@@ -247,6 +251,7 @@ function describedSnapshot(row: Omit<SnapshotRow, 'weights'>): Omit<StoredSnapsh
 interface CarriedOver {
   heads: Map<string, Float64Array>
   covariances: Map<string, Float64Array>
+  tails: Map<string, TailWeights>
   /** Of variants and hours: they do not depend on features. */
   variants: ReadonlyMap<string, Float64Array>
   sendTimes: ReadonlyMap<string, Float64Array>
@@ -260,11 +265,12 @@ export function carriedOver(previous: StoredSnapshot | null, featureSchema: stri
   const stages = { variants: previous?.variants ?? new Map(), sendTimes: previous?.sendTimes ?? new Map() }
   if (previous === null || previous.featureSchema !== featureSchema) {
     const manifest = { campaigns, heads: [], ...policy }
-    return { heads: new Map(), covariances: new Map(), ...stages, manifest, t: 1 }
+    return { heads: new Map(), covariances: new Map(), tails: new Map(), ...stages, manifest, t: 1 }
   }
   return {
     heads: new Map(previous.heads),
     covariances: new Map(previous.covariances),
+    tails: new Map(previous.tails),
     ...stages,
     manifest: { campaigns, heads: previous.manifest.heads, ...policy },
     t: previous.t,

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import type { CampaignSpec } from '#contracts/campaign.ts'
+import { denseSchemaOf } from '#contracts/feature-schema.ts'
 import type { ManifestHead, SnapshotManifest } from './snapshot-manifest.ts'
 
 /** What ships in `models/starter/policy.json`: weights to start a channel's treatments from. */
@@ -35,7 +36,9 @@ export function startingHeads(
   { campaignId, treatments }: CampaignSpec,
   known: readonly ManifestHead[],
 ): { entry: ManifestHead; weights: Float64Array }[] {
-  if (starter?.featureSchema !== featureSchema || starter.featureSchemaHash !== featureSchemaHash) return []
+  if (starter === null || starter.featureSchema !== denseSchemaOf(featureSchema)) return []
+  // A schema that adds a tail has a hash of its own, and by its name the same dense features.
+  if (starter.featureSchema === featureSchema && starter.featureSchemaHash !== featureSchemaHash) return []
   return treatments.flatMap(({ treatmentId, channel }) => {
     const weights = starter.channels[channel]
     const isKnown = known.some((own) => own.campaignId === campaignId && own.head === treatmentId)

@@ -1,6 +1,6 @@
 import type { ChannelName } from '#contracts/campaign.ts'
 import { consentScope, noTopic } from '#contracts/profile.ts'
-import type { WorkspaceDb } from '#platform/store/store.ts'
+import type { StoreTransaction, WorkspaceDb } from '#platform/store/store.ts'
 import type { Wake } from '#platform/threads/wake.ts'
 import type { Links } from '../action/links.ts'
 import { stillSending } from '../action/still-sending.ts'
@@ -52,8 +52,8 @@ export async function changeConsents(
     const now = parts.clock.now()
     const customerId = await lockCustomerRow(db, await findCustomer(db, change.customer), now)
     const groups = await loadSubscriptionGroups(db)
-    const said = { customerId, groups, choices, proof, isProven: () => false }
-    const result = await applyChoices(db, said, parts, now)
+    const said = { workspace, customerId, groups, choices, proof, isProven: () => false }
+    const result = await applyChoices(tx, said, parts, now)
     for (const { channel, topic, state } of choices) {
       const note = `${consentScope(channel, topic)}, ${proof.source}`
       await audit(tx, change, now, `consent.${state}`, customerId, note)
@@ -70,8 +70,9 @@ export async function changeConsents(
  * until the message that is queued here was answered.
  */
 export async function applyChoices(
-  db: WorkspaceDb,
+  tx: StoreTransaction,
   said: {
+    workspace: string
     customerId: string
     groups: readonly VersionedGroup[]
     choices: readonly ConsentChoice[]
@@ -81,7 +82,8 @@ export async function applyChoices(
   parts: Pick<ConsentParts, 'links' | 'templates'>,
   now: number,
 ): Promise<Omit<ChangedConsents, 'customerId'>> {
-  const { customerId, groups, proof } = said
+  const { workspace, customerId, groups, proof } = said
+  const db = tx.workspace(workspace)
   const known = (await loadConsents(db, [customerId])).get(customerId) ?? {}
   const choices = said.choices.map((choice): ConsentChoice => {
     const group = groups.find(({ id }) => id === choice.topic)
@@ -97,7 +99,7 @@ export async function applyChoices(
   await setConsents(db, { customerId, choices: withRefusalsKept(known, groups, choices), proof, now })
   const confirmations: Confirmation[] = []
   for (const choice of choices.filter(({ state }) => state === 'pending')) {
-    confirmations.push(await askToConfirm(db, customerId, groups, choice, parts, now))
+    confirmations.push(await askToConfirm(tx, said, choice, parts, now))
   }
   return { alreadySending: await sendingRefused(db, customerId, choices), confirmations }
 }
@@ -118,18 +120,22 @@ async function sendingRefused(
 const askEveryMs = 3_600_000
 
 async function askToConfirm(
-  db: WorkspaceDb,
-  customerId: string,
-  groups: readonly VersionedGroup[],
+  tx: StoreTransaction,
+  {
+    workspace,
+    customerId,
+    groups,
+  }: { workspace: string; customerId: string; groups: readonly VersionedGroup[] },
   { channel, topic = noTopic }: ConsentChoice,
   { links, templates }: Pick<ConsentParts, 'links' | 'templates'>,
   now: number,
 ): Promise<Confirmation> {
   const group = groups.find(({ id }) => id === topic)!
   const scope = consentScope(channel, topic)
-  const confirm = links.confirmUrl({ workspace: db.workspace, customerId, channel, topic })
+  const confirm = links.confirmUrl({ workspace, customerId, channel, topic })
   const result = await queueTransactional(
-    db,
+    tx,
+    workspace,
     {
       key: `double-opt-in ${customerId} ${scope} ${Math.floor(now / askEveryMs)}`,
       template: group.doubleOptIn?.[channel] ?? '',

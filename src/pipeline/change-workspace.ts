@@ -3,9 +3,11 @@ import type { Clock } from '#contracts/clock.ts'
 import type { ApiFault } from '#contracts/errors.ts'
 import type { WorkspaceSettings } from '#contracts/workspace.ts'
 import { stableId } from '#platform/ids/ids.ts'
-import type { Store, StoreTransaction } from '#platform/store/store.ts'
+import type { Store, StoreTransaction, WorkspaceDb } from '#platform/store/store.ts'
+import { loadPools } from '../action/coupons/coupon-rows.ts'
 import { type ApplyPlan, applyPlan, planApply } from '../campaign/apply.ts'
 import { cancelRun, restartPace } from '../campaign/broadcast-rows.ts'
+import type { DefinitionFault } from '../campaign/definition-fault.ts'
 import { loadSegments } from '../campaign/document-rows.ts'
 import { type CampaignAction, transition } from '../campaign/lifecycle.ts'
 import {
@@ -51,6 +53,7 @@ export async function applyWorkspaceFile(
     if (settings === null) throw new Error(`no workspace ${change.workspace}`)
     const plan = await planApply(db, change.file, settings, addressedChannels)
     plan.faults.push(...templateFaults(change.file), ...segmentFaults(change.file, await loadSegments(db)))
+    plan.faults.push(...(await poolFaults(db, change.file)))
     if (plan.faults.length > 0 || change.dryRun) return { ...plan, warnings }
     const now = clock.now()
     await applyPlan(db, plan, change.actor, now)
@@ -154,6 +157,21 @@ function templateFaults(file: WorkspaceFile): { field: string; detail: string }[
     if (result.kind === 'compiled') return []
     return result.faults.map((detail) => ({ field: `templates[${index}]`, detail }))
   })
+}
+
+/** Messages of an offer whose pool is not there would all lapse. */
+async function poolFaults(db: WorkspaceDb, { offers }: WorkspaceFile): Promise<DefinitionFault[]> {
+  const named = offers.flatMap(({ couponPool }, i) => (couponPool === undefined ? [] : [{ couponPool, i }]))
+  const pools = await loadPools(
+    db,
+    named.map(({ couponPool }) => couponPool),
+  )
+  return named
+    .filter(({ couponPool }) => !pools.has(couponPool))
+    .map(({ couponPool, i }) => ({
+      field: `offers[${i}].couponPool`,
+      detail: `there is no pool ${couponPool}: starling coupons pool ${couponPool} makes one`,
+    }))
 }
 
 /** Templates of which no message can be sent, with what each provider of their channel says. */

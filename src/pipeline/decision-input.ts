@@ -10,6 +10,7 @@ import type { TemplateContext } from '../creative/context.ts'
 import type { GuardrailRunner } from '../guardrails/run/evaluate.ts'
 import { candidatesOf } from './candidates.ts'
 import { addressesOf, addressFor, customerFactsOf, globalHoldoutId } from './customer-facts.ts'
+import { featuresFor, featureTraits } from './decision-features.ts'
 import { tiredCandidates } from './fatigue.ts'
 import { sendSlotsOf } from './send-slots.ts'
 import { missingByTreatment, type TemplateNeeds } from './template-needs.ts'
@@ -126,13 +127,16 @@ export function prepareDecision(
     trigger,
     decidedAt: now,
     featureSchema: snapshot.featureSchema,
-    features: known.context.features.vector({
+    ...featuresFor(known.context.features, {
       profile: customer.profile,
-      traits: [...new Set(campaigns.flatMap(({ spec }) => spec.features))],
+      ...featureTraits(campaigns),
       contacts: facts.contacts,
       now,
       zone: facts.zone,
-    }).dense,
+      ...(isPlacement(triggered)
+        ? { request: { placement: triggered.event.name, context: triggered.event.properties } }
+        : {}),
+    }),
     snapshot,
     campaigns,
     candidates,

@@ -2,12 +2,14 @@ import type { ApiFault } from '#contracts/errors.ts'
 import type { RowOf, StoreScope, WorkspaceDb } from '#platform/store/store.ts'
 import { loadDecision } from '../decision/decision-rows.ts'
 import { type DecisionExplanation, explainDecision } from '../decision/explain.ts'
+import { builtInFeatureSchemas } from '../decision/feature-schemas.ts'
 import { decodeDecision } from '../decision/record.ts'
 import { checkReplay, type ReplayResult, type ReplaySources } from '../decision/replay.ts'
 import { type Change, whatIf } from '../decision/what-if.ts'
 import { outcomeOf } from '../guardrails/run/evaluate.ts'
 import { type NetworkInputs, networkInputsOf } from './network-inputs.ts'
 import { createReplaySourceReader } from './replay-sources.ts'
+import { tailNamesOf } from './tail-names.ts'
 import { type TemplateStanding, templateStandingOf } from './template-standing.ts'
 
 export interface ExplainedDecision {
@@ -48,6 +50,7 @@ export async function explain(
   const campaigns = await reader.versions(db, decoded.campaigns)
   if (campaigns.kind === 'gone') return conflict(campaigns.detail)
   const snapshot = await reader.snapshot(db, decoded.snapshotId)
+  const names = await tailNamesOf(db, decoded, campaigns.versions)
   const messages = await db
     .selectFrom('messages')
     .leftJoin('outbox', (join) =>
@@ -59,7 +62,7 @@ export async function explain(
     .where('messages.customer_id', '=', row.customer_id)
     .where('messages.decision_id', '=', row.decision_id)
     .execute()
-  const explanation = explainDecision(decoded, campaigns.versions, snapshot)
+  const explanation = explainDecision(decoded, campaigns.versions, snapshot, names)
   const { drawn } = explanation
   return {
     kind: 'explained',
@@ -108,11 +111,20 @@ export async function explainWhatIf(
   if (again.kind === 'refused') {
     return { kind: 'refused', fault: { code: 'invalid_request', detail: again.detail, field: 'change' } }
   }
+  const names = await tailNamesOf(scope.workspace(workspace), recorded, sources.campaigns)
+  // One that the customer does not have has its name from the change.
+  const own = change.kind === 'feature' ? slotNamed(recorded.featureSchema, change.name) : null
+  if (own !== null && change.kind === 'feature' && !names.has(own)) names.set(own, change.name)
   return {
     kind: 'explained',
-    before: explainDecision(recorded, sources.campaigns, sources.snapshot),
-    after: explainDecision(again.decoded, again.campaigns, sources.snapshot),
+    before: explainDecision(recorded, sources.campaigns, sources.snapshot, names),
+    after: explainDecision(again.decoded, again.campaigns, sources.snapshot, names),
   }
+}
+
+/** Of the tail; null where no feature of it is called so. */
+function slotNamed(featureSchema: string, name: string): number | null {
+  return builtInFeatureSchemas.get(featureSchema)?.tailSlotOf?.(name) ?? null
 }
 
 async function findReplayable(

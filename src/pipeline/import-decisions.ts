@@ -9,6 +9,7 @@ import { decisionRowOf, insertDecisions } from '../decision/decision-rows.ts'
 import { latestSnapshot } from '../learning/snapshot-rows.ts'
 import { loadCustomers } from '../profile/customer-rows.ts'
 import { newProfile } from '../profile/profile.ts'
+import { featuresFor, featureTraits } from './decision-features.ts'
 import { featuresOfSnapshot } from './feature-schema-for.ts'
 import { emptySnapshot } from './workspace-context.ts'
 
@@ -77,13 +78,13 @@ export async function importDecisions(
         trigger,
         decidedAt: line.decidedAt,
         featureSchema: snapshot.featureSchema,
-        features: schema.vector({
+        ...featuresFor(schema, {
           profile: known?.profile ?? newProfile(line.decidedAt),
-          traits: version.spec.features,
+          ...featureTraits([version]),
           contacts: [],
           now: line.decidedAt,
           zone: known?.profile.zone ?? 'UTC',
-        }).dense,
+        }),
         snapshot,
         campaigns: [campaign],
         candidates: version.spec.treatments.map(({ channel }, treatmentIndex) => ({

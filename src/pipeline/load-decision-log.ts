@@ -1,5 +1,6 @@
 import type { CampaignVersion } from '#contracts/campaign.ts'
 import type { DecodedDecision } from '#contracts/decision.ts'
+import { denseSchemaOf } from '#contracts/feature-schema.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 import { loadCampaignVersion } from '../campaign/campaign-rows.ts'
 import { loadRecords } from '../decision/decision-rows.ts'
@@ -9,6 +10,7 @@ import {
   type DecisionLog,
   type LoggedDecision,
 } from '../report/off-policy/decision-log.ts'
+import { featureTraits } from './decision-features.ts'
 import type { FeaturesAsOf, PastMoment } from './features-as-of.ts'
 import { actionsOf, type EvaluationTarget, rewardOf, setRehearsedTarget } from './logged-actions.ts'
 
@@ -191,7 +193,7 @@ function skipReasonOf(
 }
 
 function hasOtherFeatures({ featureSchema }: DecodedDecision, { target }: LogSelection): boolean {
-  return 'snapshot' in target && target.snapshot.featureSchema !== featureSchema
+  return 'snapshot' in target && denseSchemaOf(target.snapshot.featureSchema) !== denseSchemaOf(featureSchema)
 }
 
 /** What the target sees where a decision was made with other features, by decision id. */
@@ -210,7 +212,7 @@ async function seenByTarget(
     const campaigns = hasOtherFeatures(decoded, selection) ? await versions(decoded) : null
     if (campaigns === null) continue
     const { trigger, decidedAt } = decoded
-    const traits = [...new Set(campaigns.flatMap(({ spec }) => spec.features))]
+    const { traits } = featureTraits(campaigns)
     moments.push({
       decisionId,
       customerId,

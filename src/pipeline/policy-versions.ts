@@ -258,9 +258,12 @@ async function earlierVersion(
 function withHeads(base: StoredSnapshot, heads: ProposedHead[], seed: number | null): StoredSnapshot {
   if (heads.length === 0) return base
   const weights = new Map(base.heads)
+  // Made for the dense features alone: what the head's tail had learned does not go with them.
+  const tails = new Map(base.tails)
   const replaced = new Set(heads.map(({ campaignId, head }) => headKey(campaignId, head)))
   for (const { campaignId, head, weights: own } of heads) {
     weights.set(headKey(campaignId, head), Float64Array.from(own))
+    tails.delete(headKey(campaignId, head))
   }
   const kept = base.manifest.heads.filter(({ campaignId, head }) => !replaced.has(headKey(campaignId, head)))
   const entries = heads.map(({ campaignId, head, rewards, meanReward }) => ({
@@ -272,7 +275,7 @@ function withHeads(base: StoredSnapshot, heads: ProposedHead[], seed: number | n
   }))
   // Neither the data nor the metrics are the learner's any more: each head says its own.
   const { data: _, metrics: __, ...manifest } = base.manifest
-  return { ...base, heads: weights, manifest: { ...manifest, seed, heads: [...kept, ...entries] } }
+  return { ...base, heads: weights, tails, manifest: { ...manifest, seed, heads: [...kept, ...entries] } }
 }
 
 function faultOf(heads: ProposedHead[], base: StoredSnapshot): string | null {

@@ -4,6 +4,8 @@ import type { StoreScope, WorkspaceDb } from '#platform/store/store.ts'
 import type { ConfirmTarget, LinkTarget } from '../action/links.ts'
 import type { PreferencesView } from '../action/preference-page.ts'
 import { lockedMessage } from '../action/unsubscribe.ts'
+import { messageEventsOf } from '../action/webhooks/message-event.ts'
+import { noteEvents } from '../action/webhooks/note-events.ts'
 import {
   loadGuardrailSettings,
   loadSubscriptionGroups,
@@ -71,8 +73,10 @@ export async function savePreferences(
       ? allChannels.map((channel) => ({ channel, state: 'denied' as const }))
       : choicesOf(form, { groups, rules, consents })
     const proof: ConsentProof = { source: 'preference-page', messageId, textVersion: pageVersion, ...seen }
-    const said = { customerId, groups, choices, proof, isProven: (channel: ChannelName) => channel === own }
-    const changed = await applyChoices(db, said, parts, now)
+    const isProven = (channel: ChannelName) => channel === own
+    const said = { workspace, customerId, groups, choices, proof, isProven }
+    const changed = await applyChoices(tx, said, parts, now)
+    await noteRefused(db, messageId, consents, choices, now)
     return { kind: 'saved', customerId, ...changed, view: await viewOf(tx, db, message) }
   })
   if (saved.kind === 'saved' && saved.confirmations.length > 0) parts.wake.notify('messages')
@@ -117,7 +121,8 @@ export async function confirmSubscription(
     const { channel, topic } = target
     const proof: ConsentProof = { source: 'double-opt-in', ...seen }
     const choices: ConsentChoice[] = [{ channel, topic, state: 'granted' }]
-    await applyChoices(db, { customerId, groups, choices, proof, isProven: () => true }, parts, now)
+    const said = { workspace: target.workspace, customerId, groups, choices, proof, isProven: () => true }
+    await applyChoices(tx, said, parts, now)
     return { kind: 'confirmed', topicName: group.name }
   })
 }
@@ -155,6 +160,23 @@ function choicesOf({ shown, wanted }: PreferenceForm, facts: Facts): ConsentChoi
       .filter((topic) => wants(topic) !== isSubscribed(consents, channel, kindOf(facts, channel, topic)))
       .map((topic) => ({ channel, topic, state: wants(topic) ? 'granted' : 'denied' }))
   })
+}
+
+/** Other systems hear of what is refused from now on, as they do of a click on the link to unsubscribe. */
+async function noteRefused(
+  db: WorkspaceDb,
+  messageId: string,
+  before: Consents,
+  choices: readonly ConsentChoice[],
+  now: number,
+): Promise<void> {
+  const refused = choices
+    .filter(({ state }) => state === 'denied')
+    .map(({ channel, topic }) => consentScope(channel, topic))
+    .filter((scope) => before[scope] !== 'denied')
+  if (refused.length === 0) return
+  const happened = { kind: 'unsubscribe', messageId, key: `page ${now}`, at: now, reason: refused.join(' ') }
+  await noteEvents(db, messageEventsOf([happened]))
 }
 
 /** What has no topic is wanted until refused, where no yes is required. */

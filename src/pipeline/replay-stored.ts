@@ -2,7 +2,7 @@ import type { RowOf, Store, WorkspaceDb } from '#platform/store/store.ts'
 import { decodeDecision } from '../decision/record.ts'
 import { checkReplay } from '../decision/replay.ts'
 import { createReplaySourceReader, type ReplaySourceReader } from './replay-sources.ts'
-import { eachDecisionPage } from './verify/pages.ts'
+import { eachPage } from './verify/pages.ts'
 
 export interface ReplayedDecisions {
   identical: number
@@ -26,7 +26,7 @@ export async function replayStored(
   const result: ReplayedDecisions = { identical: 0, sameChoice: 0, notDrawn: 0, faults: [] }
   const reader = createReplaySourceReader()
   let replayed = 0
-  await eachDecisionPage(store, workspace, async (decisions, db) => {
+  await eachPage(store, workspace, 'decisions', async (decisions, db) => {
     for (const row of decisions) await replayRow(db, row, reader, result)
     replayed += decisions.length
     onPage(replayed)

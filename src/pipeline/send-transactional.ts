@@ -3,21 +3,22 @@ import type { ChannelName } from '#contracts/campaign.ts'
 import type { ApiFault } from '#contracts/errors.ts'
 import type { JsonObject } from '#contracts/json.ts'
 import type { NewMessage } from '#contracts/message.ts'
-import type { Profile } from '#contracts/profile.ts'
 import { endpointOfToken, parsePushAddress, pushAddressOf } from '#contracts/push-address.ts'
 import { dayUtcOf, stableId } from '#platform/ids/ids.ts'
-import type { Store, WorkspaceDb } from '#platform/store/store.ts'
+import { e164 } from '#platform/phone/e164.ts'
+import type { Store, StoreTransaction, WorkspaceDb } from '#platform/store/store.ts'
 import type { Wake } from '#platform/threads/wake.ts'
 import { insertMessages, lockMessageRows } from '../action/message-rows.ts'
 import { canonicalJson } from '../campaign/canonical-json.ts'
 import { loadTemplate } from '../campaign/document-rows.ts'
+import { loadWorkspace } from '../campaign/workspaces.ts'
 import { templateContext } from '../creative/context.ts'
 import { missingVariables } from '../creative/render.ts'
 import type { TemplateCache } from '../creative/template-cache.ts'
 import { loadCustomers } from '../profile/customer-rows.ts'
 import { loadPushAddresses } from '../profile/endpoint-rows.ts'
 import { normalEmail } from '../profile/normal-email.ts'
-import { addressFor } from './customer-facts.ts'
+import { type Addressed, addressFor } from './customer-facts.ts'
 import { directColumns } from './direct-message.ts'
 import { findCustomer } from './find-customer.ts'
 
@@ -58,28 +59,30 @@ export async function sendTransactional(
   requests: readonly TransactionalRequest[],
   now: number,
 ): Promise<TransactionalResult[]> {
-  const results = await store.transaction((tx) =>
-    queueAll(tx.workspace(workspace), requests, { now, templates }),
-  )
+  const results = await store.transaction((tx) => queueAll(tx, workspace, requests, { now, templates }))
   wake.notify('messages')
   return results
 }
 
 /** One of them as part of a transaction; the caller wakes the sender. */
 export async function queueTransactional(
-  db: WorkspaceDb,
+  tx: StoreTransaction,
+  workspace: string,
   request: TransactionalRequest,
   at: { now: number; templates: TemplateCache },
 ): Promise<TransactionalResult> {
-  const [result] = await queueAll(db, [request], at)
+  const [result] = await queueAll(tx, workspace, [request], at)
   return result!
 }
 
 async function queueAll(
-  db: WorkspaceDb,
+  tx: StoreTransaction,
+  workspace: string,
   requests: readonly TransactionalRequest[],
   { now, templates }: { now: number; templates: TemplateCache },
 ): Promise<TransactionalResult[]> {
+  const db = tx.workspace(workspace)
+  const country = (await loadWorkspace(tx, workspace))?.country
   const idOf = ({ key }: TransactionalRequest) => stableId('transactional', db.workspace, key)
   const rows = await lockMessageRows(db, requests.map(idOf))
   /** By message id, of rows and of what this call adds. */
@@ -97,7 +100,7 @@ async function queueAll(
       continue
     }
     if (!found.has(id)) found.set(id, await loadTemplate(db, id))
-    const made = await messageOf(db, request, found.get(id) ?? null, { now, templates })
+    const made = await messageOf(db, request, found.get(id) ?? null, { now, templates, country })
     if ('fault' in made) {
       results.push(made)
       continue
@@ -140,7 +143,7 @@ async function messageOf(
   db: WorkspaceDb,
   { template: templateId, to, data, links = {} }: TransactionalRequest,
   found: Awaited<ReturnType<typeof loadTemplate>>,
-  { now, templates }: { now: number; templates: TemplateCache },
+  { now, templates, country }: { now: number; templates: TemplateCache; country: string | undefined },
 ): Promise<Omit<NewMessage, 'messageId'> | Extract<TransactionalResult, { kind: 'refused' }>> {
   if (found === null) return refused('template', `there is no template ${templateId}`)
   const { template, version } = found
@@ -149,7 +152,7 @@ async function messageOf(
   }
   const compiled = templates.compile(template)
   if (compiled.kind === 'faults') return refused('template', compiled.faults.join('; '))
-  const recipient = await recipientOf(db, to, template.channel)
+  const recipient = await recipientOf(db, to, template.channel, country)
   if ('detail' in recipient) return refused(recipient.field, recipient.detail)
   const { customerId, address, traits } = recipient
   const context: JsonObject = { data, links }
@@ -178,8 +181,9 @@ async function recipientOf(
   db: WorkspaceDb,
   to: TransactionalRequest['to'],
   channel: ChannelName,
+  country: string | undefined,
 ): Promise<{ customerId: string; address: string; traits: JsonObject } | { field: string; detail: string }> {
-  const given = to.address === undefined ? undefined : normalAddress(channel, to.address)
+  const given = to.address === undefined ? undefined : normalAddress(channel, to.address, country)
   if (given === null) return { field: 'to.address', detail: `that is no address for ${channel}` }
   if (to.customer === undefined && channel === 'in-app') {
     return { field: 'to.customer', detail: 'an inbox is a customer’s: say whose' }
@@ -193,7 +197,8 @@ async function recipientOf(
   const profile = (await loadCustomers(db, [customerId])).get(customerId)?.profile
   const known = channel === 'in-app' ? undefined : given
   const address =
-    known ?? (profile === undefined ? null : await knownAddress(db, channel, customerId, profile))
+    known ??
+    (profile === undefined ? null : await knownAddress(db, channel, { customerId, profile, country }))
   if (address === null) {
     const what =
       profile === undefined ? `there is no customer ${to.customer}` : `no address for ${channel} is known`
@@ -205,22 +210,19 @@ async function recipientOf(
 async function knownAddress(
   db: WorkspaceDb,
   channel: ChannelName,
-  customerId: string,
-  profile: Profile,
+  customer: Omit<Addressed, 'pushAddresses'>,
 ): Promise<string | null> {
-  const pushAddresses = channel === 'push' ? await loadPushAddresses(db, [customerId]) : new Map()
-  return addressFor(channel, { customerId, profile, pushAddresses, country: undefined })
+  const pushAddresses = channel === 'push' ? await loadPushAddresses(db, [customer.customerId]) : new Map()
+  return addressFor(channel, { ...customer, pushAddresses })
 }
 
 const addressCharsMax = 4096
-/** ITU-T E.164: a plus sign and at most 15 digits. */
-const phoneShape = /^\+[1-9]\d{6,14}$/
 
 /** Null: nothing that a message could go to. */
-function normalAddress(channel: ChannelName, text: string): string | null {
+function normalAddress(channel: ChannelName, text: string, country: string | undefined): string | null {
   if (channel === 'email') return normalEmail(text) ?? null
   const address = text.trim()
-  if (channel === 'sms') return phoneShape.test(address) ? address : null
+  if (channel === 'sms') return e164(address, country) ?? null
   if (address === '' || address.length > addressCharsMax) return null
   if (channel !== 'push' || parsePushAddress(address) !== null) return address
   return /^\S+$/.test(address) ? pushAddressOf(endpointOfToken(address)) : null

@@ -1,13 +1,16 @@
 import type { Clock } from '#contracts/clock.ts'
 import { dayUtcOf } from '#platform/ids/ids.ts'
 import type { Store } from '#platform/store/store.ts'
+import { checkAccountCaps } from './verify/check-account-caps.ts'
 import { checkAccounts } from './verify/check-accounts.ts'
 import { checkAssignments } from './verify/check-assignments.ts'
 import { checkCaps } from './verify/check-caps.ts'
 import { checkCatalogue } from './verify/check-catalogue.ts'
+import { checkCodes } from './verify/check-codes.ts'
 import { checkEvents } from './verify/check-events.ts'
 import { checkExposures } from './verify/check-exposures.ts'
 import { checkItems } from './verify/check-items.ts'
+import { checkJourneys } from './verify/check-journeys.ts'
 import { checkMessages } from './verify/check-messages.ts'
 import { checkProfiles } from './verify/check-profiles.ts'
 import { checkSpend } from './verify/check-spend.ts'
@@ -41,8 +44,8 @@ export const differencesShownMax = 1000
 /**
  * Counts what is derived again from the primary rows and names each difference; asks of the ledger whether
  * every rule was kept. A repair mends what is derived (counts of profiles and of the event catalogue,
- * segments, copies of accounts, categories of items, money spent); what the ledger shows broken stays, for a
- * person to judge.
+ * segments, copies of accounts, categories of items, money spent, where journeys stand, what became of codes);
+ * what the ledger shows broken stays, for a person to judge.
  */
 export async function verify(
   { store, clock, wallClock, eventsKeepDays }: VerifyParts,
@@ -52,11 +55,9 @@ export async function verify(
   const now = clock.now()
   // A day more than is kept: house-keeping may be about to delete it.
   const keptFromDay = dayUtcOf(wallClock.now()) - eventsKeepDays + 1
-  const { profiles, segments } = await checkProfiles(store, createWorkspaceContexts(), workspace, {
-    now,
-    keptFromDay,
-    repair,
-  })
+  const contexts = createWorkspaceContexts()
+  const look = { now, keptFromDay, repair }
+  const { profiles, segments } = await checkProfiles(store, contexts, workspace, look)
   const results: Record<CheckName, CheckResult> = {
     profiles,
     segments,
@@ -66,6 +67,9 @@ export async function verify(
     items: await checkItems(store, workspace, { repair }),
     messages: await checkMessages(store, workspace),
     caps: await checkCaps(store, workspace),
+    'account-caps': await checkAccountCaps(store, workspace),
+    journeys: await checkJourneys(store, contexts, workspace, { now, repair }),
+    codes: await checkCodes(store, workspace, { repair }),
     assignments: await checkAssignments(store, workspace),
     exposures: await checkExposures(store, workspace),
     spend: await checkSpend(store, workspace, { repair }),

@@ -99,13 +99,15 @@ export async function loadCustomerEvents(db: WorkspaceDb, customerId: string): P
   return rows.map(eventOf)
 }
 
-/** Events of these customers with how they were applied, in no order. */
+/** Events of these customers, all or of one kind, with how they were applied, in no order. */
 export async function loadAppliedEvents(
   db: WorkspaceDb,
   customerIds: readonly string[],
+  kind?: EventKind,
 ): Promise<AppliedEvent[]> {
   if (customerIds.length === 0) return []
-  const rows = await db.selectByKeys('events', 'customer_id', customerIds).selectAll('events').execute()
+  const all = db.selectByKeys('events', 'customer_id', customerIds).selectAll('events')
+  const rows = await (kind === undefined ? all : all.where('events.kind', '=', kind)).execute()
   return rows.map((row) => ({
     event: eventOf(row),
     appliedTo: row.applied_to ?? row.customer_id,

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { FeatureSchema } from '#contracts/feature-schema.ts'
+import { type FeatureSchema, noTail, type TailFeatures } from '#contracts/feature-schema.ts'
 import type { Profile } from '#contracts/profile.ts'
 import { createReportingCurrency } from '#platform/money/reporting-currency.ts'
 import { loadContacts } from '../../src/action/message-rows.ts'
@@ -29,6 +29,7 @@ import {
  * stored events and messages, and compared to the bit.
  */
 const traits = ['plan', 'age', 'tags', 'address.country']
+const watched = ['gender']
 const file = `
 goals: [{ id: order, event: Order Completed, value: { property: revenue }, windowHours: 48 }]
 offers: [{ id: tea, name: Tea, value: 10 }, { id: cake, name: Cake, value: 8 }]
@@ -40,6 +41,7 @@ campaigns:
     trigger: { event: Asked }
     holdout: 0
     features: [${traits.join(', ')}]
+    fairness: { attributes: [gender] }
     treatments:
       - { offer: tea, channel: email, variants: [{ id: a, template: hello }] }
       - { offer: cake, channel: email, variants: [{ id: a, template: hello }] }
@@ -60,6 +62,8 @@ const given = fc.record(
     address: fc.constantFrom({ country: 'NP' }, { country: 'DE' }),
     timezone: fc.constantFrom('Asia/Kathmandu', 'America/New_York', 'nowhere'),
     phone: fc.constantFrom('+15550100', ''),
+    city: fc.constantFrom('Oslo', 'Rome', 3, 40_000),
+    gender: fc.constantFrom('f', 'm'),
   },
   { requiredKeys: [] },
 )
@@ -68,11 +72,21 @@ const properties = fc.record(
     category: fc.constantFrom('Shoes', 'Hats', 'Tea'),
     brand: fc.constantFrom('Acme', 'Zebra'),
     revenue: fc.constantFrom(0.1, 0.2, 12.34, 99),
-    products: fc.array(fc.record({ category: fc.constantFrom('Tea', 'Coats') }), { maxLength: 2 }),
+    products: fc.array(
+      fc.record({ category: fc.constantFrom('Tea', 'Coats'), product_id: fc.constantFrom('t1', 'c2') }),
+      { maxLength: 2 },
+    ),
   },
   { requiredKeys: [] },
 )
-const name = fc.constantFrom('Asked', 'Asked', 'Order Completed', 'Product Viewed', 'Signed Up')
+const name = fc.constantFrom(
+  'Asked',
+  'Asked',
+  'Order Completed',
+  'Product Viewed',
+  'Product Added',
+  'Signed Up',
+)
 /** Minutes before its receipt: some come late, after newer ones. */
 const lateMinutes = fc.oneof(
   { weight: 3, arbitrary: fc.constant(0) },
@@ -164,7 +178,7 @@ async function play(
 ) {
   const { store } = world.engine.parts
   const db = store.read.workspace(workspace)
-  const seen: { at: number; customerId: string; dense: Float64Array; sparse: Uint32Array }[] = []
+  const seen: { at: number; customerId: string; dense: Float64Array; tail: TailFeatures }[] = []
   await world.take(
     ...['ann', 'bob'].map((userId, i) => ({
       type: 'identify',
@@ -189,7 +203,14 @@ async function play(
       if (row.merged_into !== null) continue
       const profile = JSON.parse(row.profile_json) as Profile
       const contacts = (await loadContacts(db, [row.customer_id], 0)).get(row.customer_id) ?? []
-      const vector = schema.vector({ profile, traits, contacts, now: at, zone: customerZone(profile, 'UTC') })
+      const vector = schema.vector({
+        profile,
+        traits,
+        watched,
+        contacts,
+        now: at,
+        zone: customerZone(profile, 'UTC'),
+      })
       seen.push({ at, customerId: row.customer_id, ...vector })
     }
   }
@@ -198,23 +219,24 @@ async function play(
   const customers = await world.rows('customers')
   const ids = customers.filter((row) => row.merged_into === null).map((row) => row.customer_id)
   const histories = new Map((await loadCustomerHistories(db, ids)).map((own) => [own.customerId, own]))
-  for (const { at, customerId, dense, sparse } of seen) {
+  for (const { at, customerId, dense, tail } of seen) {
     const own = histories.get(customerId)
     // Merged away since: only decisions before a merge can be made again.
     if (own === undefined) continue
-    expect(again(schema, own, { kind: 'served', at })).toEqual({ dense, sparse })
+    expect(again(schema, own, { kind: 'served', at })).toEqual({ dense, tail })
   }
   for (const row of await world.rows('decisions')) {
     const decoded = decodeDecision(row.record)
     expect(decoded.featureSchema).toBe(schema.name)
     const vector = again(schema, histories.get(row.customer_id)!, { kind: 'event', eventId: row.trigger_id })
     expect(vector?.dense).toEqual(decoded.features)
+    expect(decoded.tail).toEqual(schema.decidesByTail ? vector?.tail : noTail)
   }
 }
 
 function again(schema: FeatureSchema, own: CustomerHistory, known: Parameters<typeof featureInputAsOf>[1]) {
   const input = featureInputAsOf(own, known, { traits, currency, zone: 'UTC' })
-  return input === null ? null : schema.vector(input)
+  return input === null ? null : schema.vector({ ...input, watched })
 }
 
 function messageOf(own: Happening, number: number, now: number): object {

@@ -6,14 +6,14 @@ import {
   factOf,
   hmac,
   isObject,
+  isSeconds,
   type Json,
   jsonOf,
   messageIdOfHeader,
   objectAt,
   sameBytes,
-  staleBy,
   textAt,
-  verified,
+  verifiedWithin,
 } from '../callback-parts.ts'
 
 const settings = z.strictObject({
@@ -37,11 +37,11 @@ export const callback: CallbackFile<Settings> = {
     const timestamp = textAt(given, 'timestamp')
     const token = textAt(given, 'token')
     const signature = textAt(given, 'signature')
-    if (!/^\d{1,12}$/.test(timestamp) || token === '') return badSignature('the body holds no signature')
+    if (!isSeconds(timestamp) || token === '') return badSignature('the body holds no signature')
     const expected = hmac('sha256', signingKey, timestamp + token).toString('hex')
     if (!sameBytes(Buffer.from(signature), Buffer.from(expected)))
       return badSignature('the signature does not fit')
-    return staleBy(Number(timestamp) * 1000, now, windowMs) ?? verified
+    return verifiedWithin(windowMs, Number(timestamp) * 1000, now)
   },
   parse({ body }) {
     const event = objectAt(jsonOf(body), 'event-data')

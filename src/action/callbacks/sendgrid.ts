@@ -7,12 +7,12 @@ import {
   base64Bytes,
   factOf,
   isObject,
+  isSeconds,
   type Json,
   jsonOf,
   messageIdOfHeader,
-  staleBy,
   textAt,
-  verified,
+  verifiedWithin,
 } from '../callback-parts.ts'
 
 const settings = z.strictObject({
@@ -35,12 +35,12 @@ export const callback: CallbackFile<Settings> = {
     const timestamp = headers['x-twilio-email-event-webhook-timestamp'] ?? ''
     const signature = base64Bytes(headers['x-twilio-email-event-webhook-signature'] ?? '')
     const key = keyOf(publicKey)
-    if (signature === null || key === null || !/^\d{1,12}$/.test(timestamp))
+    if (signature === null || key === null || !isSeconds(timestamp))
       return badSignature('its signature or its timestamp is missing')
     // Over the timestamp and the raw bytes: what a parser leaves out (a last newline) counts too.
     const signed = Buffer.concat([Buffer.from(timestamp), body])
     if (!verifySignature('sha256', signed, key, signature)) return badSignature('the signature does not fit')
-    return staleBy(Number(timestamp) * 1000, now, windowMs) ?? verified
+    return verifiedWithin(windowMs, Number(timestamp) * 1000, now)
   },
   parse({ body }) {
     const events = jsonOf(body)

@@ -13,9 +13,8 @@ import {
   listAt,
   messageIdOfHeader,
   objectAt,
-  staleBy,
   textAt,
-  verified,
+  verifiedWithin,
 } from '../callback-parts.ts'
 
 const settings = z.strictObject({
@@ -54,7 +53,7 @@ export const callback: CallbackFile<Settings> = {
       return { kind: 'unavailable', detail: 'the certificate that it was signed with cannot be had now' }
     if (!fits(message, algorithm, certificate, signature)) return badSignature('the signature does not fit')
     if (textAt(message, 'TopicArn') !== topicArn) return badSignature('it is of another topic')
-    return staleBy(Date.parse(textAt(message, 'Timestamp')), tools.now, windowMs) ?? verified
+    return verifiedWithin(windowMs, Date.parse(textAt(message, 'Timestamp')), tools.now)
   },
   parse(request) {
     const message = envelopeOf(request)

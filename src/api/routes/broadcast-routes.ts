@@ -7,17 +7,13 @@ import type { ApiRoutes } from '../api-app.ts'
 import { principalOf } from '../auth.ts'
 import type { Doors } from '../doors.ts'
 import { sendFault } from '../problem.ts'
-import { adminSecurity, alreadySendingSchema } from '../shapes.ts'
+import { adminSecurity, alreadySendingSchema, stepBody, stepBy } from '../shapes.ts'
 
 const tags = ['broadcasts']
 const security = adminSecurity
 const params = z.object({ id: z.string().max(64).describe('The campaign’s.') })
 const count = z.int().nonnegative()
 const instant = z.int()
-const said = {
-  actor: z.string().min(1).max(200).optional().describe('Who does it. Default: the key’s name.'),
-  note: z.string().max(2000).default(''),
-}
 
 const progressSchema = z
   .object({
@@ -81,7 +77,7 @@ export function broadcastRoutes({ store, clock }: Doors): ApiRoutes {
           params,
           body: z
             .object({
-              ...said,
+              ...stepBody,
               again: z
                 .boolean()
                 .default(false)
@@ -94,13 +90,10 @@ export function broadcastRoutes({ store, clock }: Doors): ApiRoutes {
         },
       },
       async (request, reply) => {
-        const principal = principalOf(request)
         const { id } = request.params
-        const { actor = principal.name, note = '', again = false } = request.body ?? {}
-        const started = await startBroadcast(
-          { store, clock, starter },
-          { workspace: principal.workspace, actor, campaignId: id, note, again },
-        )
+        const by = stepBy(principalOf(request), request.body)
+        const again = request.body?.again ?? false
+        const started = await startBroadcast({ store, clock, starter }, { ...by, campaignId: id, again })
         if (started.kind === 'refused') return sendFault(reply, started.fault)
         const { run, version, customers } = started
         return reply.send({ id, run, version, customers })
@@ -117,7 +110,7 @@ export function broadcastRoutes({ store, clock }: Doors): ApiRoutes {
             'pause: nothing more of it is sent until it is resumed. cancel: for good; what is queued lapses. From the answer on no send begins but those that it lists.',
           security,
           params: params.extend({ action: z.enum(['pause', 'resume', 'cancel']) }),
-          body: z.object(said).nullish(),
+          body: z.object(stepBody).nullish(),
           response: {
             200: z.object({
               id: z.string(),
@@ -129,13 +122,9 @@ export function broadcastRoutes({ store, clock }: Doors): ApiRoutes {
         },
       },
       async (request, reply) => {
-        const principal = principalOf(request)
         const { id, action } = request.params
-        const { actor = principal.name, note = '' } = request.body ?? {}
-        const moved = await moveBroadcast(
-          { store, clock, starter },
-          { workspace: principal.workspace, actor, campaignId: id, action, note },
-        )
+        const by = stepBy(principalOf(request), request.body)
+        const moved = await moveBroadcast({ store, clock, starter }, { ...by, campaignId: id, action })
         if (moved.kind === 'refused') return sendFault(reply, moved.fault)
         const { version, alreadySending } = moved
         const state = version.state as 'live' | 'paused' | 'ended'

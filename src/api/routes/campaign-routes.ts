@@ -14,7 +14,7 @@ import type { ApiRoutes } from '../api-app.ts'
 import { principalOf } from '../auth.ts'
 import type { Doors } from '../doors.ts'
 import { sendFault } from '../problem.ts'
-import { adminSecurity, alreadySendingSchema } from '../shapes.ts'
+import { adminSecurity, alreadySendingSchema, stepBody, stepBy } from '../shapes.ts'
 
 const stateSchema = z.enum(['draft', 'in-review', 'approved', 'live', 'paused', 'ended'])
 const versionSchema = z
@@ -108,12 +108,7 @@ export function campaignRoutes({ store, clock }: Doors): ApiRoutes {
             'submit: a draft goes to review. approve: by a person. launch: the approved version runs from now on, or a paused one goes on. pause, end: nothing more of it is sent; the answer lists the messages that were under way already.',
           security: adminSecurity,
           params: idParams.extend({ action: z.enum(actions) }),
-          body: z
-            .object({
-              actor: z.string().min(1).max(200).optional().describe('Who does it. Default: the key’s name.'),
-              note: z.string().max(2000).default(''),
-            })
-            .nullish(),
+          body: z.object(stepBody).nullish(),
           response: {
             200: z.object({
               id: z.string(),
@@ -125,13 +120,9 @@ export function campaignRoutes({ store, clock }: Doors): ApiRoutes {
         },
       },
       async (request, reply) => {
-        const principal = principalOf(request)
         const { id, action } = request.params
-        const { actor = principal.name, note = '' } = request.body ?? {}
-        const moved = await moveCampaign(
-          { store, clock, starter },
-          { workspace: principal.workspace, actor, campaignId: id, action, note },
-        )
+        const by = stepBy(principalOf(request), request.body)
+        const moved = await moveCampaign({ store, clock, starter }, { ...by, campaignId: id, action })
         if (moved.kind === 'refused') return sendFault(reply, moved.fault)
         const { version, alreadySending } = moved
         return reply.send({ id, version: version.version, state: version.state, alreadySending })
@@ -150,8 +141,7 @@ export function campaignRoutes({ store, clock }: Doors): ApiRoutes {
           params: idParams,
           body: z.object({
             arm: z.string().max(64),
-            actor: z.string().min(1).max(200).optional().describe('Who does it. Default: the key’s name.'),
-            note: z.string().max(2000).default(''),
+            ...stepBody,
             override: z.boolean().default(false),
           }),
           response: {
@@ -160,13 +150,10 @@ export function campaignRoutes({ store, clock }: Doors): ApiRoutes {
         },
       },
       async (request, reply) => {
-        const principal = principalOf(request)
-        const { arm, actor = principal.name, note, override } = request.body
+        const { arm, override } = request.body
         const { id } = request.params
-        const shipped = await shipArm(
-          { store, clock },
-          { workspace: principal.workspace, actor, campaignId: id, armId: arm, note, override },
-        )
+        const by = stepBy(principalOf(request), request.body)
+        const shipped = await shipArm({ store, clock }, { ...by, campaignId: id, armId: arm, override })
         if (shipped.kind === 'refused') return sendFault(reply, shipped.fault)
         const { version } = shipped
         return reply.send({ id, version: version.version, state: version.state, note: shipped.note })

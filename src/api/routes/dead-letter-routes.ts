@@ -8,7 +8,7 @@ import { principalOf } from '../auth.ts'
 import type { Doors } from '../doors.ts'
 import { storySchema, storyView } from '../message-view.ts'
 import { sendFault } from '../problem.ts'
-import { adminSecurity, cursorOf, cutPage, pageOf, pageQuery } from '../shapes.ts'
+import { actorSchema, adminSecurity, cursorOf, cutPage, pageOf, pageQuery } from '../shapes.ts'
 
 const stateSchema = z.enum(['open', 'retried', 'dropped'])
 const letterSchema = z
@@ -30,7 +30,7 @@ const changeSchema = z.object({
   ids: z.array(z.string().max(64)).min(1).max(200).optional().describe('Default: the oldest open ones.'),
   provider,
   note: z.string().max(200).default('').describe('Why.'),
-  actor: z.string().min(1).max(200).optional().describe('Who does it. Default: the key’s name.'),
+  actor: actorSchema,
 })
 const changedSchema = z.object({
   changed: z.array(z.string()).describe('Ids of messages.'),

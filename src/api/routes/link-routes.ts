@@ -14,7 +14,11 @@ import { sendFault } from '../problem.ts'
 import { seenOf } from '../seen-of.ts'
 import { sendPage, sendPixel, wantsHtml } from '../send-page.ts'
 
-const tokenParams = z.object({ token: z.string().max(8192) })
+export const linkSchema = (summary: string) => ({
+  tags: ['links'],
+  summary,
+  params: z.object({ token: z.string().max(8192) }),
+})
 const oneClickBytesMax = 65_536
 
 /** Where the links of messages lead. What they name stands in them, signed: no key, no cookie. */
@@ -39,11 +43,7 @@ export function linkRoutes({ store, log, clock, wallClock, settings, logger }: D
     app.get(
       '/u/:token',
       {
-        schema: {
-          tags: ['links'],
-          summary: 'The page of an unsubscribe link; changes nothing',
-          params: tokenParams,
-        },
+        schema: linkSchema('The page of an unsubscribe link; changes nothing'),
       },
       async (request, reply) => {
         const target = links.verifyUnsubscribe(request.params.token)
@@ -56,11 +56,9 @@ export function linkRoutes({ store, log, clock, wallClock, settings, logger }: D
       '/u/:token',
       {
         schema: {
-          tags: ['links'],
-          summary: 'Unsubscribe, by the page’s button or in one click (RFC 8058)',
+          ...linkSchema('Unsubscribe, by the page’s button or in one click (RFC 8058)'),
           description:
             'Of the message’s topic, or of its channel where it has none. The opt-out is in force before this is answered.',
-          params: tokenParams,
           response: {
             200: z.object({
               unsubscribed: z.literal(true),
@@ -95,11 +93,7 @@ export function linkRoutes({ store, log, clock, wallClock, settings, logger }: D
     app.get(
       '/c/:token',
       {
-        schema: {
-          tags: ['links'],
-          summary: 'Count a click and go on to where the link leads',
-          params: tokenParams,
-        },
+        schema: linkSchema('Count a click and go on to where the link leads'),
       },
       async (request, reply) => {
         const target = links.verifyClick(request.params.token)
@@ -116,11 +110,7 @@ export function linkRoutes({ store, log, clock, wallClock, settings, logger }: D
     app.get(
       '/o/:token',
       {
-        schema: {
-          tags: ['links'],
-          summary: 'Count an open; an image of one transparent pixel',
-          params: tokenParams,
-        },
+        schema: linkSchema('Count an open; an image of one transparent pixel'),
       },
       async (request, reply) => {
         const target = links.verifyOpen(request.params.token)

@@ -6,6 +6,7 @@ import {
   type PolicyCandidate,
 } from '../../learning/candidate-rows.ts'
 import { listSnapshots, loadSnapshot, type StoredSnapshot } from '../../learning/snapshot-rows.ts'
+import { changeFeatures } from '../../pipeline/change-features.ts'
 import { evaluatePolicyOnLog } from '../../pipeline/evaluate-policy.ts'
 import {
   changePolicySettings,
@@ -18,9 +19,8 @@ import type { ApiRoutes } from '../api-app.ts'
 import { principalOf } from '../auth.ts'
 import type { Doors } from '../doors.ts'
 import { sendFault } from '../problem.ts'
-import { adminSecurity } from '../shapes.ts'
+import { actorSchema, adminSecurity } from '../shapes.ts'
 import {
-  actorSchema,
   candidateSchema,
   evaluationSchema,
   idParams,
@@ -215,6 +215,32 @@ export function policyRoutes({ store, clock, wallClock }: Doors): ApiRoutes {
         const result = await promotePolicy(parts, change)
         if (result.kind === 'refused') return sendFault(reply, result.fault)
         return reply.send({ snapshotId: result.snapshotId, verdict: result.verdict })
+      },
+    )
+
+    app.post(
+      '/policy/features',
+      {
+        schema: {
+          tags: ['policy'],
+          summary: 'Choose the features that decisions look at',
+          description:
+            '`v1`: 64 dense features. `v3`: the same, and a hashed tail for what has no room among them. The version in force goes on with them: nothing learned is lost.',
+          security: adminSecurity,
+          body: z.strictObject({
+            features: z.string().min(1).max(100),
+            reason: z.string().max(2_000).default(''),
+            actor: actorSchema,
+          }),
+          response: { 200: z.object({ snapshotId: z.string(), changed: z.boolean() }) },
+        },
+      },
+      async (request, reply) => {
+        const { workspace, name } = principalOf(request)
+        const { features, reason, actor = name } = request.body
+        const result = await changeFeatures(parts, { workspace, actor, features, reason })
+        if (result.kind === 'refused') return sendFault(reply, result.fault)
+        return reply.send({ snapshotId: result.snapshotId, changed: result.kind === 'changed' })
       },
     )
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { policySchema } from '#contracts/policy.ts'
+import { actorSchema } from '../shapes.ts'
 
 /** What the paths under /policy take and give. */
 
@@ -62,17 +63,11 @@ export const evaluationSchema = z
   })
   .meta({ id: 'PolicyEvaluation' })
 
-export const actorSchema = z
-  .string()
-  .min(1)
-  .max(200)
-  .optional()
-  .describe('Who does it. Default: the key’s name.')
 export const idParams = z.object({ id: z.string().max(64) })
 const manifestSchema = z.looseObject({
   featureSchema: z.string(),
   parent: z.string().describe('The version in force before; empty for the first.'),
-  publishedBy: z.enum(['learner', 'launch', 'promotion', 'rollback']),
+  publishedBy: z.enum(['learner', 'launch', 'promotion', 'rollback', 'features']),
   from: z.string().optional().describe('The version or candidate whose content it publishes again.'),
   rewards: z.int(),
 })

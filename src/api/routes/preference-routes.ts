@@ -14,9 +14,8 @@ import type { ApiRoutes } from '../api-app.ts'
 import type { Doors } from '../doors.ts'
 import { seenOf } from '../seen-of.ts'
 import { sendPage, wantsHtml } from '../send-page.ts'
-import { refuse } from './link-routes.ts'
+import { linkSchema, refuse } from './link-routes.ts'
 
-const tokenParams = z.object({ token: z.string().max(8192) })
 const formBytesMax = 65_536
 const topicShape = z.object({
   scope: z.string().describe('`email/news`; `email/*` is what has no topic.'),
@@ -44,11 +43,7 @@ export function preferenceRoutes({ store, clock, wake, settings }: Doors): ApiRo
     app.get(
       '/p/:token',
       {
-        schema: {
-          tags: ['links'],
-          summary: 'The preference page of a message; changes nothing',
-          params: tokenParams,
-        },
+        schema: linkSchema('The preference page of a message; changes nothing'),
       },
       async (request, reply) => {
         const target = links.verifyPreferences(request.params.token)
@@ -61,11 +56,9 @@ export function preferenceRoutes({ store, clock, wake, settings }: Doors): ApiRo
       '/p/:token',
       {
         schema: {
-          tags: ['links'],
-          summary: 'Save what a customer wants',
+          ...linkSchema('Save what a customer wants'),
           description:
             'A form: `shown` for each scope that was shown, `want` for each with a tick, `do=nothing` to refuse everything. In force before it is answered.',
-          params: tokenParams,
           response: { 200: savedShape },
         },
       },
@@ -87,11 +80,7 @@ export function preferenceRoutes({ store, clock, wake, settings }: Doors): ApiRo
     app.get(
       '/s/:token',
       {
-        schema: {
-          tags: ['links'],
-          summary: 'The page that asks to confirm a subscription; changes nothing',
-          params: tokenParams,
-        },
+        schema: linkSchema('The page that asks to confirm a subscription; changes nothing'),
       },
       async (request, reply) => {
         const target = links.verifyConfirm(request.params.token)
@@ -109,10 +98,8 @@ export function preferenceRoutes({ store, clock, wake, settings }: Doors): ApiRo
       '/s/:token',
       {
         schema: {
-          tags: ['links'],
-          summary: 'Confirm a subscription (double opt-in)',
+          ...linkSchema('Confirm a subscription (double opt-in)'),
           description: 'Only what still waits for it: an old link takes back no later no.',
-          params: tokenParams,
           response: { 200: z.object({ confirmed: z.boolean() }) },
         },
       },

@@ -25,7 +25,7 @@ const requestSchema = z
           .max(4096)
           .optional()
           .describe(
-            'E-mail address, number (E.164) … as the template’s channel has it. Default: the customer’s.',
+            'E-mail address, number (E.164, or as written in the workspace’s country) … as the template’s channel has it. Default: the customer’s.',
           ),
       })
       .describe('A customer, an address, or a customer at an address of this request’s own.'),

@@ -15,8 +15,8 @@ import type { ApiRoutes } from '../api-app.ts'
 import { principalOf } from '../auth.ts'
 import type { Doors } from '../doors.ts'
 import { sendFault } from '../problem.ts'
-import { adminSecurity } from '../shapes.ts'
-import { actorSchema, idParams } from './policy-shapes.ts'
+import { actorSchema, adminSecurity } from '../shapes.ts'
+import { idParams } from './policy-shapes.ts'
 
 const candidateSchema = z
   .object({

@@ -2,16 +2,11 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { SingleBar } from 'cli-progress'
 import { Command } from 'commander'
 import type { BroadcastProgress } from '../../pipeline/broadcast/broadcast-progress.ts'
+import { addMoves, type Moved } from '../add-moves.ts'
 import { act, ask, type CliContext } from '../context.ts'
 import { operatorName } from '../operator-name.ts'
 import { done, type Outcome } from '../outcome.ts'
 import { table } from '../table.ts'
-
-interface Moved {
-  id: string
-  state: string
-  alreadySending: string[]
-}
 
 const moves = {
   pause: 'send nothing more of it until it is resumed',
@@ -58,22 +53,8 @@ export function broadcastCommand(context: CliContext): Command {
         },
       ),
     )
-  for (const [action, description] of Object.entries(moves)) {
-    broadcast
-      .command(action)
-      .description(description)
-      .argument('<campaign>')
-      .option('--note <text>', 'why')
-      .option('--actor <name>', 'who does it', operatorName())
-      .addHelpText('after', `\nExample:\n  starling broadcast ${action} spring-sale --note "wrong price"`)
-      .action(
-        act(context, async (id: string, options: { note?: string; actor: string }, command: Command) => {
-          const json = { note: options.note ?? '', actor: options.actor }
-          const answer = await ask<Moved>(context, command, 'POST', `${pathOf(id)}/${action}`, { json })
-          return answer.kind === 'failed' ? answer : done(answer.body, movedText(answer.body))
-        }),
-      )
-  }
+  const example = 'spring-sale --note "wrong price"'
+  addMoves(broadcast, context, { moves, argument: '<campaign>', example, pathOf, textOf: movedText })
   broadcast
     .command('show')
     .description('how far it has come, and when it will be done')
@@ -123,13 +104,9 @@ function pathOf(id: string): string {
   return `/broadcasts/${encodeURIComponent(id)}`
 }
 
-function movedText({ id, state, alreadySending }: Moved): string {
+function movedText({ id, state }: Moved): string {
   if (state === 'live') return `${id} goes on`
-  const underWay =
-    alreadySending.length > 0
-      ? `\n${alreadySending.length} messages were being sent already: ${alreadySending.join(', ')}`
-      : ''
-  return `${id} is ${state === 'ended' ? 'cancelled' : state}${underWay}`
+  return `${id} is ${state === 'ended' ? 'cancelled' : state}`
 }
 
 /** What is done of what: customers looked at; at a local time those whose time has come. */

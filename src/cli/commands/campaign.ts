@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import type { CampaignSpec } from '#contracts/campaign.ts'
 import { drawCadence, type StepCount } from '../../campaign/draw-cadence.ts'
+import { addMoves, type Moved } from '../add-moves.ts'
 import { act, ask, type CliContext } from '../context.ts'
 import { operatorName } from '../operator-name.ts'
 import { done } from '../outcome.ts'
@@ -18,13 +19,6 @@ interface Shown extends Listed {
   steps: StepCount[]
   history: { version: number; state: string; actor: string; note: string; createdAt: number }[]
 }
-interface Moved {
-  id: string
-  version: number
-  state: string
-  alreadySending: string[]
-}
-
 interface Shipped {
   version: number
   note: string
@@ -69,27 +63,12 @@ export function campaignCommand(context: CliContext): Command {
     .addHelpText('after', '\nExample:\n  starling campaign show cart-reminder')
     .action(
       act(context, async (id: string, _options: object, command: Command) => {
-        const answer = await ask<Shown>(context, command, 'GET', `/campaigns/${encodeURIComponent(id)}`)
+        const answer = await ask<Shown>(context, command, 'GET', pathOf(id))
         return answer.kind === 'failed' ? answer : done(answer.body, shownText(answer.body))
       }),
     )
-  for (const [step, description] of Object.entries(steps)) {
-    campaign
-      .command(step)
-      .description(description)
-      .argument('<id>')
-      .option('--note <text>', 'why')
-      .option('--actor <name>', 'who does it', operatorName())
-      .addHelpText('after', `\nExample:\n  starling campaign ${step} cart-reminder --note "summer sale"`)
-      .action(
-        act(context, async (id: string, options: { note?: string; actor: string }, command: Command) => {
-          const path = `/campaigns/${encodeURIComponent(id)}/${step}`
-          const json = { note: options.note ?? '', actor: options.actor }
-          const answer = await ask<Moved>(context, command, 'POST', path, { json })
-          return answer.kind === 'failed' ? answer : done(answer.body, movedText(answer.body))
-        }),
-      )
-  }
+  const example = 'cart-reminder --note "summer sale"'
+  addMoves(campaign, context, { moves: steps, argument: '<id>', example, pathOf, textOf: movedText })
   campaign
     .command('ship')
     .description('give everybody the treatment of an experiment’s arm')
@@ -108,7 +87,7 @@ export function campaignCommand(context: CliContext): Command {
           options: { note?: string; actor: string; override: boolean },
           command: Command,
         ) => {
-          const path = `/campaigns/${encodeURIComponent(id)}/ship`
+          const path = `${pathOf(id)}/ship`
           const { note = '', actor, override } = options
           const json = { arm, note, actor, override }
           const answer = await ask<Shipped>(context, command, 'POST', path, { json })
@@ -121,12 +100,12 @@ export function campaignCommand(context: CliContext): Command {
   return campaign
 }
 
-function movedText({ id, version, state, alreadySending }: Moved): string {
-  const underWay =
-    (state === 'paused' || state === 'ended') && alreadySending.length > 0
-      ? `\n${alreadySending.length} messages were being sent already: ${alreadySending.join(', ')}`
-      : ''
-  return `${id} is ${state} (version ${version})${underWay}`
+function pathOf(id: string): string {
+  return `/campaigns/${encodeURIComponent(id)}`
+}
+
+function movedText({ id, version, state }: Moved): string {
+  return `${id} is ${state} (version ${version})`
 }
 
 function waitingText({ waiting }: Listed): string {

@@ -14,6 +14,7 @@ import {
   verdictText,
   versionsText,
 } from '../policy-text.ts'
+import { addFeatures } from './policy-features.ts'
 
 export function policyCommand(context: CliContext): Command {
   const policy = new Command('policy')
@@ -23,6 +24,7 @@ export function policyCommand(context: CliContext): Command {
   addPropose(policy, context)
   addPromote(policy, context)
   addRollback(policy, context)
+  addFeatures(policy, context)
   addSettings(policy, context)
   return policy
 }

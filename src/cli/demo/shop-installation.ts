@@ -6,6 +6,7 @@ import { campaignReport } from '../../pipeline/campaign-report.ts'
 import { applyWorkspaceFile, moveCampaign } from '../../pipeline/change-workspace.ts'
 import type { EngineParts } from '../../pipeline/engine-parts.ts'
 import { firstStart } from '../../pipeline/first-start.ts'
+import { createNewlySent } from '../../pipeline/newly-sent.ts'
 import type { UpliftReport } from '../../report/report-schema.ts'
 import type { ReceivedMessage } from '../../simulate/play-shop.ts'
 import type { Shop } from '../../simulate/shop.ts'
@@ -76,21 +77,10 @@ export function createShopLedger(parts: EngineParts, shop: Shop): ShopLedger {
     if (userId === undefined) throw new Error(`customer ${customerId} is not of this shop`)
     return userId
   }
-  let after = { at: -1, ids: new Set<string>() }
+  const newlySent = createNewlySent(db)
   return {
     async newlySent() {
-      const rows = await db
-        .selectFrom('messages')
-        .select(['messages.message_id', 'messages.customer_id', 'messages.treatment_id', 'messages.state_at'])
-        .where('messages.state', '=', 'sent')
-        .where('messages.state_at', '>=', after.at)
-        .orderBy('messages.state_at')
-        .orderBy('messages.message_id')
-        .execute()
-      const fresh = rows.filter((row) => !after.ids.has(row.message_id))
-      const at = rows.at(-1)?.state_at ?? after.at
-      after = { at, ids: new Set(rows.filter((row) => row.state_at === at).map((row) => row.message_id)) }
-      return fresh.map((row) => ({
+      return (await newlySent()).map((row) => ({
         messageId: row.message_id,
         userId: userIdOf(row.customer_id),
         treatmentId: row.treatment_id,

@@ -2,13 +2,12 @@ import { hash } from 'node:crypto'
 import {
   type FeatureSchema,
   networkFeatureNames,
+  noTail,
   networkSchemaPrefix as prefix,
 } from '#contracts/feature-schema.ts'
 import { createForwardNetwork } from './forward.ts'
 import type { NetworkMetadata } from './network-files.ts'
 import type { NetworkWeights } from './network-shape.ts'
-
-const noTail = new Uint32Array()
 
 /** The name under which a network's bottleneck is a feature schema. */
 export function networkSchemaName(modelId: string): string {
@@ -47,12 +46,13 @@ export function networkFeatures(
     dimensions: shape.bottleneck + 1,
     names: networkFeatureNames(shape.bottleneck),
     tailSlots: 0,
+    decidesByTail: false,
     hash: digest,
     vector(input) {
       const dense = new Float64Array(shape.bottleneck + 1)
       dense[0] = 1
       dense.set(forward.bottleneck(base.vector({ ...input, traits }).dense), 1)
-      return { dense, sparse: noTail }
+      return { dense, tail: noTail }
     },
   }
 }

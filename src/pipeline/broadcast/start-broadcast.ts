@@ -1,6 +1,6 @@
 import type { ApiErrorCode, ApiFault } from '#contracts/errors.ts'
 import type { StoreTransaction, WorkspaceDb } from '#platform/store/store.ts'
-import { type BroadcastRun, insertRun, isOpen, loadRun } from '../../campaign/broadcast-rows.ts'
+import { type BroadcastRun, insertRun, isOpen, loadRun, nothingDone } from '../../campaign/broadcast-rows.ts'
 import { loadStanding } from '../../campaign/campaign-rows.ts'
 import { audit, type Change, type ChangeParts, moveCampaignIn } from '../change-workspace.ts'
 
@@ -77,18 +77,9 @@ async function begin(
     actor: change.actor,
     started_at: now,
     starts_at: startsAt,
-    ended_at: null,
     customers,
-    cursor_id: '',
-    looked: 0,
-    audience: 0,
-    queued: 0,
-    held_out: 0,
-    refused: 0,
-    undrawn: 0,
     pace_from: startsAt,
-    pace_looked: 0,
-    pace_taken: 0,
+    ...nothingDone,
   }
   await insertRun(tx.workspace(change.workspace), run)
   await audit(tx, change, now, 'broadcast.start', change.campaignId, change.note, { run: run.run, customers })

@@ -202,6 +202,7 @@ function differenceOf(was: Uint8Array, is: Uint8Array | undefined): string {
     'snapshotId',
     'campaigns',
     'features',
+    'tail',
     'candidates',
     'choice',
     'sendTime',

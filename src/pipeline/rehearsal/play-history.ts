@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { EngagementPayload, LogRecord } from '#contracts/event.ts'
 import type { SteppedClock } from '#platform/clock/stepped-clock.ts'
 import type { Store } from '#platform/store/store.ts'
-import type { BroadcastRun } from '../../campaign/broadcast-rows.ts'
+import { type BroadcastRun, nothingDone } from '../../campaign/broadcast-rows.ts'
 import { loadJourneysById } from '../../campaign/journey-rows.ts'
 import { updateWorkspace } from '../../campaign/workspaces.ts'
 import { insertRanks } from '../../decision/decision-rank-rows.ts'
@@ -255,18 +255,9 @@ const noRun: Omit<BroadcastRun, 'workspace' | 'campaign_id' | 'run' | 'started_a
   state: 'taking',
   actor: '',
   starts_at: 0,
-  ended_at: null,
   customers: 0,
-  cursor_id: '',
-  looked: 0,
-  audience: 0,
-  queued: 0,
-  held_out: 0,
-  refused: 0,
-  undrawn: 0,
   pace_from: 0,
-  pace_looked: 0,
-  pace_taken: 0,
+  ...nothingDone,
 }
 
 type Fact = Exclude<HistoryItem, { kind: 'event' | 'round' | 'transition' }>

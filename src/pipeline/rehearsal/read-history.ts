@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { EventKind, LogRecord } from '#contracts/event.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
+import { withoutWorkspace } from '#platform/store/without-workspace.ts'
 import { decodeDecision } from '../../decision/record.ts'
 import type { DecidingSettings } from '../change-workspace.ts'
 import { eachRound } from '../timer-round-rows.ts'
@@ -206,7 +207,7 @@ async function readPlacements(db: WorkspaceDb, recording: Recording): Promise<vo
     recording.add(at, places.given, 0, {
       kind: 'given',
       ranks: ranks.map(({ workspace: _, ...row }) => ({ ...row, ...notShown })),
-      assignments: (assignments.get(requestId) ?? []).map(({ workspace: _, ...row }) => row),
+      assignments: (assignments.get(requestId) ?? []).map(withoutWorkspace),
     })
   }
 }

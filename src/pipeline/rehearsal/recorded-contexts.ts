@@ -1,6 +1,7 @@
 import type { CampaignSpec } from '#contracts/campaign.ts'
 import { headKey, type PolicySnapshot } from '#contracts/decision.ts'
 import type { Store, WorkspaceDb, WorkspaceRowOf } from '#platform/store/store.ts'
+import { withoutWorkspace } from '#platform/store/without-workspace.ts'
 import { firstFeatureSchema } from '../../decision/feature-schemas.ts'
 import { modelIdOf } from '../../learning/networks/network-features.ts'
 import { ensureSnapshotFor, latestSnapshot, loadSnapshot } from '../../learning/snapshot-rows.ts'
@@ -51,6 +52,7 @@ export function createRecordedContexts(live: WorkspaceDb): RecordedContexts {
       ...(snapshot.covariances === undefined
         ? {}
         : { covariances: added(snapshot.covariances, with_.covariances) }),
+      ...(snapshot.tails === undefined ? {} : { tails: added(snapshot.tails, with_.tails) }),
     }
   }
   return {
@@ -76,11 +78,7 @@ export function createRecordedContexts(live: WorkspaceDb): RecordedContexts {
       const snapshot = await scratch.transaction(async (tx) => {
         const db = tx.workspace(live.workspace)
         await db.bulkInsert('networks', networks, 'ignore')
-        await db.bulkInsert(
-          'snapshots',
-          rows.map(({ workspace: _, ...row }) => row),
-          'ignore',
-        )
+        await db.bulkInsert('snapshots', rows.map(withoutWorkspace), 'ignore')
         const first = rows.length === 0 ? firstFeatureSchema : undefined
         for (const spec of specs) await ensureSnapshotFor(db, spec, now, first)
         return await latestSnapshot(db)
@@ -120,5 +118,5 @@ async function networksOf(
     .selectAll('networks')
     .where('networks.model_id', '=', modelId)
     .execute()
-  return rows.map(({ workspace: _, ...row }) => row)
+  return rows.map(withoutWorkspace)
 }

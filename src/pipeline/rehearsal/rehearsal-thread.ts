@@ -1,40 +1,26 @@
-import { parentPort, workerData } from 'node:worker_threads'
 import { openStore } from '#platform/store/open-store.ts'
-import { onThreadClose } from '#platform/threads/on-thread-close.ts'
-import { type RehearsalProgress, rehearse } from './rehearse.ts'
-import type { RehearsalJob, RehearsalMessage } from './rehearse-in-thread.ts'
+import { doJob } from '#platform/threads/job-thread.ts'
+import { type RehearsalProgress, type RehearsalResult, rehearse } from './rehearse.ts'
+import type { RehearsalJob } from './rehearse-in-thread.ts'
 import { rehearseShop } from './rehearse-shop.ts'
 
 /** Few enough messages that nobody notices them. */
 const tellEveryMs = 200
 
-/** Plays one rehearsal beside everything else; a fault is told, not thrown. */
-if (parentPort !== null) {
-  const owner = parentPort
-  onThreadClose(owner, () => {})
-  const tell = (message: RehearsalMessage): void => owner.postMessage(message)
-  const { location, now, settings, request } = workerData as RehearsalJob
+/** Plays one rehearsal beside everything else. */
+await doJob<RehearsalJob, RehearsalProgress, RehearsalResult>(async (job, onProgress) => {
+  const { location, now, settings, request } = job
+  const store = await openStore(location)
   try {
-    const store = await openStore(location)
-    try {
-      const parts = {
-        store,
-        now,
-        settings,
-        onProgress: createTeller((progress) => tell({ kind: 'progress', progress })),
-      }
-      const { simulated } = request
-      const result = await (simulated === undefined
-        ? rehearse(parts, request)
-        : rehearseShop(parts, { ...request, ...simulated }))
-      tell({ kind: 'ended', result })
-    } finally {
-      await store.close()
-    }
-  } catch (error) {
-    tell({ kind: 'failed', reason: error instanceof Error ? (error.stack ?? error.message) : String(error) })
+    const parts = { store, now, settings, onProgress: createTeller(onProgress) }
+    const { simulated } = request
+    return await (simulated === undefined
+      ? rehearse(parts, request)
+      : rehearseShop(parts, { ...request, ...simulated }))
+  } finally {
+    await store.close()
   }
-}
+})
 
 /** Tells now and then, and of each stage. */
 function createTeller(tell: (progress: RehearsalProgress) => void): (progress: RehearsalProgress) => void {

@@ -18,7 +18,9 @@ import { campaignReport } from '../campaign-report.ts'
 import type { EngineParts } from '../engine-parts.ts'
 import { firstStart } from '../first-start.ts'
 import { openInThreadEngine } from '../in-thread-engine.ts'
+import { createNewlySent } from '../newly-sent.ts'
 import { touchWorkspace } from '../workspace-context.ts'
+import { copyPools } from './copy-pools.ts'
 import type { Prediction } from './predict-outcome.ts'
 import type { RehearsalParts, RehearsalRequest, RehearsalResult } from './rehearse.ts'
 import { tally } from './tally.ts'
@@ -133,6 +135,7 @@ async function install(
         created_at: at,
       }))
     await tx.workspace(workspace).bulkInsert('documents', rows, 'ignore')
+    await copyPools(live.read.workspace(workspace), tx.workspace(workspace))
   })
   const parts = { scratch: store, live: live.read.workspace(workspace), workspace, clock, since: at }
   const change = await wishedChange(wish, parts)
@@ -169,29 +172,17 @@ function batchEventOf(event: ShopEvent): object {
   return { ...event, timestamp: new Date(event.timestamp).toISOString() }
 }
 
-/** Messages sent since the last call. */
+/** What the shop's customers got since the last call, in the shop's words. */
 function createInbox(db: WorkspaceDb, userIds: ReadonlyMap<string, string>) {
-  let after = { at: -1, ids: new Set<string>() }
-  return async () => {
-    const rows = await db
-      .selectFrom('messages')
-      .select(['messages.message_id', 'messages.customer_id', 'messages.treatment_id', 'messages.state_at'])
-      .where('messages.state', '=', 'sent')
-      .where('messages.state_at', '>=', after.at)
-      .orderBy('messages.state_at')
-      .orderBy('messages.message_id')
-      .execute()
-    const fresh = rows.filter((row) => !after.ids.has(row.message_id))
-    const at = rows.at(-1)?.state_at ?? after.at
-    after = { at, ids: new Set(rows.filter((row) => row.state_at === at).map((row) => row.message_id)) }
-    return fresh.flatMap((row) => {
+  const newlySent = createNewlySent(db)
+  return async () =>
+    (await newlySent()).flatMap((row) => {
       const userId = userIds.get(row.customer_id)
       if (userId === undefined) return []
       return [
         { messageId: row.message_id, userId, treatmentId: treatmentOf(row.treatment_id), at: row.state_at },
       ]
     })
-  }
 }
 
 /** Of a cadence's `step/offer/channel` the last two. */

@@ -4,12 +4,14 @@ import { join } from 'node:path'
 import { createSteppedClock } from '#platform/clock/stepped-clock.ts'
 import { openStore } from '#platform/store/open-store.ts'
 import type { RowOf, Store } from '#platform/store/store.ts'
+import { withoutWorkspace } from '#platform/store/without-workspace.ts'
 import { createGuardrailRunner } from '../../guardrails/run/evaluate.ts'
 import { loadGuardrails } from '../../guardrails/run/load-guardrails.ts'
 import type { EventCatalogue } from '../../ingest/catalogue/event-catalogue.ts'
 import type { BatchParts } from '../process-batch.ts'
 import { type Comparison, compareDecisions } from './compare-decisions.ts'
 import { copyItems } from './copy-items.ts'
+import { copyPools } from './copy-pools.ts'
 import { playHistory } from './play-history.ts'
 import { type Prediction, predictOutcomes } from './predict-outcome.ts'
 import { type HistoryFacts, readHistory } from './read-history.ts'
@@ -175,9 +177,6 @@ async function begin(
       ? {}
       : { kill_switch: settings.killSwitch ? 1 : 0, zone: settings.zone, country: settings.country }
   const db = live.read.workspace(workspace)
-  const pools = await db.selectFrom('coupon_pools').selectAll('coupon_pools').execute()
-  const codes =
-    pools.length === 0 ? [] : await db.selectFrom('coupon_codes').selectAll('coupon_codes').execute()
   const items = await db.selectFrom('items').selectAll('items').execute()
   const categories = await db.selectFrom('item_categories').selectAll('item_categories').execute()
   const feeds = await db.selectFrom('item_feeds').selectAll('item_feeds').execute()
@@ -188,32 +187,10 @@ async function begin(
     await own.bulkInsert('item_categories', categories.map(withoutWorkspace), 'ignore')
     const closed = feeds.map((feed) => ({ ...withoutWorkspace(feed), url: '', secret: '' }))
     await own.bulkInsert('item_feeds', closed, 'ignore')
-    await own.bulkInsert('coupon_pools', pools.map(withoutWorkspace), 'ignore')
-    await own.bulkInsert(
-      'coupon_codes',
-      codes.map((code) => ({ ...withoutWorkspace(code), ...available })),
-      'ignore',
-    )
+    await copyPools(db, own)
   })
   await copyItems(live, scratch, workspace, row.created_at)
   return true
-}
-
-const available = {
-  state: 'available' as const,
-  holder: '',
-  customer_id: '',
-  reserved_at: 0,
-  reserved_until: 0,
-  given_at: 0,
-  redeemed_at: 0,
-}
-
-function withoutWorkspace<T extends { workspace: string }>({
-  workspace: _,
-  ...row
-}: T): Omit<T, 'workspace'> {
-  return row
 }
 
 /** Nobody looks into the catalogue of a rehearsal. */

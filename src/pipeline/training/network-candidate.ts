@@ -28,6 +28,7 @@ import {
   type StoredSnapshot,
   snapshotRow,
 } from '../../learning/snapshot-rows.ts'
+import { createSparseTail } from '../../learning/sparse-tail.ts'
 import { teachReward } from '../../learning/teach-reward.ts'
 import { featureSchemaFor } from '../feature-schema-for.ts'
 import { type FeatureSources, featuresAsOf, loadFeatureSources, type PastMoment } from '../features-as-of.ts'
@@ -126,7 +127,15 @@ async function teach(
     let head = heads.get(key)
     if (head === undefined) {
       const { campaign_id: campaignId, head: name } = row
-      head = { campaignId, head: name, rewards: 0, positives: 0, inheritedFrom: '', model: models.create() }
+      head = {
+        campaignId,
+        head: name,
+        rewards: 0,
+        positives: 0,
+        inheritedFrom: '',
+        model: models.create(),
+        tail: createSparseTail(),
+      }
       heads.set(key, head)
     }
     return head

@@ -2,6 +2,7 @@ import type { ApiFault } from '#contracts/errors.ts'
 import type { Policy } from '#contracts/policy.ts'
 import { stableId } from '#platform/ids/ids.ts'
 import type { Store, WorkspaceDb } from '#platform/store/store.ts'
+import { loadRunningCampaigns } from '../../campaign/campaign-rows.ts'
 import {
   failCandidate,
   finishBuilding,
@@ -41,6 +42,8 @@ export async function proposeNetwork(
     if (latest === null) return refused('conflict', 'there is no policy yet: launch a campaign first')
     const name = networkSchemaName(modelId)
     if (latest.featureSchema === name) return refused('conflict', `decisions look at ${modelId} already`)
+    const watched = await watchedTrait(db, network.metadata.traits)
+    if (watched !== null) return refused('conflict', `${modelId} looks at ${watched}: train another one`)
     const { featureSchema: base, featureSchemaHash: hash } = network.metadata
     const learnedWith = { hash, by: `network ${modelId}` }
     const schema = networkFeatures(network, await featureSchemaFor(db, { name: base, learnedWith }))
@@ -52,6 +55,15 @@ export async function proposeNetwork(
     await audit(tx, change, now, 'policy.propose', candidateId, note)
     return { kind: 'proposed', candidate: (await loadCandidate(db, candidateId))! }
   })
+}
+
+/** A trait that a live campaign watches over for fairness: nobody is chosen for by it. */
+async function watchedTrait(db: WorkspaceDb, traits: readonly string[]): Promise<string | null> {
+  for (const { campaignId, spec } of await loadRunningCampaigns(db)) {
+    const trait = spec.fairness?.attributes.find((own) => traits.includes(own))
+    if (trait !== undefined) return `${trait}, which ${campaignId} watches over`
+  }
+  return null
 }
 
 const candidatesMax = 100
@@ -128,8 +140,8 @@ function withoutHeads(
   fields: Pick<StoredSnapshot['manifest'], 'featureSchema' | 'featureSchemaHash' | 'dimensions'>,
 ): StoredSnapshot {
   const { featureSchema } = fields
-  const { data: _, metrics: __, ...manifest } = latest.manifest
-  const content = { ...latest, featureSchema, heads: new Map(), covariances: new Map() }
+  const { data: _, metrics: __, tailSlots: ___, ...manifest } = latest.manifest
+  const content = { ...latest, featureSchema, heads: new Map(), covariances: new Map(), tails: new Map() }
   return { ...content, t: 1, manifest: { ...manifest, ...fields, rewards: 0, corrections: 0, heads: [] } }
 }
 

@@ -5,7 +5,7 @@ import type { RowOf, Store, WorkspaceDb } from '#platform/store/store.ts'
 import { loadAccounts } from '../../profile/account-rows.ts'
 import { loadCustomers, saveCustomers } from '../../profile/customer-rows.ts'
 import { type CheckResult, difference } from './difference.ts'
-import { eachCustomerPage } from './pages.ts'
+import { eachPage, timersDue } from './pages.ts'
 
 /** Every customer carries a copy of the accounts they belong to, as these are, and of no other. */
 export async function checkAccounts(
@@ -15,7 +15,7 @@ export async function checkAccounts(
 ): Promise<CheckResult> {
   const result: CheckResult = { checked: 0, differences: [] }
   const wrong: string[] = []
-  await eachCustomerPage(store, workspace, async (rows, db) => {
+  await eachPage(store, workspace, 'customers', async (rows, db) => {
     const standing = await loadCopies(db, rows)
     const waiting = await copiesUnderWay(db, rows, now)
     for (const row of rows) {
@@ -86,13 +86,6 @@ async function copiesUnderWay(
   rows: RowOf<'customers'>[],
   now: number,
 ): Promise<ReadonlySet<string>> {
-  const due = await db
-    .selectFrom('timers')
-    .select(['timers.customer_id', 'timers.subject'])
-    .where('timers.kind', '=', 'account')
-    .where('timers.due_at', '<=', now)
-    .where('timers.customer_id', '>=', rows[0]?.customer_id ?? '')
-    .where('timers.customer_id', '<=', rows.at(-1)?.customer_id ?? '')
-    .execute()
+  const due = (await timersDue(db, rows, now)).filter(({ kind }) => kind === 'account')
   return new Set(due.map((row) => `${row.customer_id} ${row.subject}`))
 }

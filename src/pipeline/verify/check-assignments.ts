@@ -3,14 +3,14 @@ import { loadCampaignHistory } from '../../campaign/campaign-rows.ts'
 import { globalHoldoutId } from '../customer-facts.ts'
 import { lastMerges } from './check-caps.ts'
 import { type CheckResult, difference } from './difference.ts'
-import { eachCustomerPage } from './pages.ts'
+import { eachPage } from './pages.ts'
 
 /** Nobody held out got anything; arms are those of the experiment; a customer merged away is in nothing. */
 export async function checkAssignments(store: Store, workspace: string): Promise<CheckResult> {
   const result: CheckResult = { checked: 0, differences: [] }
   const arms = await loadArms(store.read.workspace(workspace))
   const mergedAt = await lastMerges(store.read.workspace(workspace))
-  await eachCustomerPage(store, workspace, async (customers, db) => {
+  await eachPage(store, workspace, 'customers', async (customers, db) => {
     const ids = customers.map((row) => row.customer_id)
     const assignments = await db
       .selectByKeys('assignments', 'customer_id', ids)

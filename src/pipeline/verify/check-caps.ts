@@ -4,18 +4,18 @@ import type { RowOf, Store, StoreScope, WorkspaceDb } from '#platform/store/stor
 import { loadCampaignHistory } from '../../campaign/campaign-rows.ts'
 import { loadWorkspace } from '../../campaign/workspaces.ts'
 import { customerZone } from '../../profile/zone-of-place.ts'
-import { type CheckResult, type Difference, difference } from './difference.ts'
-import { eachCustomerPage } from './pages.ts'
+import { type CheckResult, difference } from './difference.ts'
+import { eachPage } from './pages.ts'
 
 /** A set of caps and gaps, and from when on it bound. */
-interface Era {
+export interface Era {
   from: number
   caps: FrequencyCap[]
   gaps: LeastGap[]
 }
 
 /** One send that took a slot. */
-interface Send {
+export interface Send {
   messageId: string
   campaignId: string
   channel: string
@@ -30,7 +30,7 @@ export async function checkCaps(store: Store, workspace: string): Promise<CheckR
   const result: CheckResult = { checked: 0, differences: [] }
   const { workspaceEras, campaignEras, zone } = await store.snapshot((scope) => loadEras(scope, workspace))
   const mergedAt = await lastMerges(store.read.workspace(workspace))
-  await eachCustomerPage(store, workspace, async (customers, db) => {
+  await eachPage(store, workspace, 'customers', async (customers, db) => {
     const ids = customers.map((row) => row.customer_id)
     const sends = await loadSends(db, ids)
     for (const customer of customers) {
@@ -42,44 +42,46 @@ export async function checkCaps(store: Store, workspace: string): Promise<CheckR
         // What two customers had got before they were known to be one is nobody's overrun.
         if (send.at <= since) continue
         const inCampaign = own.filter(({ campaignId }) => campaignId === send.campaignId)
-        result.differences.push(
+        const ofCampaign = campaignEras.get(send.campaignId) ?? []
+        const found = [
           ...overruns(workspaceEras, own, send, ownZone, 'the workspace’s'),
           ...tooNear(workspaceEras, own, send),
-          ...overruns(
-            campaignEras.get(send.campaignId) ?? [],
-            inCampaign,
-            send,
-            ownZone,
-            `${send.campaignId}’s`,
-          ),
-        )
+          ...overruns(ofCampaign, inCampaign, send, ownZone, `${send.campaignId}’s`),
+        ]
+        result.differences.push(...found.map(({ detail }) => difference('caps', send.messageId, detail)))
       }
     }
   })
   return result
 }
 
-function overruns(eras: Era[], sends: Send[], send: Send, zone: string, whose: string): Difference[] {
+/** `sends`: what counts; `per`: whose caps are meant. */
+export function overruns(
+  eras: Era[],
+  sends: Send[],
+  send: Send,
+  zone: string,
+  whose: string,
+  per?: FrequencyCap['per'],
+): { detail: string }[] {
   // Where the caps changed in the instant of the send, either set may have been asked.
   const bound = [lastEra(eras, send.at), lastEra(eras, send.at - 1)]
   const found = bound.map((era) =>
     (era?.caps ?? []).flatMap((cap) => {
-      // An account's cap is for its customers together.
-      if (cap.per !== undefined || (cap.channel !== undefined && cap.channel !== send.channel)) return []
+      if (cap.per !== per || (cap.channel !== undefined && cap.channel !== send.channel)) return []
       const used = sends.filter(
         (other) =>
           (cap.channel === undefined || other.channel === cap.channel) &&
           isInWindow(cap, other.at, send.at, zone),
       ).length
       if (used <= cap.sendsMax) return []
-      const detail = `${used} sends where ${whose} cap allows ${cap.sendsMax} in ${windowText(cap)}`
-      return [difference('caps', send.messageId, detail)]
+      return [{ detail: `${used} sends where ${whose} cap allows ${cap.sendsMax} in ${windowText(cap)}` }]
     }),
   )
   return found.every((own) => own.length > 0) ? (found[0] ?? []) : []
 }
 
-function tooNear(eras: Era[], sends: Send[], send: Send): Difference[] {
+function tooNear(eras: Era[], sends: Send[], send: Send): { detail: string }[] {
   const bound = [lastEra(eras, send.at), lastEra(eras, send.at - 1)]
   const found = bound.map((era) =>
     (era?.gaps ?? []).flatMap(({ minutes, channel }) => {
@@ -90,8 +92,7 @@ function tooNear(eras: Era[], sends: Send[], send: Send): Difference[] {
       )
       const gapMs = send.at - Math.max(...before.map(({ at }) => at))
       if (gapMs >= Math.round(minutes * 60_000)) return []
-      const detail = `${gapMs} ms after the last send where the least gap is ${minutes} minutes`
-      return [difference('caps', send.messageId, detail)]
+      return [{ detail: `${gapMs} ms after the last send where the least gap is ${minutes} minutes` }]
     }),
   )
   return found.every((own) => own.length > 0) ? (found[0] ?? []) : []
@@ -123,7 +124,7 @@ function lastEra(eras: Era[], at: number): Era | undefined {
   return eras.findLast((era) => era.from <= at)
 }
 
-async function loadEras(scope: StoreScope, workspace: string) {
+export async function loadEras(scope: StoreScope, workspace: string) {
   const db = scope.workspace(workspace)
   const documents = await db
     .selectFrom('documents')
@@ -155,7 +156,8 @@ async function loadEras(scope: StoreScope, workspace: string) {
   return { workspaceEras, campaignEras, zone: (await loadWorkspace(scope, workspace))?.zone ?? 'UTC' }
 }
 
-async function loadSends(db: WorkspaceDb, customerIds: string[]): Promise<Map<string, Send[]>> {
+/** By customer, what took a slot. */
+export async function loadSends(db: WorkspaceDb, customerIds: string[]): Promise<Map<string, Send[]>> {
   const rows = await db
     .selectByKeys('messages', 'customer_id', customerIds)
     .select(['messages.customer_id', 'messages.message_id', 'messages.campaign_id', 'messages.channel'])

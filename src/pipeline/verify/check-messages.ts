@@ -2,7 +2,7 @@ import type { MessageState } from '#contracts/message.ts'
 import type { RowOf, Store, WorkspaceDb } from '#platform/store/store.ts'
 import { isDirect } from '../direct-message.ts'
 import { type CheckResult, difference } from './difference.ts'
-import { eachMessagePage } from './pages.ts'
+import { eachPage } from './pages.ts'
 
 /** See contracts/message.ts. A message that waits is queued again with another reason. */
 const moves: Record<MessageState, readonly MessageState[]> = {
@@ -17,7 +17,7 @@ const moves: Record<MessageState, readonly MessageState[]> = {
 /** States against transitions against attempts, and the decision each message came from. */
 export async function checkMessages(store: Store, workspace: string): Promise<CheckResult> {
   const result: CheckResult = { checked: 0, differences: [] }
-  await eachMessagePage(store, workspace, async (messages, db) => {
+  await eachPage(store, workspace, 'messages', async (messages, db) => {
     const rows = await loadRows(db, messages)
     for (const message of messages) {
       const id = message.message_id

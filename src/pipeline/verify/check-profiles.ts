@@ -1,6 +1,6 @@
 import type { Customer, EventCounts, Profile } from '#contracts/profile.ts'
 import type { ReportingCurrency } from '#platform/money/reporting-currency.ts'
-import type { RowOf, Store, StoreTransaction, WorkspaceDb } from '#platform/store/store.ts'
+import type { Store, StoreTransaction, WorkspaceDb } from '#platform/store/store.ts'
 import { loadCustomers, saveCustomers } from '../../profile/customer-rows.ts'
 import { loadCustomerEvents } from '../../profile/event-rows.ts'
 import { differingCounts, recountProfile } from '../../profile/recount.ts'
@@ -8,7 +8,7 @@ import { nextSegmentChangeAt, updateSegments } from '../../profile/segments.ts'
 import { setTimers } from '../timer-rows.ts'
 import type { WorkspaceContext, WorkspaceContexts } from '../workspace-context.ts'
 import { type CheckResult, type Difference, difference } from './difference.ts'
-import { eachCustomerPage } from './pages.ts'
+import { eachPage, timersDue } from './pages.ts'
 
 export interface ProfileCheck {
   profiles: CheckResult
@@ -32,10 +32,10 @@ export async function checkProfiles(
   }
   const wrong: Wrong[] = []
   const segmentsChangedAt = await newestSegmentAt(store.read.workspace(workspace))
-  await eachCustomerPage(store, workspace, async (rows, db, scope) => {
+  await eachPage(store, workspace, 'customers', async (rows, db, scope) => {
     const context = await contexts.load(scope, workspace)
     if (context === null) return
-    const waiting = await timersDue(db, rows, now)
+    const waiting = new Set((await timersDue(db, rows, now)).map((row) => row.customer_id))
     for (const row of rows) {
       if (row.merged_into !== null) continue
       const stored = JSON.parse(row.profile_json) as Profile
@@ -139,21 +139,6 @@ function withOlder(stored: EventCounts, counted: EventCounts | undefined, keptFr
 function told(profile: Profile, name: string): string {
   const counts = Object.hasOwn(profile.counts, name) ? profile.counts[name] : undefined
   return counts === undefined ? 'nothing' : `${counts.total} (${counts.valueMicros} micros)`
-}
-
-async function timersDue(
-  db: WorkspaceDb,
-  rows: RowOf<'customers'>[],
-  now: number,
-): Promise<ReadonlySet<string>> {
-  const due = await db
-    .selectFrom('timers')
-    .select('timers.customer_id')
-    .where('timers.due_at', '<=', now)
-    .where('timers.customer_id', '>=', rows[0]?.customer_id ?? '')
-    .where('timers.customer_id', '<=', rows.at(-1)?.customer_id ?? '')
-    .execute()
-  return new Set(due.map((row) => row.customer_id))
 }
 
 const repairedPerTransaction = 50

@@ -2,7 +2,7 @@
 export interface Difference {
   /** The check that found it. */
   check: CheckName
-  /** Of the customer, message, decision or event. */
+  /** Of the customer, message, decision, event, journey or code. */
   id: string
   detail: string
   /** Set by a repair: it agrees now. */
@@ -18,6 +18,9 @@ export const checkNames = [
   'accounts',
   'messages',
   'caps',
+  'account-caps',
+  'journeys',
+  'codes',
   'assignments',
   'exposures',
   'spend',

@@ -4,69 +4,60 @@ import type { RowOf, Store, StoreScope, WorkspaceDb } from '#platform/store/stor
 /** Few enough that a page holds a thread for some milliseconds only. */
 const rowsPerPage = 500
 
-type Look<T extends 'customers' | 'messages' | 'decisions'> = (
-  rows: RowOf<T>[],
-  db: WorkspaceDb,
-  scope: StoreScope,
-) => Promise<void>
+/** What tables are read by. */
+const ids = {
+  customers: 'customer_id',
+  messages: 'message_id',
+  decisions: 'decision_id',
+  accounts: 'account_id',
+  coupon_codes: 'code',
+} as const
 
-/** Every customer in pages by id, each page with one consistent look at the store. */
-export function eachCustomerPage(store: Store, workspace: string, look: Look<'customers'>): Promise<void> {
-  const pageAfter = (db: WorkspaceDb, after: string) =>
-    db
-      .selectFrom('customers')
-      .selectAll('customers')
-      .where('customers.customer_id', '>', after)
-      .orderBy('customers.customer_id')
-      .limit(rowsPerPage)
-      .execute()
-  return eachPage(store, workspace, pageAfter, (row) => row.customer_id, look)
-}
-
-/** Every message in pages by id, each page with one consistent look at the store. */
-export function eachMessagePage(store: Store, workspace: string, look: Look<'messages'>): Promise<void> {
-  const pageAfter = (db: WorkspaceDb, after: string) =>
-    db
-      .selectFrom('messages')
-      .selectAll('messages')
-      .where('messages.message_id', '>', after)
-      .orderBy('messages.message_id')
-      .limit(rowsPerPage)
-      .execute()
-  return eachPage(store, workspace, pageAfter, (row) => row.message_id, look)
-}
-
-/** Every decision in pages by id, each page with one consistent look at the store. */
-export function eachDecisionPage(store: Store, workspace: string, look: Look<'decisions'>): Promise<void> {
-  const pageAfter = (db: WorkspaceDb, after: string) =>
-    db
-      .selectFrom('decisions')
-      .selectAll('decisions')
-      .where('decisions.decision_id', '>', after)
-      .orderBy('decisions.decision_id')
-      .limit(rowsPerPage)
-      .execute()
-  return eachPage(store, workspace, pageAfter, (row) => row.decision_id, look)
-}
-
-async function eachPage<Row>(
+/** Every row of a table in pages by id, each page with one consistent look at the store. */
+export async function eachPage<T extends keyof typeof ids>(
   store: Store,
   workspace: string,
-  pageAfter: (db: WorkspaceDb, after: string) => Promise<Row[]>,
-  idOf: (row: Row) => string,
-  look: (rows: Row[], db: WorkspaceDb, scope: StoreScope) => Promise<void>,
+  table: T,
+  look: (rows: RowOf<T>[], db: WorkspaceDb, scope: StoreScope) => Promise<void>,
 ): Promise<void> {
   let after = ''
   for (;;) {
     const rows = await store.snapshot(async (scope) => {
       const db = scope.workspace(workspace)
-      const page = await pageAfter(db, after)
+      const page = await pageAfter(db, table, after)
       if (page.length > 0) await look(page, db, scope)
       return page
     })
     const last = rows.at(-1)
     if (last === undefined || rows.length < rowsPerPage) return
-    after = idOf(last)
+    after = last[ids[table] as never]
     await setImmediate()
   }
+}
+
+async function pageAfter<T extends keyof typeof ids>(
+  db: WorkspaceDb,
+  table: T,
+  after: string,
+): Promise<RowOf<T>[]> {
+  // One of them for the types: a table by a name that is not known is beyond Kysely's.
+  const own = table as 'customers'
+  const id = `${own}.${ids[table] as 'customer_id'}` as const
+  const rows = db.selectFrom(own).selectAll(own).where(id, '>', after).orderBy(id).limit(rowsPerPage)
+  return (await rows.execute()) as unknown as RowOf<T>[]
+}
+
+/** Of a page of customers, what the worker has yet to look at. */
+export function timersDue(
+  db: WorkspaceDb,
+  rows: RowOf<'customers'>[],
+  now: number,
+): Promise<Pick<RowOf<'timers'>, 'customer_id' | 'kind' | 'subject'>[]> {
+  return db
+    .selectFrom('timers')
+    .select(['timers.customer_id', 'timers.kind', 'timers.subject'])
+    .where('timers.due_at', '<=', now)
+    .where('timers.customer_id', '>=', rows[0]?.customer_id ?? '')
+    .where('timers.customer_id', '<=', rows.at(-1)?.customer_id ?? '')
+    .execute()
 }

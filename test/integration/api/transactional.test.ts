@@ -194,3 +194,20 @@ test('a batch sends each by itself', async () => {
   const tooMany = Array.from({ length: 101 }, (_, i) => ({ ...code, idempotencyKey: `c${i}` }))
   expect((await world.call('POST', '/messages/batch', { messages: tooMany })).status).toBe(400)
 })
+
+// From here on the workspace has a country.
+test('a text message goes to a number as people write it, by the country of the workspace', async () => {
+  const ring = (to: object) => send({ template: 'ring', to, data: { code: 1 } })
+  await world.identify('u2', { phone: '0151 1234 5679' })
+  const before = await ring({ address: '0151 12345678' })
+  expect([before.status, before.body.field]).toEqual([400, 'to.address'])
+  expect((await ring({ customer: 'u2' })).body.field).toBe('to.customer')
+  await world.call('PATCH', '/workspace', { country: 'DE' })
+  const numbers = []
+  for (const to of [{ address: '0151 12345678' }, { customer: 'u2' }, { address: '+44 7400 123456' }]) {
+    const { id } = (await ring(to)).body
+    expect(await stateOf(id)).toBe('sent')
+    numbers.push((await outboxOf(id))!.address)
+  }
+  expect(numbers).toEqual(['+4915112345678', '+4915112345679', '+447400123456'])
+})

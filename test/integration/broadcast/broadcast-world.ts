@@ -1,22 +1,17 @@
 import { broadcastProgress } from '../../../src/pipeline/broadcast/broadcast-progress.ts'
 import { startBroadcast } from '../../../src/pipeline/broadcast/start-broadcast.ts'
 import { moveCampaign } from '../../../src/pipeline/change-workspace.ts'
-import { customer, type EngineWorld, identify, workspace } from '../pipeline/engine-world.ts'
+import { customer, type EngineWorld, evenSplit, identify, workspace } from '../pipeline/engine-world.ts'
 
 /** A mail to everybody whose plan is free, without chance: both arms have the same treatment. */
 export function saleFile(broadcast = '{}', more = ''): string {
-  return `
+  return `${evenSplit}
 goals: [{ id: order, event: Order Completed, windowHours: 48 }]
 offers: [{ id: tea, name: Tea, value: 10 }]
 templates:
   - { id: hello, channel: email, subject: Hello, text: "Tea? {{links.unsubscribe}}" }
 segments:
   - { id: free, name: Free, condition: { trait: plan, op: eq, value: free } }
-experiments:
-  - id: even
-    arms:
-      - { id: a, share: 0.5, control: true, treatment: tea/email }
-      - { id: b, share: 0.5, treatment: tea/email }
 campaigns:
   - id: sale
     name: Sale

@@ -3,6 +3,7 @@ import { moveCampaign } from '../../../src/pipeline/change-workspace.ts'
 import {
   customer,
   day,
+  differencesIn,
   type EngineWorld,
   hour,
   identify,
@@ -16,6 +17,7 @@ import { cadenceFile } from './cadence-file.ts'
 let world: EngineWorld
 afterEach(async () => {
   expect(world.errors).toEqual([])
+  expect(await differencesIn(world)).toEqual([])
   await world.close()
 })
 

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { saveItemPatches } from '../../../src/pipeline/change-items.ts'
 import { moveCampaign } from '../../../src/pipeline/change-workspace.ts'
 import {
+  differencesIn,
   type EngineWorld,
   identify,
   minute,
@@ -84,7 +85,10 @@ beforeAll(async () => {
   })
 })
 beforeAll(() => world.apply(steps()))
-afterAll(() => world.close())
+afterAll(async () => {
+  expect(await differencesIn(world)).toEqual([])
+  await world.close()
+})
 
 const move = (campaignId: string, action: 'pause' | 'launch') => async () => {
   const change = { workspace, actor: 'ann', campaignId, action, note: '' }

@@ -82,6 +82,18 @@ test('new words go from a file past the gate by a person, and back', { timeout: 
   expect(back.stdout).toContain('Version 2 of reminder is rolled back.')
 })
 
+test('features with a tail are chosen, and shown in the version', { timeout: 60_000 }, async () => {
+  const chosen = await world.run(['policy', 'features', 'v3', '--reason', 'many shops'])
+  expect(chosen).toMatchObject({ code: 0, stdout: expect.stringMatching(/look at v3 from version s\d+ on/) })
+  const again = await world.run(['policy', 'features', 'v3'])
+  const id = /already, by version (s\d+)/.exec(again.stdout)?.[1]
+  expect((await world.run(['policy', 'show', id ?? ''])).stdout).toContain('"tailSlots": 65536')
+  expect(await world.run(['policy', 'features', 'v2'])).toMatchObject({
+    code: 65,
+    stderr: expect.stringContaining('there are v1, v3'),
+  })
+})
+
 test('a campaign is evaluated, or the reason is given', { timeout: 60_000 }, async () => {
   const { code, stdout } = await world.run(['evaluate', 'campaign', 'cart', '--target', 'uniform'])
   expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining('No estimate:') })

@@ -10,6 +10,7 @@ import { mergeCustomer } from '../../../src/pipeline/merge-customer.ts'
 import {
   customer,
   day,
+  differencesIn,
   type EngineWorld,
   hour,
   identify,
@@ -45,17 +46,29 @@ const change = { workspace: 'main', actor: 'ann' }
 
 let world: EngineWorld
 beforeAll(async () => {
-  world = await openEngineWorld(file)
+  world = await openEngineWorld(null)
+  await expect(world.apply(file)).rejects.toThrow(
+    JSON.stringify([
+      {
+        field: 'offers[0].couponPool',
+        detail: 'there is no pool spring: starling coupons pool spring makes one',
+      },
+    ]),
+  )
   const pool = { poolId: 'spring', name: 'Spring', expiresAt, holdMs: hour, redemptionsMax: 2 }
   await saveCouponPool(world.engine.parts, { ...change, pool })
   const codes = ['A', 'B', 'A', 'C', 'D']
   const imported = await importCodes(world.engine.parts, { ...change, poolId: 'spring', codes })
   expect(imported).toEqual({ imported: 4, duplicates: 1 })
+  await world.apply(file)
   await world.take(identify('ada'), identify('bob'), track('ada', 'Signed Up', 's1'))
   await world.decide()
   await world.send()
 })
-afterAll(() => world.close())
+afterAll(async () => {
+  expect(await differencesIn(world)).toEqual([])
+  await world.close()
+})
 
 const codesOf = async (userId: string) =>
   (await world.rows('coupon_codes'))

@@ -13,6 +13,7 @@ import { applyWorkspaceFile, moveCampaign } from '../../../src/pipeline/change-w
 import type { EngineParts, EngineSettings } from '../../../src/pipeline/engine-parts.ts'
 import { firstStart } from '../../../src/pipeline/first-start.ts'
 import { type InThreadEngine, openInThreadEngine } from '../../../src/pipeline/in-thread-engine.ts'
+import { type Difference, verify } from '../../../src/pipeline/verify.ts'
 import { createIdentities } from '../../../src/profile/identities.ts'
 import { storeLocation } from '../../support/test-store.ts'
 
@@ -48,9 +49,13 @@ export interface EngineWorld {
 
 const actor = { workspace, actor: 'ann' }
 
-/** The engine on a folder of its own, with the file applied and its campaigns live. */
-export function openEngineWorld(yaml: string, settings: Partial<EngineSettings> = {}): Promise<EngineWorld> {
-  return openEngineOn(mkdtempSync(join(tmpdir(), 'starling-engine-')), { yaml, settings })
+/** The engine on a folder of its own, with the file, if any, applied and its campaigns live. */
+export function openEngineWorld(
+  yaml: string | null,
+  settings: Partial<EngineSettings> = {},
+): Promise<EngineWorld> {
+  const folder = mkdtempSync(join(tmpdir(), 'starling-engine-'))
+  return openEngineOn(folder, { ...(yaml === null ? {} : { yaml }), settings })
 }
 
 /** The engine on this folder, as it may have been left. `wrapStore`: what its roles get instead of the store. */
@@ -159,6 +164,15 @@ export async function openEngineOn(
   }
 }
 
+/** What `starling verify` finds. */
+export async function differencesIn(
+  { engine, clock }: Pick<EngineWorld, 'engine' | 'clock'>,
+  repair = false,
+): Promise<Difference[]> {
+  const parts = { store: engine.parts.store, clock, wallClock: clock, eventsKeepDays: 400 }
+  return (await verify(parts, workspace, { repair })).differences
+}
+
 export function customer(userId: string): string {
   return customerIdOf(workspace, 'user', userId)
 }
@@ -179,6 +193,15 @@ export function track(userId: string, event: string, messageId: string, more: ob
   return { type: 'track', messageId, userId, event, properties: {}, ...more }
 }
 
+/** An experiment without chance: both arms have the same treatment. */
+export const evenSplit = `
+experiments:
+  - id: even
+    arms:
+      - { id: a, share: 0.5, control: true, treatment: tea/email }
+      - { id: b, share: 0.5, treatment: tea/email }
+`
+
 /**
  * One mail at each "Signed Up", without chance: both arms have the same treatment. `top` goes in at the
  * file's top, `campaign` into the campaign.
@@ -192,16 +215,11 @@ export function welcomeFile({
   campaign?: string
   holdout?: number
 } = {}): string {
-  return `
+  return `${evenSplit}
 goals: [{ id: order, event: Order Completed, value: { property: revenue }, windowHours: 48 }]
 offers: [{ id: tea, name: Tea, value: 10 }]
 templates:
   - { id: hello, channel: email, subject: Hello, text: "Tea? {{links.unsubscribe}}" }
-experiments:
-  - id: even
-    arms:
-      - { id: a, share: 0.5, control: true, treatment: tea/email }
-      - { id: b, share: 0.5, treatment: tea/email }
 campaigns:
   - id: welcome
     name: Welcome

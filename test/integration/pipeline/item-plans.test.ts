@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
-import type { Item } from '#contracts/item.ts'
 import { openStore } from '#platform/store/open-store.ts'
 import {
   availableOfCategory,
@@ -14,22 +13,8 @@ import {
   loadItems,
   saveItems,
 } from '../../../src/items/item-rows.ts'
+import { teaItem } from '../../support/tea-item.ts'
 import { collectStatements, wideReads } from './query-plans.ts'
-
-const item = (id: string): Item => ({
-  id,
-  name: id,
-  priceMicros: null,
-  currency: '',
-  stock: 1,
-  imageUrl: '',
-  link: '',
-  categories: ['Tea'],
-  validFrom: 0,
-  validUntil: null,
-  rank: 0,
-  attributes: {},
-})
 
 test('items are found by what is asked, never by walking over the catalogue', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'starling-item-plans-'))
@@ -38,9 +23,9 @@ test('items are found by what is asked, never by walking over the catalogue', as
   const collector = collectStatements()
   await store.transaction(async (tx) => {
     const db = tx.workspace('main')
-    await saveItems(db, [item('a'), item('b'), item('c')], 0)
-    await saveItems(db, [item('a')], 1)
-    await insertEdition(db, 'shop@1', [item('d')], 2)
+    await saveItems(db, [teaItem('a'), teaItem('b'), teaItem('c')], 0)
+    await saveItems(db, [teaItem('a')], 1)
+    await insertEdition(db, 'shop@1', [teaItem('d')], 2)
     expect([...(await loadItems(db, ['a', 'b', 'd'])).keys()].sort()).toEqual(['a', 'b'])
     expect((await loadItems(db, ['c'])).size).toBe(1)
     expect(await itemsElsewhere(db, ['a', 'd'], 'shop@1')).toEqual(['a'])

@@ -1,50 +1,25 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createSeededRandom } from '#platform/random/seeded-random.ts'
 import type { Store } from '#platform/store/store.ts'
 import { createWake } from '#platform/threads/wake.ts'
 import { createLinks } from '../../../src/action/links.ts'
-import type { Sender } from '../../../src/action/sender.ts'
 import { unsubscribe } from '../../../src/action/unsubscribe.ts'
 import { createTemplateCache } from '../../../src/creative/template-cache.ts'
 import { applyAtOnce } from '../../../src/pipeline/callbacks/apply-at-once.ts'
 import { changeConsents } from '../../../src/pipeline/change-consent.ts'
 import { suppressAddresses } from '../../../src/pipeline/change-contact.ts'
 import { changeSettings } from '../../../src/pipeline/change-workspace.ts'
-import { createClaimFacts } from '../../../src/pipeline/claim-facts.ts'
 import { listSending } from '../../../src/pipeline/list-sending.ts'
-import { openExposures } from '../../../src/pipeline/open-exposures.ts'
 import { savePreferences } from '../../../src/pipeline/preferences.ts'
-import { createRenderPort } from '../../../src/pipeline/render-message.ts'
 import { topicOf } from '../../../src/pipeline/topic-of.ts'
-import { createWorkspaceContexts } from '../../../src/pipeline/workspace-context.ts'
 import { setConsent } from '../../../src/profile/consent-rows.ts'
-import { watchBlocked } from '../../services/postgres.ts'
-import {
-  drawnInterleavings,
-  everyInterleaving,
-  noneBlocked,
-  type Points,
-  stoppingStore,
-} from '../../support/interleavings.ts'
-import { storeLocation } from '../../support/test-store.ts'
-import { calmWorld, createBench, newMessage, queue, sent } from '../../unit/action/support.ts'
-import {
-  customer,
-  type EngineWorld,
-  identify,
-  openEngineOn,
-  start,
-  track,
-  workspace,
-} from './engine-world.ts'
+import { openRaceWorld, type RaceWorld } from '../../support/race-world.ts'
+import { newMessage, queue } from '../../unit/action/support.ts'
+import { customer, identify, start, track, workspace } from './engine-world.ts'
 
 /**
  * A no against a send, in every order of what the two do: decision, queue, claim, the facts of the claim, the
  * provider's call and its result on one side; the transaction of the no, its commit and its acknowledgement on
- * the other. The real engine on the real store, stopped from outside at its ports.
+ * the other.
  */
 const yaml = `
 goals: [{ id: order, event: Order Completed, windowHours: 48 }]
@@ -76,12 +51,7 @@ campaigns:
 `
 /** Enough for every order of every kind of no: each has a customer of its own. */
 const customersMax = 400
-/**
- * With one writer at a time there are 18 orders, and all are played. In PostgreSQL transactions overlap: hundreds,
- * a minute for each kind of no.
- */
-const drawnOrders = 60
-const clockOf = () => world.clock
+const clockOf = () => races.world.clock
 
 interface No {
   name: string
@@ -170,66 +140,17 @@ const nos: No[] = [
       return changed.kind === 'saved' ? changed.alreadySending : []
     },
     async takeBack() {
-      await changeSettings(partsOver(raw), { ...change, patch: { killSwitch: false } })
+      await changeSettings(partsOver(races.store), { ...change, patch: { killSwitch: false } })
     },
   },
 ]
 
-let folder = ''
-let world: EngineWorld
-let raw: Store
-let sender: Sender
-let points: Points | null = null
-/** What the outside has seen, in order. */
-let seen: string[] = []
-const writer = { inside: null as string | null }
+let races: RaceWorld
 let customers = 0
-let blocked: Awaited<ReturnType<typeof watchBlocked>> | undefined
 
 beforeAll(async () => {
-  // A disk that need not turn: hundreds of orders, each with its commits.
-  const shared = '/dev/shm'
-  folder = mkdtempSync(join(existsSync(shared) ? shared : tmpdir(), 'starling-races-'))
-  const committed = (actor: string): void => {
-    seen.push(`${actor} committed`)
-  }
-  const wrapStore = (store: Store): Store => {
-    raw = store
-    return stoppingStore(store, 'send', () => points, writer, committed)
-  }
-  world = await openEngineOn(folder, { yaml, wrapStore })
-  const { url } = await storeLocation(folder)
-  if (url !== undefined) blocked = await watchBlocked(url)
-  const facts = createClaimFacts(createWorkspaceContexts())
-  const bench = await createBench(
-    world.engine.parts.store,
-    {
-      id: 'scripted',
-      weight: 1,
-      resends: false,
-      async send(message) {
-        await points?.at('send', 'calls the provider')
-        seen.push(`called ${message.messageId}`)
-        return sent
-      },
-      close: async () => {},
-    },
-    calmWorld(),
-    {
-      workspaces: { list: async () => [workspace] },
-      facts: {
-        async load(...known: Parameters<typeof facts.load>) {
-          const loaded = await facts.load(...known)
-          await points?.at('send', 'has the facts of the claim')
-          return loaded
-        },
-      } as never,
-      render: createRenderPort(createTemplateCache(10)) as never,
-      sent: { recordSent: openExposures },
-      clock: world.clock,
-    },
-  )
-  sender = bench.sender
+  races = await openRaceWorld(yaml)
+  const { world, store } = races
   const ids = Array.from({ length: customersMax }, (_, i) => `u${i}`)
   for (let i = 0; i < ids.length; i += 200) {
     await world.take(...ids.slice(i, i + 200).map((id) => identify(id, { phone: phoneOf(id) })))
@@ -237,87 +158,37 @@ beforeAll(async () => {
   await world.decide()
   const own = { campaignId: 'mail', treatmentId: 'tea/email', variantId: 'a', expiresAt: start - 1 }
   await queue(
-    raw,
+    store,
     ids.map((id) =>
       newMessage({ ...own, messageId: `earlier-${id}`, customerId: customer(id), dueAt: start }),
     ),
     workspace,
   )
-  await raw.transaction(async (tx) => {
+  await store.transaction(async (tx) => {
     await tx.workspace(workspace).updateTable('messages').set({ state: 'lapsed' }).execute()
   })
 }, 60_000)
-afterAll(async () => {
-  await blocked?.end()
-  await world.close()
-  rmSync(folder, { recursive: true, force: true })
-})
+afterAll(() => races.close())
 
 test.each(nos)(
   '$name: in every order, no send begins after its acknowledgement but those it lists',
   async (no) => {
-    const ends = { listed: 0, calledBefore: 0, stopped: 0 }
-    let listed: readonly string[] = []
-    const actors = async (own: Points) => {
+    const { world, store, seen } = races
+    const send = async (): Promise<void> => {
+      await world.decide()
+      seen.push('decided')
+      await races.send()
+    }
+    const begin = async () => {
       const userId = `u${customers++}`
       await world.take(track(userId, no.channel ?? 'email', `trigger-${userId}`))
-      seen = []
-      listed = []
-      points = own
-      const theirs = stoppingStore(
-        raw,
-        'no',
-        () => points,
-        writer,
-        (actor) => seen.push(`${actor} committed`),
-      )
-      return [
-        {
-          name: 'send',
-          async run() {
-            await world.decide()
-            seen.push('decided')
-            do await sender.drain()
-            while ((await sender.step()) > 0)
-            await sender.drain()
-          },
-        },
-        {
-          name: 'no',
-          async run() {
-            listed = await no.say(theirs, userId)
-            await own.at('no', 'acknowledges')
-            seen.push('acknowledged')
-          },
-        },
-      ]
+      return { send, no: (theirs: Store) => no.say(theirs, userId), after }
     }
-    const check = async (trace: readonly string[]) => {
-      points = null
-      const story = `${trace.join(', ')}\n${seen.join(', ')}`
-      // What was put off while the customer was in other hands goes on without a schedule.
-      do await sender.drain()
-      while ((await sender.step()) > 0)
-      await sender.drain()
-      const after = seen.slice(seen.indexOf('acknowledged')).filter((entry) => entry.startsWith('called'))
-      const calls = seen.filter((entry) => entry.startsWith('called'))
-      expect(
-        after.map((entry) => entry.slice(7)).filter((id) => !listed.includes(id)),
-        story,
-      ).toEqual([])
-      expect(calls.length, story).toBeLessThanOrEqual(1)
-      if (raw.dialect === 'sqlite') expect(listed.length, story).toBe(wasSending(seen) ? 1 : 0)
-      if (listed.length > 0) ends.listed++
-      else if (calls.length > 0) ends.calledBefore++
-      else ends.stopped++
+    const after = async ({ listed, story }: { listed: readonly string[]; story: string }): Promise<void> => {
+      if (store.dialect === 'sqlite') expect(listed.length, story).toBe(wasSending(seen) ? 1 : 0)
       await no.takeBack?.()
     }
-    if (blocked === undefined) {
-      expect(await everyInterleaving(actors, check, noneBlocked)).toBe(18)
-    } else {
-      const drawn = { runs: drawnOrders, random: createSeededRandom(1) }
-      expect(await drawnInterleavings(actors, check, blocked.count, drawn)).toBeGreaterThan(12)
-    }
+    const ends = await races.play(begin, { runs: 60, seed: 1 })
     for (const [end, count] of Object.entries(ends)) expect([end, count]).not.toEqual([end, 0])
   },
 )

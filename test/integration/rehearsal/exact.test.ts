@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { decodeDecision } from '../../../src/decision/record.ts'
 import { type Rehearsal, rehearse } from '../../../src/pipeline/rehearsal/rehearse.ts'
 import type { Wish } from '../../../src/pipeline/rehearsal/wished-change.ts'
-import { customer, type EngineWorld, hour, openEngineWorld } from '../pipeline/engine-world.ts'
+import { customer, type EngineWorld, evenSplit, hour, openEngineWorld } from '../pipeline/engine-world.ts'
 import { eventfulFile, playEventfulRun } from './eventful-run.ts'
 
 let world: EngineWorld
@@ -70,12 +70,7 @@ test('a tighter cap lets fewer messages out, day by day beside what was sent, an
 })
 
 test('a broadcast that a file brings goes out in the rehearsal alone', async () => {
-  const text = `
-experiments:
-  - id: even
-    arms:
-      - { id: a, share: 0.5, control: true, treatment: tea/email }
-      - { id: b, share: 0.5, treatment: tea/email }
+  const text = `${evenSplit}
 campaigns:
   - id: extra
     name: Extra

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, verify } from 'node:crypto'
 import { type Call, commonCases, demand, type Reply, startLoopback } from '../push/loopback.ts'
-import type { StartHarness } from './harness.ts'
+import { harnessOver, type StartHarness } from './harness.ts'
 
 const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const token = 'ab'.repeat(32)
@@ -26,7 +26,7 @@ export const startHarness: StartHarness = async () => {
     [400, 'TopicDisallowed', { kind: 'transient', ofProvider: true }],
     [503, 'Shutdown', { kind: 'transient' }],
   ]
-  const harness = {
+  return harnessOver(server, {
     settings: {
       teamId: 'TEAM123456',
       keyId: 'KEY1234567',
@@ -35,23 +35,16 @@ export const startHarness: StartHarness = async () => {
       endpoint: server.url,
     },
     message: { channel: 'push' as const, address: `apns:${token}`, data: { cart: 3 } },
-    received: server.received,
-    close: server.close,
-    people: {
-      attempted: server.attempted,
-      complaints: server.complaints,
-      never: { suppress: 'a token that is gone is removed: the customer may have other devices' },
-      cases: [
-        ...commonCases(server),
-        ...cases.map(([status, reason, result]) => ({
-          name: reason,
-          next: server.next(refusal(status, reason)),
-          result: result as { kind: 'permanent' },
-        })),
-      ],
-    },
-  }
-  return harness
+    never: { suppress: 'a token that is gone is removed: the customer may have other devices' },
+    cases: [
+      ...commonCases(server),
+      ...cases.map(([status, reason, result]) => ({
+        name: reason,
+        next: server.next(refusal(status, reason)),
+        result: result as { kind: 'permanent' },
+      })),
+    ],
+  })
 }
 
 function refusal(status: number, reason: string): Reply {

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { jwtVerify } from 'jose'
 import { type Call, commonCases, demand, type Reply, startLoopback } from '../push/loopback.ts'
-import type { StartHarness } from './harness.ts'
+import { harnessOver, type StartHarness } from './harness.ts'
 
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const email = 'pusher@acme.iam.gserviceaccount.com'
@@ -21,7 +21,7 @@ export const startHarness: StartHarness = async () => {
       body: JSON.stringify({ name: `projects/acme-1/messages/${key}` }),
     }),
   })
-  const harness = {
+  return harnessOver(server, {
     settings: {
       projectId: 'acme-1',
       clientEmail: email,
@@ -30,61 +30,54 @@ export const startHarness: StartHarness = async () => {
       oauthUrl: `${server.url}/token`,
     },
     message: { channel: 'push' as const, address: 'fcm:dev:APA91b-token', data: { cart: 3 } },
-    received: server.received,
-    close: server.close,
-    people: {
-      attempted: server.attempted,
-      complaints: server.complaints,
-      never: { suppress: 'a token that is gone is removed: the customer may have other devices' },
-      cases: [
-        ...commonCases(server),
-        {
-          name: 'UNREGISTERED',
-          next: server.next(refusal(404, 'NOT_FOUND', 'UNREGISTERED')),
-          result: { kind: 'permanent' as const, suppress: false, endpointGone: true as const },
-        },
-        {
-          name: 'INVALID_ARGUMENT of the token',
-          next: server.next(refusal(400, 'INVALID_ARGUMENT', 'INVALID_ARGUMENT', 'message.token')),
-          result: { kind: 'permanent' as const, suppress: false, endpointGone: true as const },
-        },
-        {
-          name: 'INVALID_ARGUMENT',
-          next: server.next(refusal(400, 'INVALID_ARGUMENT', 'INVALID_ARGUMENT', 'message.data')),
-          result: { kind: 'permanent' as const, suppress: false },
-        },
-        {
-          name: 'SENDER_ID_MISMATCH',
-          next: server.next(refusal(403, 'PERMISSION_DENIED', 'SENDER_ID_MISMATCH')),
-          result: { kind: 'permanent' as const, suppress: false },
-        },
-        {
-          name: 'QUOTA_EXCEEDED',
-          next: server.next(refusal(429, 'RESOURCE_EXHAUSTED', 'QUOTA_EXCEEDED')),
-          result: { kind: 'throttled' as const, retryAfterMs: 60_000 },
-        },
-        {
-          name: 'UNAVAILABLE',
-          next: server.next({
-            ...refusal(503, 'UNAVAILABLE', 'UNAVAILABLE'),
-            headers: { 'retry-after': '30' },
-          }),
-          result: { kind: 'transient' as const, retryAfterMs: 30_000 },
-        },
-        {
-          name: 'a project that is not there',
-          next: server.next(refusal(404, 'NOT_FOUND', '')),
-          result: { kind: 'transient' as const, ofProvider: true as const },
-        },
-        {
-          name: '401: the access token is no longer good',
-          next: server.next(refusal(401, 'UNAUTHENTICATED', '')),
-          result: { kind: 'transient' as const, ofProvider: true as const },
-        },
-      ],
-    },
-  }
-  return harness
+    never: { suppress: 'a token that is gone is removed: the customer may have other devices' },
+    cases: [
+      ...commonCases(server),
+      {
+        name: 'UNREGISTERED',
+        next: server.next(refusal(404, 'NOT_FOUND', 'UNREGISTERED')),
+        result: { kind: 'permanent' as const, suppress: false, endpointGone: true as const },
+      },
+      {
+        name: 'INVALID_ARGUMENT of the token',
+        next: server.next(refusal(400, 'INVALID_ARGUMENT', 'INVALID_ARGUMENT', 'message.token')),
+        result: { kind: 'permanent' as const, suppress: false, endpointGone: true as const },
+      },
+      {
+        name: 'INVALID_ARGUMENT',
+        next: server.next(refusal(400, 'INVALID_ARGUMENT', 'INVALID_ARGUMENT', 'message.data')),
+        result: { kind: 'permanent' as const, suppress: false },
+      },
+      {
+        name: 'SENDER_ID_MISMATCH',
+        next: server.next(refusal(403, 'PERMISSION_DENIED', 'SENDER_ID_MISMATCH')),
+        result: { kind: 'permanent' as const, suppress: false },
+      },
+      {
+        name: 'QUOTA_EXCEEDED',
+        next: server.next(refusal(429, 'RESOURCE_EXHAUSTED', 'QUOTA_EXCEEDED')),
+        result: { kind: 'throttled' as const, retryAfterMs: 60_000 },
+      },
+      {
+        name: 'UNAVAILABLE',
+        next: server.next({
+          ...refusal(503, 'UNAVAILABLE', 'UNAVAILABLE'),
+          headers: { 'retry-after': '30' },
+        }),
+        result: { kind: 'transient' as const, retryAfterMs: 30_000 },
+      },
+      {
+        name: 'a project that is not there',
+        next: server.next(refusal(404, 'NOT_FOUND', '')),
+        result: { kind: 'transient' as const, ofProvider: true as const },
+      },
+      {
+        name: '401: the access token is no longer good',
+        next: server.next(refusal(401, 'UNAUTHENTICATED', '')),
+        result: { kind: 'transient' as const, ofProvider: true as const },
+      },
+    ],
+  })
 }
 
 function refusal(status: number, word: string, code: string, field?: string): Reply {

@@ -63,3 +63,16 @@ export function classOf(result: Partial<SendResult> & Pick<SendResult, 'kind'>):
 }
 
 export type StartHarness = (world: { store: Store }) => Promise<ChannelHarness>
+
+/** The harness of a provider whose other end keeps account of its calls. */
+export function harnessOver(
+  server: Pick<ChannelHarness, 'received' | 'close'> & { attempted(): string[]; complaints(): string[] },
+  {
+    settings,
+    message,
+    ...people
+  }: Pick<ChannelHarness, 'settings' | 'message'> & Pick<PeopleHarness, 'cases' | 'never'>,
+): ChannelHarness {
+  const { received, close, attempted, complaints } = server
+  return { settings, message, received, close, people: { attempted, complaints, ...people } }
+}

@@ -118,6 +118,14 @@ export function commonCases(server: HttpVendorServer): ChannelCase[] {
   ]
 }
 
+/** Of every vendor of mail: it is not called at all. */
+export const noAddress: ChannelCase = {
+  name: 'a recipient that is no address',
+  next: () => {},
+  message: { address: 'nobody' },
+  result: { kind: 'permanent', suppress: true },
+}
+
 async function misbehave(response: ServerResponse, how: Next, call: VendorCall): Promise<void> {
   if (how === 'hang') return
   if (how === 'drop') {

@@ -1,5 +1,5 @@
-import type { StartHarness } from './harness.ts'
-import { commonCases, demand, startHttpVendor, type VendorCall } from './http-vendor.ts'
+import { harnessOver, type StartHarness } from './harness.ts'
+import { commonCases, demand, noAddress, startHttpVendor, type VendorCall } from './http-vendor.ts'
 import { mailFaults, messageIdOf } from './mail-check.ts'
 
 const apiKey = 'key-3ax6xnjp29jd6fds4gc373sgvjxteol0'
@@ -37,41 +37,30 @@ export const startHarness: StartHarness = async () => {
   })
   const error = (status: number, message: string) =>
     server.next({ status, body: JSON.stringify({ message }) })
-  return {
+  return harnessOver(server, {
     settings: { domain: 'mg.acme.example', apiKey, endpoint: server.url },
     message: {},
-    received: server.received,
-    close: server.close,
-    people: {
-      attempted: server.attempted,
-      complaints: server.complaints,
-      cases: [
-        ...commonCases(server),
-        {
-          name: '400: a parameter',
-          next: error(400, 'to parameter is not a valid address. please check documentation'),
-          result: { kind: 'permanent', suppress: false },
-        },
-        {
-          name: '401: the key, told in plain text',
-          next: server.next({ status: 401, headers: { 'content-type': 'text/plain' }, body: 'Forbidden' }),
-          result: { kind: 'transient', ofProvider: true, reason: 'mailgun_401: Forbidden' },
-        },
-        {
-          name: '404: a domain that is not ours yet',
-          next: error(404, 'Domain not found: mg.acme.example'),
-          result: { kind: 'transient', ofProvider: true },
-        },
-        { name: '429', next: error(429, 'Too many requests'), result: { kind: 'throttled' } },
-        {
-          name: 'a recipient that is no address',
-          next: () => {},
-          message: { address: 'nobody' },
-          result: { kind: 'permanent', suppress: true },
-        },
-      ],
-    },
-  }
+    cases: [
+      ...commonCases(server),
+      {
+        name: '400: a parameter',
+        next: error(400, 'to parameter is not a valid address. please check documentation'),
+        result: { kind: 'permanent', suppress: false },
+      },
+      {
+        name: '401: the key, told in plain text',
+        next: server.next({ status: 401, headers: { 'content-type': 'text/plain' }, body: 'Forbidden' }),
+        result: { kind: 'transient', ofProvider: true, reason: 'mailgun_401: Forbidden' },
+      },
+      {
+        name: '404: a domain that is not ours yet',
+        next: error(404, 'Domain not found: mg.acme.example'),
+        result: { kind: 'transient', ofProvider: true },
+      },
+      { name: '429', next: error(429, 'Too many requests'), result: { kind: 'throttled' } },
+      noAddress,
+    ],
+  })
 }
 
 /** Read by the platform's own parser of forms. */

@@ -1,4 +1,4 @@
-import type { StartHarness } from './harness.ts'
+import { harnessOver, type StartHarness } from './harness.ts'
 import { commonCases, demand, jsonOf, noOthers, startHttpVendor } from './http-vendor.ts'
 
 /** The other end of `outside-channels/plain-http.js`. */
@@ -13,19 +13,13 @@ export const startHarness: StartHarness = async () => {
     keyOf: ({ headers }) => String(headers['idempotency-key'] ?? ''),
     accepts: (key) => ({ status: 202, body: JSON.stringify({ id: `p-${key}` }) }),
   })
-  return {
+  return harnessOver(server, {
     settings: { url: `${server.url}/mails`, apiKey: 'key-1234' },
     message: {},
-    received: server.received,
-    close: server.close,
-    people: {
-      attempted: server.attempted,
-      complaints: server.complaints,
-      cases: [
-        ...commonCases(server).filter(({ name }) => name !== '503 with Retry-After as a date'),
-        { name: '400', next: server.next({ status: 400 }), result: { kind: 'permanent', suppress: false } },
-        { name: '410', next: server.next({ status: 410 }), result: { kind: 'permanent', suppress: true } },
-      ],
-    },
-  }
+    cases: [
+      ...commonCases(server).filter(({ name }) => name !== '503 with Retry-After as a date'),
+      { name: '400', next: server.next({ status: 400 }), result: { kind: 'permanent', suppress: false } },
+      { name: '410', next: server.next({ status: 410 }), result: { kind: 'permanent', suppress: true } },
+    ],
+  })
 }

@@ -1,5 +1,5 @@
-import type { StartHarness } from './harness.ts'
-import { commonCases, demand, jsonOf, noOthers, startHttpVendor } from './http-vendor.ts'
+import { harnessOver, type StartHarness } from './harness.ts'
+import { commonCases, demand, jsonOf, noAddress, noOthers, startHttpVendor } from './http-vendor.ts'
 
 const apiKey = 're_123456789_abcdefghijklmnop'
 
@@ -48,65 +48,54 @@ export const startHarness: StartHarness = async () => {
   })
   const error = (statusCode: number, name: string, message: string) =>
     server.next({ status: statusCode, body: JSON.stringify({ statusCode, name, message }) })
-  return {
+  return harnessOver(server, {
     settings: { apiKey, endpoint: server.url },
     message: {},
-    received: server.received,
-    close: server.close,
-    people: {
-      attempted: server.attempted,
-      complaints: server.complaints,
-      cases: [
-        ...commonCases(server),
-        {
-          name: 'validation_error',
-          next: error(422, 'validation_error', 'Invalid `to` field.'),
-          result: {
-            kind: 'permanent',
-            suppress: false,
-            reason: 'resend_422: validation_error Invalid `to` field.',
-          },
+    cases: [
+      ...commonCases(server),
+      {
+        name: 'validation_error',
+        next: error(422, 'validation_error', 'Invalid `to` field.'),
+        result: {
+          kind: 'permanent',
+          suppress: false,
+          reason: 'resend_422: validation_error Invalid `to` field.',
         },
-        {
-          name: 'invalid_api_key',
-          next: error(403, 'invalid_api_key', 'API key is invalid.'),
-          result: { kind: 'transient', ofProvider: true },
-        },
-        {
-          name: 'rate_limit_exceeded',
-          next: error(429, 'rate_limit_exceeded', 'Too many requests.'),
-          result: { kind: 'throttled', retryAfterMs: 1000 },
-        },
-        {
-          name: 'daily_quota_exceeded',
-          next: error(429, 'daily_quota_exceeded', 'You have reached your daily email sending quota.'),
-          result: { kind: 'throttled', retryAfterMs: 3_600_000 },
-        },
-        {
-          name: 'concurrent_idempotent_requests',
-          next: error(
-            409,
-            'concurrent_idempotent_requests',
-            'Same idempotency key used while original request is in progress.',
-          ),
-          result: { kind: 'transient', retryAfterMs: 5000 },
-        },
-        {
-          name: 'invalid_idempotent_request: taken before, with other content',
-          next: error(
-            409,
-            'invalid_idempotent_request',
-            'Same idempotency key used with a different request payload.',
-          ),
-          result: { kind: 'unknown' },
-        },
-        {
-          name: 'a recipient that is no address',
-          next: () => {},
-          message: { address: 'nobody' },
-          result: { kind: 'permanent', suppress: true },
-        },
-      ],
-    },
-  }
+      },
+      {
+        name: 'invalid_api_key',
+        next: error(403, 'invalid_api_key', 'API key is invalid.'),
+        result: { kind: 'transient', ofProvider: true },
+      },
+      {
+        name: 'rate_limit_exceeded',
+        next: error(429, 'rate_limit_exceeded', 'Too many requests.'),
+        result: { kind: 'throttled', retryAfterMs: 1000 },
+      },
+      {
+        name: 'daily_quota_exceeded',
+        next: error(429, 'daily_quota_exceeded', 'You have reached your daily email sending quota.'),
+        result: { kind: 'throttled', retryAfterMs: 3_600_000 },
+      },
+      {
+        name: 'concurrent_idempotent_requests',
+        next: error(
+          409,
+          'concurrent_idempotent_requests',
+          'Same idempotency key used while original request is in progress.',
+        ),
+        result: { kind: 'transient', retryAfterMs: 5000 },
+      },
+      {
+        name: 'invalid_idempotent_request: taken before, with other content',
+        next: error(
+          409,
+          'invalid_idempotent_request',
+          'Same idempotency key used with a different request payload.',
+        ),
+        result: { kind: 'unknown' },
+      },
+      noAddress,
+    ],
+  })
 }

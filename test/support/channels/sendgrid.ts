@@ -1,5 +1,5 @@
-import type { StartHarness } from './harness.ts'
-import { commonCases, demand, jsonOf, noOthers, startHttpVendor } from './http-vendor.ts'
+import { harnessOver, type StartHarness } from './harness.ts'
+import { commonCases, demand, jsonOf, noAddress, noOthers, startHttpVendor } from './http-vendor.ts'
 
 const apiKey = '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'
 
@@ -54,44 +54,33 @@ export const startHarness: StartHarness = async () => {
   })
   const error = (status: number, message: string, field: string | null = null, headers = {}) =>
     server.next({ status, headers, body: JSON.stringify({ errors: [{ message, field, help: null }] }) })
-  return {
+  return harnessOver(server, {
     settings: { apiKey, endpoint: server.url },
     message: {},
-    received: server.received,
-    close: server.close,
-    people: {
-      attempted: server.attempted,
-      complaints: server.complaints,
-      cases: [
-        ...commonCases(server),
-        {
-          name: '400: the body',
-          next: error(400, 'The subject is required.', 'subject'),
-          result: {
-            kind: 'permanent',
-            suppress: false,
-            reason: 'sendgrid_400: subject The subject is required.',
-          },
+    cases: [
+      ...commonCases(server),
+      {
+        name: '400: the body',
+        next: error(400, 'The subject is required.', 'subject'),
+        result: {
+          kind: 'permanent',
+          suppress: false,
+          reason: 'sendgrid_400: subject The subject is required.',
         },
-        { name: '413', next: error(413, 'Payload too large'), result: { kind: 'permanent' } },
-        {
-          name: '401: the key',
-          next: error(401, 'The provided authorization grant is invalid, expired, or revoked'),
-          result: { kind: 'transient', ofProvider: true },
-        },
-        {
-          name: '429 that says when the rate begins anew',
-          // The suite's clock stands at 2026-01-01T00:00:00Z.
-          next: error(429, 'too many requests', null, { 'x-ratelimit-reset': '1767225645' }),
-          result: { kind: 'throttled', retryAfterMs: 45_000 },
-        },
-        {
-          name: 'a recipient that is no address',
-          next: () => {},
-          message: { address: 'nobody' },
-          result: { kind: 'permanent', suppress: true },
-        },
-      ],
-    },
-  }
+      },
+      { name: '413', next: error(413, 'Payload too large'), result: { kind: 'permanent' } },
+      {
+        name: '401: the key',
+        next: error(401, 'The provided authorization grant is invalid, expired, or revoked'),
+        result: { kind: 'transient', ofProvider: true },
+      },
+      {
+        name: '429 that says when the rate begins anew',
+        // The suite's clock stands at 2026-01-01T00:00:00Z.
+        next: error(429, 'too many requests', null, { 'x-ratelimit-reset': '1767225645' }),
+        result: { kind: 'throttled', retryAfterMs: 45_000 },
+      },
+      noAddress,
+    ],
+  })
 }

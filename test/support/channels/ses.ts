@@ -1,6 +1,14 @@
 import { createHash, createHmac } from 'node:crypto'
-import type { StartHarness } from './harness.ts'
-import { commonCases, demand, jsonOf, noOthers, startHttpVendor, type VendorCall } from './http-vendor.ts'
+import { harnessOver, type StartHarness } from './harness.ts'
+import {
+  commonCases,
+  demand,
+  jsonOf,
+  noAddress,
+  noOthers,
+  startHttpVendor,
+  type VendorCall,
+} from './http-vendor.ts'
 import { mailFaults } from './mail-check.ts'
 
 const accessKeyId = 'AKIDEXAMPLE'
@@ -48,7 +56,7 @@ export const startHarness: StartHarness = async () => {
       headers: { 'x-amzn-errortype': `${type}:http://internal.amazon.com/coral/com.amazonaws.sesv2/` },
       body: JSON.stringify({ message }),
     })
-  return {
+  return harnessOver(server, {
     settings: {
       region: 'eu-central-1',
       accessKeyId,
@@ -57,61 +65,50 @@ export const startHarness: StartHarness = async () => {
       endpoint: server.url,
     },
     message: {},
-    received: server.received,
-    close: server.close,
-    people: {
-      attempted: server.attempted,
-      complaints: server.complaints,
-      cases: [
-        ...commonCases(server),
-        {
-          name: 'MessageRejected',
-          next: error(400, 'MessageRejected', 'Message contains a virus'),
-          result: {
-            kind: 'permanent',
-            suppress: false,
-            reason: 'ses_400: MessageRejected Message contains a virus',
-          },
+    cases: [
+      ...commonCases(server),
+      {
+        name: 'MessageRejected',
+        next: error(400, 'MessageRejected', 'Message contains a virus'),
+        result: {
+          kind: 'permanent',
+          suppress: false,
+          reason: 'ses_400: MessageRejected Message contains a virus',
         },
-        {
-          name: 'an identity that is not verified',
-          next: error(400, 'MessageRejected', 'Email address is not verified.'),
-          result: { kind: 'transient', ofProvider: true },
-        },
-        {
-          name: 'TooManyRequestsException: the rate',
-          next: error(429, 'TooManyRequestsException', 'Maximum sending rate exceeded.'),
-          result: { kind: 'throttled', retryAfterMs: 1000 },
-        },
-        {
-          name: 'TooManyRequestsException: the day’s quota',
-          next: error(429, 'TooManyRequestsException', 'Daily message quota exceeded.'),
-          result: { kind: 'throttled', retryAfterMs: 3_600_000 },
-        },
-        {
-          name: 'LimitExceededException',
-          next: error(400, 'LimitExceededException', 'too many'),
-          result: { kind: 'throttled' },
-        },
-        {
-          name: 'SendingPausedException',
-          next: error(400, 'SendingPausedException', 'paused'),
-          result: { kind: 'transient', ofProvider: true },
-        },
-        {
-          name: 'SignatureDoesNotMatch',
-          next: error(403, 'SignatureDoesNotMatch', 'The request signature we calculated does not match'),
-          result: { kind: 'transient', ofProvider: true },
-        },
-        {
-          name: 'a recipient that is no address',
-          next: () => {},
-          message: { address: 'nobody' },
-          result: { kind: 'permanent', suppress: true },
-        },
-      ],
-    },
-  }
+      },
+      {
+        name: 'an identity that is not verified',
+        next: error(400, 'MessageRejected', 'Email address is not verified.'),
+        result: { kind: 'transient', ofProvider: true },
+      },
+      {
+        name: 'TooManyRequestsException: the rate',
+        next: error(429, 'TooManyRequestsException', 'Maximum sending rate exceeded.'),
+        result: { kind: 'throttled', retryAfterMs: 1000 },
+      },
+      {
+        name: 'TooManyRequestsException: the day’s quota',
+        next: error(429, 'TooManyRequestsException', 'Daily message quota exceeded.'),
+        result: { kind: 'throttled', retryAfterMs: 3_600_000 },
+      },
+      {
+        name: 'LimitExceededException',
+        next: error(400, 'LimitExceededException', 'too many'),
+        result: { kind: 'throttled' },
+      },
+      {
+        name: 'SendingPausedException',
+        next: error(400, 'SendingPausedException', 'paused'),
+        result: { kind: 'transient', ofProvider: true },
+      },
+      {
+        name: 'SignatureDoesNotMatch',
+        next: error(403, 'SignatureDoesNotMatch', 'The request signature we calculated does not match'),
+        result: { kind: 'transient', ofProvider: true },
+      },
+      noAddress,
+    ],
+  })
 }
 
 /** The Authorization header that AWS would compute of what arrived. */

@@ -1,4 +1,4 @@
-import type { StartHarness } from './harness.ts'
+import { harnessOver, type StartHarness } from './harness.ts'
 import { commonCases, demand, startHttpVendor } from './http-vendor.ts'
 
 const accountSid = `AC${'0'.repeat(30)}42`
@@ -50,7 +50,7 @@ export const startHarness: StartHarness = async () => {
         status,
       }),
     })
-  return {
+  return harnessOver(server, {
     settings: {
       accountSid,
       authToken,
@@ -59,63 +59,57 @@ export const startHarness: StartHarness = async () => {
     },
     // As a person writes it: it goes out in E.164.
     message: { channel: 'sms', address: '+1 (201) 555-0123', text: 'Hello' },
-    received: server.received,
-    close: server.close,
-    people: {
-      attempted: server.attempted,
-      complaints: server.complaints,
-      cases: [
-        ...commonCases(server),
-        {
-          name: '21610: opted out',
-          next: error(400, 21610, 'Attempt to send to unsubscribed recipient'),
-          result: {
-            kind: 'permanent',
-            suppress: true,
-            reason: 'twilio_21610: Attempt to send to unsubscribed recipient',
-          },
+    cases: [
+      ...commonCases(server),
+      {
+        name: '21610: opted out',
+        next: error(400, 21610, 'Attempt to send to unsubscribed recipient'),
+        result: {
+          kind: 'permanent',
+          suppress: true,
+          reason: 'twilio_21610: Attempt to send to unsubscribed recipient',
         },
-        {
-          name: '21211: no number',
-          next: error(400, 21211, "The 'To' number +12015550123 is not a valid phone number."),
-          result: { kind: 'permanent', suppress: true },
-        },
-        {
-          name: '21614: no mobile number',
-          next: error(400, 21614, "'To' number is not a valid mobile number"),
-          result: { kind: 'permanent', suppress: true },
-        },
-        {
-          name: '21617: too long',
-          next: error(400, 21617, 'The concatenated message body exceeds the 1600 character limit'),
-          result: { kind: 'permanent', suppress: false },
-        },
-        {
-          name: '20429: too many',
-          next: error(429, 20429, 'Too Many Requests'),
-          result: { kind: 'throttled', retryAfterMs: 1000 },
-        },
-        {
-          name: '20003: the credentials',
-          next: error(401, 20003, 'Authenticate'),
-          result: { kind: 'transient', ofProvider: true },
-        },
-        {
-          name: '21606: a sender that is not ours',
-          next: error(
-            400,
-            21606,
-            "The 'From' phone number provided is not a valid message-capable Twilio phone number.",
-          ),
-          result: { kind: 'transient', ofProvider: true },
-        },
-        {
-          name: 'a number that is none',
-          next: () => {},
-          message: { address: '12' },
-          result: { kind: 'permanent', suppress: true, reason: 'bad_number' },
-        },
-      ],
-    },
-  }
+      },
+      {
+        name: '21211: no number',
+        next: error(400, 21211, "The 'To' number +12015550123 is not a valid phone number."),
+        result: { kind: 'permanent', suppress: true },
+      },
+      {
+        name: '21614: no mobile number',
+        next: error(400, 21614, "'To' number is not a valid mobile number"),
+        result: { kind: 'permanent', suppress: true },
+      },
+      {
+        name: '21617: too long',
+        next: error(400, 21617, 'The concatenated message body exceeds the 1600 character limit'),
+        result: { kind: 'permanent', suppress: false },
+      },
+      {
+        name: '20429: too many',
+        next: error(429, 20429, 'Too Many Requests'),
+        result: { kind: 'throttled', retryAfterMs: 1000 },
+      },
+      {
+        name: '20003: the credentials',
+        next: error(401, 20003, 'Authenticate'),
+        result: { kind: 'transient', ofProvider: true },
+      },
+      {
+        name: '21606: a sender that is not ours',
+        next: error(
+          400,
+          21606,
+          "The 'From' phone number provided is not a valid message-capable Twilio phone number.",
+        ),
+        result: { kind: 'transient', ofProvider: true },
+      },
+      {
+        name: 'a number that is none',
+        next: () => {},
+        message: { address: '12' },
+        result: { kind: 'permanent', suppress: true, reason: 'bad_number' },
+      },
+    ],
+  })
 }

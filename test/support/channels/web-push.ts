@@ -2,7 +2,7 @@ import { createPublicKey, verify } from 'node:crypto'
 import webPush from 'web-push'
 import { decryptPush, makeBrowserKeys } from '../push/browser-side.ts'
 import { type Call, commonCases, demand, startLoopback } from '../push/loopback.ts'
-import type { StartHarness } from './harness.ts'
+import { harnessOver, type StartHarness } from './harness.ts'
 
 /** A push service as RFC 8030 and RFC 8292 have it; the browser behind it decrypts what it is given. */
 export const startHarness: StartHarness = async () => {
@@ -16,7 +16,7 @@ export const startHarness: StartHarness = async () => {
   })
   const subscription = `${server.url}/push/abc`
   const keys = `${browser.publicKey.toString('base64url')}.${browser.auth.toString('base64url')}`
-  const harness = {
+  return harnessOver(server, {
     settings: {
       subject: 'mailto:push@acme.example',
       privateKey: vapid.privateKey,
@@ -24,39 +24,32 @@ export const startHarness: StartHarness = async () => {
       plain: true,
     },
     message: { channel: 'push' as const, address: `web-push:${subscription}#${keys}` },
-    received: server.received,
-    close: server.close,
-    people: {
-      attempted: server.attempted,
-      complaints: server.complaints,
-      never: { suppress: 'an endpoint that is gone is removed: the customer may have others' },
-      cases: [
-        ...commonCases(server),
-        ...[404, 410].map((status) => ({
-          name: `${status}: the subscription is gone`,
-          next: server.next({ status }),
-          result: { kind: 'permanent' as const, suppress: false, endpointGone: true as const },
-        })),
-        {
-          name: '413: too large',
-          next: server.next({ status: 413 }),
-          result: { kind: 'permanent' as const, suppress: false, reason: 'payload_too_large' },
-        },
-        {
-          name: '403: our VAPID key is not the one subscribed with',
-          next: server.next({ status: 403 }),
-          result: { kind: 'transient' as const, ofProvider: true as const },
-        },
-        {
-          name: 'a host that is no push service',
-          next() {},
-          message: { address: `web-push:http://127.0.0.1:1/x#${keys}` },
-          result: { kind: 'permanent' as const, suppress: false },
-        },
-      ],
-    },
-  }
-  return harness
+    never: { suppress: 'an endpoint that is gone is removed: the customer may have others' },
+    cases: [
+      ...commonCases(server),
+      ...[404, 410].map((status) => ({
+        name: `${status}: the subscription is gone`,
+        next: server.next({ status }),
+        result: { kind: 'permanent' as const, suppress: false, endpointGone: true as const },
+      })),
+      {
+        name: '413: too large',
+        next: server.next({ status: 413 }),
+        result: { kind: 'permanent' as const, suppress: false, reason: 'payload_too_large' },
+      },
+      {
+        name: '403: our VAPID key is not the one subscribed with',
+        next: server.next({ status: 403 }),
+        result: { kind: 'transient' as const, ofProvider: true as const },
+      },
+      {
+        name: 'a host that is no push service',
+        next() {},
+        message: { address: `web-push:http://127.0.0.1:1/x#${keys}` },
+        result: { kind: 'permanent' as const, suppress: false },
+      },
+    ],
+  })
 }
 
 function faultsOf({ method, path, headers, body }: Call, origin: string, publicKey: string): string[] {

@@ -1,5 +1,5 @@
 import { Webhook } from 'standardwebhooks'
-import type { StartHarness } from './harness.ts'
+import { harnessOver, type StartHarness } from './harness.ts'
 import { commonCases, demand, jsonOf, startHttpVendor } from './http-vendor.ts'
 
 const secret = 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD'
@@ -20,31 +20,25 @@ export const startHarness: StartHarness = async () => {
     keyOf: ({ headers }) => String(headers['webhook-id'] ?? ''),
     accepts: () => ({ status: 204 }),
   })
-  return {
+  return harnessOver(server, {
     settings: { secret, url: `${server.url}/hook?x=1`, privateHosts: true },
     message: { channel: 'webhook', address: 'ann', data: { plan: 'pro' } },
-    received: server.received,
-    close: server.close,
-    people: {
-      attempted: server.attempted,
-      complaints: server.complaints,
-      never: { suppress: 'all messages go to one address, which is the operator’s' },
-      cases: [
-        ...commonCases(server),
-        ...[400, 401, 404, 410, 422].map((status) => ({
-          name: String(status),
-          next: server.next({ status }),
-          result: { kind: 'permanent' as const, suppress: false },
-        })),
-        { name: '429', next: server.next({ status: 429 }), result: { kind: 'throttled' } },
-        {
-          name: 'a redirect, which is not followed',
-          next: server.next({ status: 302, headers: { location: `${server.url}/hook?x=1` } }),
-          result: { kind: 'transient' },
-        },
-      ],
-    },
-  }
+    never: { suppress: 'all messages go to one address, which is the operator’s' },
+    cases: [
+      ...commonCases(server),
+      ...[400, 401, 404, 410, 422].map((status) => ({
+        name: String(status),
+        next: server.next({ status }),
+        result: { kind: 'permanent' as const, suppress: false },
+      })),
+      { name: '429', next: server.next({ status: 429 }), result: { kind: 'throttled' } },
+      {
+        name: 'a redirect, which is not followed',
+        next: server.next({ status: 302, headers: { location: `${server.url}/hook?x=1` } }),
+        result: { kind: 'transient' },
+      },
+    ],
+  })
 }
 
 /** The library compares the time with the machine's clock; the suite's stands still: sign again for that. */

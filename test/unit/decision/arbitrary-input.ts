@@ -1,5 +1,11 @@
 import fc from 'fast-check'
-import type { DecisionCampaign, DecisionInput, SendSlot, SendSlots } from '#contracts/decision.ts'
+import type {
+  DecisionCampaign,
+  DecisionInput,
+  PolicySnapshot,
+  SendSlot,
+  SendSlots,
+} from '#contracts/decision.ts'
 import { allow, type GuardrailOutcome, type Verdict } from '#contracts/guardrail.ts'
 import { makeCampaign, makeSnapshot, makeSpec, makeTreatment, makeVariants } from './support.ts'
 
@@ -88,6 +94,13 @@ export const arbitraryInput: fc.Arbitrary<DecisionInput> = fc
         }),
       }),
     ),
+    /** Null: a schema without a tail. */
+    tail: fc.option(
+      fc.uniqueArray(
+        fc.record({ slot: fc.nat(65_535), value: fc.oneof(fc.constant(1), anyDouble), known: fc.nat(3) }),
+        { selector: ({ slot }) => slot, maxLength: 20 },
+      ),
+    ),
     features: fc.array(fc.oneof(fc.constantFrom(0, -0, 1), anyDouble), { minLength: 64, maxLength: 64 }),
   })
   .map((drawn) => {
@@ -136,14 +149,36 @@ export const arbitraryInput: fc.Arbitrary<DecisionInput> = fc
       customerId: drawn.customerId,
       trigger: { kind: drawn.kind, triggerId: drawn.triggerId, step: drawn.step },
       decidedAt: 1_780_000_000_000,
-      featureSchema: 'v1',
+      featureSchema: drawn.tail === null ? 'v1' : 'v3',
       features: Float64Array.from(drawn.features.slice(0, drawn.dimensions)),
-      snapshot: makeSnapshot(heads, { t: drawn.t }),
+      ...withTail(drawn.tail, makeSnapshot(heads, { t: drawn.t }), next),
       campaigns,
       candidates,
       ...(drawn.hours === null ? {} : { sendSlots: () => slotsOf(drawn.hours!) }),
     }
   })
+
+/** Each head knows some of the features, and some that the customer does not have. */
+function withTail(
+  drawn: { slot: number; value: number; known: number }[] | null,
+  snapshot: PolicySnapshot,
+  next: () => number,
+): Pick<DecisionInput, 'snapshot'> & Partial<Pick<DecisionInput, 'tail'>> {
+  if (drawn === null) return { snapshot }
+  const features = drawn.toSorted((a, b) => a.slot - b.slot)
+  const tails = new Map(
+    [...snapshot.heads.keys()].slice(1).map((key) => {
+      const own = features.filter(({ known }) => known > 0).map(({ slot }) => slot)
+      const slots = Uint32Array.from(new Set([...own, (own[0] ?? 7) ^ 1])).sort()
+      return [key, { slots, weights: Float64Array.from(slots, next) }] as const
+    }),
+  )
+  const tail = {
+    slots: Uint32Array.from(features, ({ slot }) => slot),
+    values: Float64Array.from(features, ({ value }) => value),
+  }
+  return { snapshot: { ...snapshot, featureSchema: 'v3', tails }, tail }
+}
 
 function slotsOf(
   hours: Omit<SendSlots, 'slots'> & { slots: (Omit<SendSlot, 'dueAt'> & { hours: number })[] },

@@ -19,7 +19,10 @@ function vectorOf(profile: Partial<Profile>, over: Partial<FeatureInput> = {}) {
     segments: {},
     ...profile,
   }
-  const { dense, sparse } = featureVectorV2({
+  const {
+    dense,
+    tail: { slots: sparse },
+  } = featureVectorV2({
     profile: whole,
     traits: [],
     contacts: [],
@@ -38,6 +41,7 @@ describe('features v2', () => {
     expect(Object.fromEntries([...builtInFeatureSchemas].map(([name, { hash }]) => [name, hash]))).toEqual({
       v1: '7d8c10818aa77d07cf50c7e933a585c636eeb16da58b53a7754ae3b0f1246106',
       v2: 'fe60464cbf82434933f4464b12791624dd7373210013b172bcec4d90a0f138fa',
+      v3: '63a0b02fbe20de0bfb0c405ddb10b1d99344c849cc99c3fc45433f11c9c629cf',
     })
   })
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { noTail } from '#contracts/feature-schema.ts'
 import { createByteReader } from '#decision/byte-reader.ts'
 import { createByteWriter } from '#decision/byte-writer.ts'
 import { decide } from '#decision/decide.ts'
@@ -31,6 +32,9 @@ describe('the decision record', () => {
         })
         // Object.is: −0 stays −0.
         expect(Array.from(decoded.features)).toEqual(Array.from(input.features))
+        expect(decoded.tail).toEqual(input.tail ?? noTail)
+        // Without hashed features the bytes are those of the format before.
+        expect(record[0]).toBe(decoded.tail.slots.length > 0 ? 3 : 2)
         expect(decoded.campaigns).toEqual(
           input.campaigns.map(({ campaignId, version, heldOut, arm, spec }) => ({
             campaignId,
@@ -77,7 +81,7 @@ describe('the decision record', () => {
     const { record } = decide(makeInput([makeCampaign(makeSpec('one', [makeTreatment()]))]))
     const newer = Uint8Array.from(record)
     newer[0] = 9
-    expect(() => decodeDecision(newer)).toThrow(/format 9: this engine reads up to 2/)
+    expect(() => decodeDecision(newer)).toThrow(/format 9: this engine reads up to 3/)
     expect(() => decodeDecision(new Uint8Array(4))).toThrow(/not a decision record/)
     for (let length = 0; length < record.length; length += 1) {
       expect(() => decodeDecision(record.subarray(0, length))).toThrow(RangeError)

@@ -31,6 +31,7 @@ import {
 } from '../../../src/learning/learner-state.ts'
 import { insertRewards } from '../../../src/learning/reward-rows.ts'
 import { latestSnapshot } from '../../../src/learning/snapshot-rows.ts'
+import { createSparseTail } from '../../../src/learning/sparse-tail.ts'
 import { teachReward } from '../../../src/learning/teach-reward.ts'
 import {
   createRecords,
@@ -79,7 +80,7 @@ const halfLife = fc.constantFrom(1, 4, 30)
 function stateFrom(halfLifeDays: number): { state: LearnerState; head: LearnerHead } {
   const state = emptyState('v1', dimensions)
   const own = { campaignId: 'spring', head: 'shoes/email', rewards: 0, positives: 0, inheritedFrom: '' }
-  const head: LearnerHead = { ...own, model: models.create(start), start }
+  const head: LearnerHead = { ...own, model: models.create(start), tail: createSparseTail(), start }
   state.heads.set(headKey('spring', 'shoes/email'), head)
   forgetUntil(state, firstDay, halfLifeDays)
   return { state, head }

@@ -5,6 +5,7 @@ import { addToMoments } from '../../../src/learning/feature-moments.ts'
 import { emptyState, type LearnerState } from '../../../src/learning/learner-state.ts'
 import { predictiveWeights } from '../../../src/learning/predictive-scale.ts'
 import { rebasedState, type StateBase } from '../../../src/learning/rebased-state.ts'
+import { createSparseTail } from '../../../src/learning/sparse-tail.ts'
 import { discountedCovariance } from '../../../src/learning/widened-covariance.ts'
 
 const models = createBayesianHeads(2)
@@ -26,6 +27,7 @@ function learnedState(): LearnerState {
       positives: Math.ceil(rewards / 3),
       inheritedFrom: '',
       model,
+      tail: createSparseTail(),
     })
   }
   return { ...state, rewards: 55, corrections: 3 }

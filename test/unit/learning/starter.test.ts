@@ -24,6 +24,11 @@ test('the starter that ships fits the features that a workspace begins with', ()
   expect(card).toContain('made-up shops')
 })
 
+test('it fits the features that only add a tail', () => {
+  const tailed = { featureSchema: 'v3', featureSchemaHash: 'of v3' }
+  expect(startingHeads(starter, tailed, spec, [])).toEqual(startingHeads(starter, fields, spec, []))
+})
+
 test('it gives nothing for other features, nor where a head is known', () => {
   expect(startingHeads(starter, { ...fields, featureSchemaHash: 'other' }, spec, [])).toEqual([])
   expect(startingHeads(starter, { featureSchema: 'v1', dimensions: 64 } as never, spec, [])).toEqual([])
