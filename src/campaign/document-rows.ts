@@ -49,6 +49,26 @@ export async function loadTemplate(
   return { template: templateSchema.parse(JSON.parse(row.body_json)), version: row.version }
 }
 
+/** Every version of a template, oldest first. */
+export async function loadTemplateHistory(
+  db: WorkspaceDb,
+  id: string,
+): Promise<{ version: number; body: unknown; actor: string; createdAt: InstantMs }[]> {
+  const rows = await db
+    .selectFrom('documents')
+    .select(['documents.version', 'documents.body_json', 'documents.actor', 'documents.created_at'])
+    .where('documents.kind', '=', 'template')
+    .where('documents.document_id', '=', id)
+    .orderBy('documents.version')
+    .execute()
+  return rows.map(({ version, body_json, actor, created_at: createdAt }) => ({
+    version,
+    body: JSON.parse(body_json) as unknown,
+    actor,
+    createdAt,
+  }))
+}
+
 export async function loadCurrencyRates(db: WorkspaceDb): Promise<CurrencyRate[]> {
   const [document] = await loadDocuments(db, 'currency-rates')
   return (document?.body as CurrencyRate[] | undefined) ?? []

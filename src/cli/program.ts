@@ -29,6 +29,7 @@ import { sendModeCommand } from './commands/send-mode.ts'
 import { serveCommand } from './commands/serve.ts'
 import { statusCommand } from './commands/status.ts'
 import { suppressionsCommand } from './commands/suppressions.ts'
+import { templateCommand } from './commands/template.ts'
 import { trainCommand } from './commands/train.ts'
 import { vapidKeyCommand } from './commands/vapid-key.ts'
 import { verifyCommand } from './commands/verify.ts'
@@ -57,6 +58,7 @@ export function createProgram(context: CliContext): Command {
     explainCommand,
     evaluateCommand,
     policyCommand,
+    templateCommand,
     rehearseCommand,
     importCommand,
     segmentCommand,

@@ -24,7 +24,7 @@ export const apiErrors = {
     status: 422,
     title: 'The definition contradicts itself or names what does not exist',
   },
-  gate_refused: { status: 409, title: 'The promotion gate does not let this policy go live' },
+  gate_refused: { status: 409, title: 'The promotion gate does not let this go live' },
   invalid_signature: { status: 401, title: 'The signature does not fit, or is too old' },
   invalid_link: { status: 400, title: 'The link is damaged or not ours' },
   too_many_streams: { status: 429, title: 'More streams are open than are served at once' },

@@ -80,3 +80,11 @@ const denseSchemas: Readonly<Record<string, string>> = { v3: 'v1' }
 export function denseSchemaOf(name: string): string {
   return denseSchemas[name] ?? name
 }
+
+/** A schema of that prefix and a model's id is the bottleneck of that network. */
+export const networkSchemaPrefix = 'network:'
+
+/** Of a network's bottleneck as features: a constant, and so many units. */
+export function networkFeatureNames(units: number): string[] {
+  return ['constant', ...Array.from({ length: units }, (_, unit) => `bottleneck unit ${unit}`)]
+}

@@ -56,7 +56,7 @@ export function contributionsOf(
   for (let i = 0; weights !== undefined && i < features.length; i += 1) {
     const value = features[i]!
     const logOdds = weights[i]! * value
-    if (logOdds !== 0) all.push({ name: names[i]!, value, logOdds })
+    all.push({ name: names[i]!, value, logOdds })
   }
   const own = snapshot.tails?.get(key)
   tail.slots.forEach((slot, i) => {
@@ -64,7 +64,14 @@ export function contributionsOf(
     const logOdds = (own?.weights[own.slots.indexOf(slot)] ?? 0) * value
     if (logOdds !== 0) all.push({ name: tailNameOf(slot, tailNames), value, logOdds })
   })
-  all.sort((a, b) => Math.abs(b.logOdds) - Math.abs(a.logOdds))
-  const others = all.slice(shownMax).reduce((sum, { logOdds }) => sum + logOdds, 0)
-  return { features: all.slice(0, shownMax), others }
+  return sortedContributions(all)
+}
+
+/** The largest of those that add something, and the sum of the rest. */
+export function sortedContributions(all: readonly Contribution[]): Contributions {
+  const sorted = all
+    .filter(({ logOdds }) => logOdds !== 0)
+    .sort((a, b) => Math.abs(b.logOdds) - Math.abs(a.logOdds))
+  const others = sorted.slice(shownMax).reduce((sum, { logOdds }) => sum + logOdds, 0)
+  return { features: sorted.slice(0, shownMax), others }
 }

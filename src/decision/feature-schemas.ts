@@ -1,5 +1,11 @@
 import { hash } from 'node:crypto'
-import { type FeatureSchema, noTail, type TailFeatures } from '#contracts/feature-schema.ts'
+import {
+  type FeatureSchema,
+  networkFeatureNames,
+  networkSchemaPrefix,
+  noTail,
+  type TailFeatures,
+} from '#contracts/feature-schema.ts'
 import { featureProbes, tailProbes } from './feature-probes.ts'
 import { featureDimensions, featureNamesV1, featureSchemaV1, featureVector } from './features.ts'
 import { featureNamesV2, featureSchemaV2, featureVectorV2, tailSlotsV2 } from './features-v2.ts'
@@ -48,9 +54,11 @@ export const builtInFeatureSchemas: ReadonlyMap<string, FeatureSchema> = new Map
 /** What decisions see before anything else is published. */
 export const firstFeatureSchema = builtInFeatureSchemas.get(featureSchemaV1) as FeatureSchema
 
-/** Of each dimension; those of a schema that is not built in, a network's say, go by their number. */
+/** Of each dimension; those of a schema that is not known go by their number. */
 export function featureNamesOf(schema: string, dimensions: number): readonly string[] {
-  const names = builtInFeatureSchemas.get(schema)?.names ?? []
+  const names = schema.startsWith(networkSchemaPrefix)
+    ? networkFeatureNames(dimensions - 1)
+    : (builtInFeatureSchemas.get(schema)?.names ?? [])
   return Array.from({ length: dimensions }, (_, i) => names[i] ?? `feature ${i}`)
 }
 

@@ -26,9 +26,20 @@ export function replayDecision(record: Uint8Array, sources: ReplaySources): Uint
   return decide(sameInputOf(decodeRecord(record), sources)).record
 }
 
-/** What another snapshot would have made of the same moment: its scores and probabilities, drawn anew. */
-export function decideOtherwise(record: Uint8Array, sources: ReplaySources): DecodedDecision {
-  return decodeDecision(decide(forSnapshot(inputOf(decodeRecord(record), sources))).record)
+/**
+ * What another snapshot would have made of the same moment: its scores and probabilities, drawn anew.
+ * `features`: the moment as that snapshot's schema sees it, without a tail; left out where that is the record's own.
+ */
+export function decideOtherwise(
+  record: Uint8Array,
+  sources: ReplaySources,
+  features?: Float64Array,
+): DecodedDecision {
+  const input = inputOf(decodeRecord(record), sources)
+  const { featureSchema } = sources.snapshot
+  if (features === undefined) return decodeDecision(decide(forSnapshot(input)).record)
+  const { tail: _, ...dense } = input
+  return decodeDecision(decide({ ...dense, featureSchema, features }).record)
 }
 
 /** A schema that differs in its tail alone looks at the same dense features; the other's tail it does not have. */

@@ -1,4 +1,5 @@
 import type { RowOf, WorkspaceDb, WorkspaceRowOf } from '#platform/store/store.ts'
+import { decodeState, encodeState, type LearnerState } from './learner-state.ts'
 import { type GateSettings, gateSettingsDefault } from './promotion-gate.ts'
 import { encodeWeights } from './snapshot-codec.ts'
 import { decodeSnapshot, type StoredSnapshot } from './snapshot-rows.ts'
@@ -32,7 +33,7 @@ export async function insertCandidate(
   candidate: Pick<
     PolicyCandidate,
     'candidateId' | 'proposedAt' | 'actor' | 'note' | 'changes' | 'sinceSnapshotId' | 'content'
-  >,
+  > & { state?: 'building' | 'proposed' },
 ): Promise<void> {
   const { content } = candidate
   const row: WorkspaceRowOf<'policy_candidates'> = {
@@ -40,7 +41,7 @@ export async function insertCandidate(
     proposed_at: candidate.proposedAt,
     actor: candidate.actor,
     note: candidate.note,
-    state: 'proposed',
+    state: candidate.state ?? 'proposed',
     changes: candidate.changes,
     since_snapshot_id: candidate.sinceSnapshotId,
     t: content.t,
@@ -74,6 +75,77 @@ export async function listCandidates(db: WorkspaceDb, limit: number): Promise<Po
     .limit(limit)
     .execute()
   return rows.map(decodeCandidate)
+}
+
+/** How far the teaching of a candidate is; stands where its verdict will. */
+export async function tellBuilding(
+  db: WorkspaceDb,
+  candidateId: string,
+  building: { done: number; total: number },
+): Promise<void> {
+  await db
+    .updateTable('policy_candidates')
+    .set({ verdict_json: JSON.stringify({ building }) })
+    .where('policy_candidates.candidate_id', '=', candidateId)
+    .where('policy_candidates.state', '=', 'building')
+    .execute()
+}
+
+/**
+ * The candidate has its heads, and waits for the gate: `proposedAt` is when it began to be taught, so that no
+ * decision from then on can have taught it. False where it is not being built any more.
+ */
+export async function finishBuilding(
+  db: WorkspaceDb,
+  candidateId: string,
+  built: { content: StoredSnapshot; state: LearnerState; cursor: number; proposedAt: number },
+): Promise<boolean> {
+  const { content, state, cursor, proposedAt } = built
+  const result = await db
+    .updateTable('policy_candidates')
+    .set({
+      state: 'proposed',
+      proposed_at: proposedAt,
+      since_snapshot_id: content.manifest.parent,
+      t: content.t,
+      bound_micros: content.boundMicros,
+      manifest_json: JSON.stringify(content.manifest),
+      weights: encodeWeights(content, content.manifest.dimensions),
+      verdict_json: 'null',
+    })
+    .where('policy_candidates.candidate_id', '=', candidateId)
+    .where('policy_candidates.state', '=', 'building')
+    .executeTakeFirst()
+  if (result.numUpdatedRows !== 1n) return false
+  const row = { candidate_id: candidateId, cursor, state: encodeState(state) }
+  await db.bulkInsert('candidate_states', [row], 'fail')
+  return true
+}
+
+/** What the candidate's heads have learned; null where it has none of its own, or they are live. */
+export async function loadCandidateState(
+  db: WorkspaceDb,
+  candidateId: string,
+): Promise<{ state: LearnerState; cursor: number } | null> {
+  const row = await db
+    .selectFrom('candidate_states')
+    .selectAll('candidate_states')
+    .where('candidate_states.candidate_id', '=', candidateId)
+    .executeTakeFirst()
+  return row === undefined ? null : { state: decodeState(row.state), cursor: row.cursor }
+}
+
+export async function deleteCandidateState(db: WorkspaceDb, candidateId: string): Promise<void> {
+  await db.deleteFrom('candidate_states').where('candidate_states.candidate_id', '=', candidateId).execute()
+}
+
+export async function failCandidate(db: WorkspaceDb, candidateId: string, reason: string): Promise<void> {
+  await db
+    .updateTable('policy_candidates')
+    .set({ state: 'failed', verdict_json: JSON.stringify({ passed: false, reasons: [reason] }) })
+    .where('policy_candidates.candidate_id', '=', candidateId)
+    .where('policy_candidates.state', '=', 'building')
+    .execute()
 }
 
 export async function saveVerdict(

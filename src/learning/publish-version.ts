@@ -5,6 +5,7 @@ import { ChangedMeanwhileError } from '#platform/store/changed-meanwhile.ts'
 import type { WorkspaceDb } from '#platform/store/store.ts'
 import {
   archiveState,
+  emptyState,
   encodeState,
   type LearnerState,
   loadArchivedState,
@@ -36,8 +37,11 @@ export interface VersionToPublish {
  * Publishes content as the next version of the policy, whose parent is the one in force, and takes the
  * learner's state back to it (`rebasedState`). Campaigns launched since keep their heads, and the bound does
  * not shrink below what they need. Call it in a write transaction and tell readers in the same one: decisions
- * go on with the version before until they read it. Null when the content is of a feature schema with other dense
- * features than the version in force has.
+ * go on with the version before until they read it.
+ *
+ * A roll-back may lead to a version with other features: the learner takes up what it knew when that one was
+ * replaced, and campaigns launched since start anew. A promotion whose content is of another feature schema
+ * than the version in force is null, where the dense features differ.
  */
 export async function publishVersion(
   db: WorkspaceDb,
@@ -45,11 +49,15 @@ export async function publishVersion(
 ): Promise<string | null> {
   await db.lock('policy')
   const latest = await latestSnapshot(db)
-  if (latest !== null && !meansTheSame(latest, content)) return null
+  const hasSameFeatures = latest === null || meansTheSame(latest, content)
+  if (!hasSameFeatures && publishedBy === 'promotion') return null
   const known = new Set(content.manifest.campaigns.map(({ campaignId }) => campaignId))
   const isYounger = ({ campaignId }: { campaignId: string }): boolean => !known.has(campaignId)
-  const younger = latest?.manifest.heads.filter(isYounger) ?? []
-  const numbers = (of: 'heads' | 'covariances' | 'variants' | 'sendTimes') =>
+  const carried = hasSameFeatures ? latest : null
+  const younger = carried?.manifest.heads.filter(isYounger) ?? []
+  const weights = (of: 'heads' | 'covariances') =>
+    withYounger(content[of] ?? none, carried?.[of] ?? none, known)
+  const stages = (of: 'variants' | 'sendTimes') =>
     withYounger(content[of] ?? none, latest?.[of] ?? none, known)
   // What was made before the workspace's features changed does not change them back; a roll-back does.
   const schema = schemaFieldsOf(publishedBy === 'promotion' ? (latest ?? content).manifest : content.manifest)
@@ -66,14 +74,14 @@ export async function publishVersion(
     ...content,
     parentSequence: latest?.sequence ?? 0,
     boundMicros: Math.max(content.boundMicros, latest?.boundMicros ?? 0),
-    heads: numbers('heads'),
-    covariances: numbers('covariances'),
+    heads: weights('heads'),
+    covariances: weights('covariances'),
     tails:
       schema.tailSlots === undefined
         ? noTails
-        : withYounger(content.tails ?? noTails, latest?.tails ?? noTails, known),
-    variants: numbers('variants'),
-    sendTimes: numbers('sendTimes'),
+        : withYounger(content.tails ?? noTails, carried?.tails ?? noTails, known),
+    variants: stages('variants'),
+    sendTimes: stages('sendTimes'),
     manifest,
     publishedAt: now,
   })
@@ -97,19 +105,30 @@ async function takeLearnerBack(
   now: number,
 ): Promise<void> {
   const stored = await loadState(db)
-  if (stored === null || !meansTheSame(stored.state, content)) return
+  if (stored === null) return
   await archiveState(db, replacedId, stored.state, now)
-  // What replaced the version since may have had fewer heads: an earlier state knows them still.
   const archived = origin === 'own' ? await loadArchivedState(db, content.snapshotId) : null
-  const heads = new Map(stored.state.heads)
-  for (const key of content.heads.keys()) {
-    const head = archived?.heads.get(key)
-    if (head !== undefined) heads.set(key, head)
-  }
-  const { featureSchema } = content
-  const state = rebasedState({ ...stored.state, featureSchema, heads }, { ...content, origin })
+  const state = rebasedState(startOf(stored.state, archived, content), { ...content, origin })
   const next = { cursor: stored.cursor, state: encodeState(state) }
   if (!(await moveState(db, stored.cursor, next, now))) throw new ChangedMeanwhileError('the learner')
+}
+
+/** The state that the version's own is made of: with its features, and with all heads that it has. */
+function startOf(now: LearnerState, archived: LearnerState | null, content: StoredSnapshot): LearnerState {
+  const { featureSchema } = content
+  const earlier = archived !== null && meansTheSame(archived, content) ? archived : null
+  if (!meansTheSame(now, content)) {
+    const { stages, forgetting } = now
+    const start = earlier ?? emptyState(featureSchema, content.manifest.dimensions)
+    return { ...start, featureSchema, stages, forgetting }
+  }
+  // What replaced the version since may have had fewer heads: an earlier state knows them still.
+  const heads = new Map(now.heads)
+  for (const key of content.heads.keys()) {
+    const head = earlier?.heads.get(key)
+    if (head !== undefined) heads.set(key, head)
+  }
+  return { ...now, featureSchema, heads }
 }
 
 const none: ReadonlyMap<string, Float64Array> = new Map()

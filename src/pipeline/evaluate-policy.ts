@@ -2,17 +2,14 @@ import type { CampaignVersion } from '#contracts/campaign.ts'
 import type { PolicySnapshot } from '#contracts/decision.ts'
 import { nothingHead } from '#contracts/decision.ts'
 import type { ApiFault } from '#contracts/errors.ts'
-import type { WorkspaceDb } from '#platform/store/store.ts'
+import type { StoreScope, WorkspaceDb } from '#platform/store/store.ts'
 import { loadCampaign } from '../campaign/campaign-rows.ts'
 import { loadCandidate } from '../learning/candidate-rows.ts'
 import { latestSnapshot, loadSnapshot, type StoredSnapshot } from '../learning/snapshot-rows.ts'
 import { evaluateLog, type LogEvaluation } from '../report/off-policy/evaluate-log.ts'
-import {
-  type EvaluationTarget,
-  type LoadedLog,
-  type LogSelection,
-  loadDecisionLog,
-} from './load-decision-log.ts'
+import { featuresOfTarget } from './features-of-target.ts'
+import { type LoadedLog, type LogSelection, loadDecisionLog } from './load-decision-log.ts'
+import type { EvaluationTarget } from './logged-actions.ts'
 
 export interface EvaluationRequest {
   campaignId: string
@@ -38,10 +35,12 @@ export interface EvaluatedPolicy extends LogEvaluation {
 
 /** What the workspace's own decisions say of another policy for a campaign. */
 export async function evaluatePolicyOnLog(
-  db: WorkspaceDb,
+  scope: StoreScope,
+  workspace: string,
   request: EvaluationRequest,
   now: number,
 ): Promise<{ kind: 'evaluated'; report: EvaluatedPolicy } | { kind: 'refused'; fault: ApiFault }> {
+  const db = scope.workspace(workspace)
   const campaign = await loadCampaign(db, request.campaignId)
   if (campaign === null) {
     return refused('not_found', `there is no campaign ${request.campaignId}`, 'campaign')
@@ -51,7 +50,11 @@ export async function evaluatePolicyOnLog(
   }
   const parsed = await readTarget(db, request.target, campaign)
   if (parsed.kind === 'refused') return parsed
-  const selection = selectionFor(campaign, request, parsed, now)
+  const { stored } = parsed
+  const selection: LogSelection = {
+    ...selectionFor(campaign, request, parsed, now),
+    ...(stored === null ? {} : { featuresOf: await featuresOfTarget(scope, workspace, stored) }),
+  }
   const loaded = await loadDecisionLog(db, selection)
   const hasRows = loaded.log.n > 0
   return {
@@ -72,14 +75,25 @@ export async function evaluatePolicyOnLog(
 function selectionFor(
   { campaignId, spec }: CampaignVersion,
   { reward, since, until, decisionsMax }: EvaluationRequest,
-  { target, sinceSnapshotId }: { target: EvaluationTarget; sinceSnapshotId: string },
+  parsed: ParsedTarget,
   now: number,
 ): LogSelection {
+  const { target, sinceSnapshotId } = parsed
   const goalId = spec.goal.id
-  return { campaignId, goalId, reward, target, now, since, until, sinceSnapshotId, decisionsMax }
+  const range = { since: Math.max(since, parsed.since), until }
+  return { campaignId, goalId, reward, target, now, ...range, sinceSnapshotId, decisionsMax }
 }
 
-type ParsedTarget = { kind: 'target'; name: string; target: EvaluationTarget; sinceSnapshotId: string }
+interface ParsedTarget {
+  kind: 'target'
+  name: string
+  target: EvaluationTarget
+  sinceSnapshotId: string
+  /** Decisions before that instant may have taught it. */
+  since: number
+  /** What draws, where that is a version or a candidate. */
+  stored: StoredSnapshot | null
+}
 type Refused = { kind: 'refused'; fault: ApiFault }
 
 async function readTarget(
@@ -99,7 +113,9 @@ async function readTarget(
     const candidate = await loadCandidate(db, id)
     if (candidate === null) return refused('not_found', `there is no candidate ${id}`, 'target')
     const target = { kind: 'snapshot' as const, snapshot: candidate.content }
-    return { kind: 'target', name: text, target, sinceSnapshotId: candidate.sinceSnapshotId }
+    const { sinceSnapshotId, content: stored } = candidate
+    const since = candidate.changes === 'network' ? candidate.proposedAt : 0
+    return { kind: 'target', name: text, target, sinceSnapshotId, since, stored }
   }
   if (kind === 'snapshot' || kind === 'greedy') {
     const snapshot = id === 'latest' ? await latestSnapshot(db) : await loadSnapshot(db, id)
@@ -119,11 +135,13 @@ function snapshotTarget(kind: 'snapshot' | 'greedy', snapshot: StoredSnapshot): 
     // What an earlier version knew it learned before that one's successor was there.
     sinceSnapshotId:
       snapshot.manifest.publishedBy === 'rollback' ? (snapshot.manifest.from ?? '') : snapshotId,
+    since: 0,
+    stored: snapshot,
   }
 }
 
 function fixed(name: string, target: EvaluationTarget): ParsedTarget {
-  return { kind: 'target', name, target, sinceSnapshotId: '' }
+  return { kind: 'target', name, target, sinceSnapshotId: '', since: 0, stored: null }
 }
 
 function splitAtColon(text: string): [string, string] {

@@ -7,8 +7,10 @@ import { decodeDecision } from '../decision/record.ts'
 import { checkReplay, type ReplayResult, type ReplaySources } from '../decision/replay.ts'
 import { type Change, whatIf } from '../decision/what-if.ts'
 import { outcomeOf } from '../guardrails/run/evaluate.ts'
+import { type NetworkInputs, networkInputsOf } from './network-inputs.ts'
 import { createReplaySourceReader } from './replay-sources.ts'
 import { tailNamesOf } from './tail-names.ts'
+import { type TemplateStanding, templateStandingOf } from './template-standing.ts'
 
 export interface ExplainedDecision {
   row: RowOf<'decisions'>
@@ -17,6 +19,10 @@ export interface ExplainedDecision {
   messageIds: string[]
   /** The words they came in, where the outbox keeps them. */
   copies: Copy[]
+  /** Which words were drawn, and why they were there; null where no treatment was. */
+  template: TemplateStanding | null
+  /** In terms of what a network looks at, where its bottleneck was the features; else null. */
+  network: NetworkInputs | null
 }
 
 export interface Copy {
@@ -56,10 +62,14 @@ export async function explain(
     .where('messages.customer_id', '=', row.customer_id)
     .where('messages.decision_id', '=', row.decision_id)
     .execute()
+  const explanation = explainDecision(decoded, campaigns.versions, snapshot, names)
+  const { drawn } = explanation
   return {
     kind: 'explained',
     row,
-    explanation: explainDecision(decoded, campaigns.versions, snapshot, names),
+    explanation,
+    template: await templateStandingOf(db, decoded, campaigns.versions),
+    network: await networkInputsOf(scope, decoded, { customerId: row.customer_id, drawn }, snapshot),
     messageIds: messages.map((message) => message.message_id),
     copies: messages.flatMap(({ message_id: messageId, channel, subject, text }) =>
       text === null ? [] : [{ messageId, channel, subject: subject ?? '', opening: openingOf(text) }],

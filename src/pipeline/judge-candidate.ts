@@ -1,7 +1,7 @@
 import { nothingHead } from '#contracts/decision.ts'
-import type { WorkspaceDb } from '#platform/store/store.ts'
+import type { StoreScope } from '#platform/store/store.ts'
 import { loadRunningCampaigns } from '../campaign/campaign-rows.ts'
-import type { PolicyCandidate } from '../learning/candidate-rows.ts'
+import { loadPolicySettings, type PolicyCandidate } from '../learning/candidate-rows.ts'
 import {
   describeGateRefusal,
   type GateSettings,
@@ -10,6 +10,7 @@ import {
 } from '../learning/promotion-gate.ts'
 import { comparedRows } from '../report/off-policy/evaluate-log.ts'
 import { checkFairness } from '../report/uplift-report.ts'
+import { featuresOfTarget } from './features-of-target.ts'
 import { loadDecisionLog } from './load-decision-log.ts'
 
 export interface CandidateVerdict {
@@ -30,11 +31,15 @@ const decisionsMax = 50_000
  * what the send cost, as the score has it.
  */
 export async function judgeCandidate(
-  db: WorkspaceDb,
-  { content, sinceSnapshotId }: Pick<PolicyCandidate, 'content' | 'sinceSnapshotId'>,
-  settings: GateSettings,
+  scope: StoreScope,
+  workspace: string,
+  candidate: Pick<PolicyCandidate, 'content' | 'sinceSnapshotId' | 'changes' | 'proposedAt'>,
   now: number,
 ): Promise<CandidateVerdict> {
+  const db = scope.workspace(workspace)
+  const settings = await loadPolicySettings(db)
+  const { content, sinceSnapshotId, changes, proposedAt } = candidate
+  const featuresOf = await featuresOfTarget(scope, workspace, content)
   const campaigns: CandidateVerdict['campaigns'] = []
   const unfair: string[] = []
   for (const { campaignId, spec, state } of await loadRunningCampaigns(db)) {
@@ -46,16 +51,18 @@ export async function judgeCandidate(
       reward: 'value',
       target: { kind: 'snapshot', snapshot: content },
       now,
-      since: 0,
+      // Heads over a network were taught by all that had settled when they were proposed, whoever decided it.
+      since: changes === 'network' ? proposedAt : 0,
       until: now,
       sinceSnapshotId,
+      featuresOf,
       decisionsMax,
     })
-    const { candidate, constants } = await comparedRows(log, log.target, nothingHead)
+    const { candidate: own, constants } = await comparedRows(log, log.target, nothingHead)
     const verdict: GateVerdict =
-      candidate.kind === 'refused'
-        ? { kind: 'refused', refusals: candidate.refusals, figures: null }
-        : promotionGate(candidate.rows, constants, settings)
+      own.kind === 'refused'
+        ? { kind: 'refused', refusals: own.refusals, figures: null }
+        : promotionGate(own.rows, constants, settings)
     campaigns.push({ campaignId, goalId, decisions: log.n, ...verdict })
     if (spec.fairness?.blocksPromotion) unfair.push(...(await checkFairness(db, spec)).notes)
   }

@@ -1,32 +1,18 @@
 import type { CampaignVersion } from '#contracts/campaign.ts'
-import type { DecodedDecision, PolicySnapshot } from '#contracts/decision.ts'
-import { nothingHead } from '#contracts/decision.ts'
+import type { DecodedDecision } from '#contracts/decision.ts'
+import { denseSchemaOf } from '#contracts/feature-schema.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 import { loadCampaignVersion } from '../campaign/campaign-rows.ts'
 import { loadRecords } from '../decision/decision-rows.ts'
 import { decodeDecision } from '../decision/record.ts'
-import { decideOtherwise } from '../decision/replay.ts'
 import {
   createDecisionLog,
   type DecisionLog,
   type LoggedDecision,
 } from '../report/off-policy/decision-log.ts'
-
-/** What a target policy does with a moment that was decided before. */
-export type EvaluationTarget =
-  | { kind: 'snapshot'; snapshot: PolicySnapshot }
-  /** The best score of the snapshot, without exploring. */
-  | { kind: 'greedy'; snapshot: PolicySnapshot }
-  /** `treatmentId`, or 'nothing'. */
-  | { kind: 'always'; action: string }
-  | { kind: 'uniform' }
-  /** What a rehearsal decided in its place. */
-  | { kind: 'rehearsed'; rehearsed: RehearsedDecisions }
-
-/** The decision of that id as it was rehearsed, with the versions it names; null where it was not made. */
-export type RehearsedDecisions = (
-  decisionId: string,
-) => Promise<{ decision: DecodedDecision; campaigns: readonly CampaignVersion[] } | null>
+import { featureTraits } from './decision-features.ts'
+import type { FeaturesAsOf, PastMoment } from './features-as-of.ts'
+import { actionsOf, type EvaluationTarget, rewardOf, setRehearsedTarget } from './logged-actions.ts'
 
 export interface LogSelection {
   campaignId: string
@@ -41,6 +27,8 @@ export interface LogSelection {
   until: number
   /** Only decisions that name this snapshot or a later one: what the target learned from is left out. */
   sinceSnapshotId: string
+  /** What the target's schema sees at a moment; asked where a decision was made with another one. */
+  featuresOf?: FeaturesAsOf
   decisionsMax: number
 }
 
@@ -55,7 +43,7 @@ export type SkipReason =
   | 'campaign-not-in-draw'
   /** Campaigns with another goal were in the draw: their conversions are not comparable. */
   | 'other-goals'
-  /** Decided with other features than most. */
+  /** Decided with other features than most, or what the target would see cannot be made again. */
   | 'other-features'
   /** The target may have learned from it. */
   | 'before-target'
@@ -88,8 +76,10 @@ export async function loadDecisionLog(db: WorkspaceDb, selection: LogSelection):
     const range = { from: Math.min(...days), to: Math.max(...days) }
     const ids = page.map(([first]) => first.decision_id)
     const records = await loadRecords(db, ids, range)
+    const seen = await seenByTarget(page, records, selection, versions)
     for (const exposures of page) {
-      const read = await readDecision(exposures, records.get(exposures[0].decision_id), selection, versions)
+      const id = exposures[0].decision_id
+      const read = await readDecision(exposures, records.get(id), selection, { versions, seen: seen.get(id) })
       if (read === 'outside') continue
       if (typeof read === 'string') {
         skipped[read] = (skipped[read] ?? 0) + 1
@@ -149,16 +139,14 @@ async function readDecision(
   exposures: Exposures,
   record: Uint8Array | undefined,
   selection: LogSelection,
-  versions: Versions,
+  { versions, seen }: { versions: Versions; seen: Float64Array | undefined },
 ): Promise<{ decision: LoggedDecision; decidedAt: number } | SkipReason | 'outside'> {
   if (record === undefined) return 'no-record'
   const decoded = decodeDecision(record)
   const { decidedAt, choice } = decoded
-  if (decidedAt < selection.since || decidedAt > selection.until) return 'outside'
+  const reason = skipReasonOf(decoded, selection)
+  if (reason !== null) return reason
   if (choice.kind !== 'treatment' && choice.kind !== 'nothing') return 'no-draw'
-  // Text order is publication order. 'none' came before the first snapshot.
-  const isAfter = decoded.snapshotId >= selection.sinceSnapshotId && decoded.snapshotId !== 'none'
-  if (selection.sinceSnapshotId !== '' && !isAfter) return 'before-target'
   const campaigns = await versions(decoded)
   if (campaigns === null) return 'no-record'
   const drawn = decoded.candidates.filter(({ probability }) => probability > 0)
@@ -172,7 +160,8 @@ async function readDecision(
   const isYoung = exposures.some((own) => own.state === 'open' || own.window_ends_at > selection.now)
   if (isYoung) return 'not-matured'
   const hasConverted = exposures.some(({ state }) => state !== 'open' && state !== 'closed')
-  const actions = actionsOf({ record, decoded, campaigns }, selection)
+  if (hasOtherFeatures(decoded, selection) && seen === undefined) return 'other-features'
+  const actions = actionsOf({ record, decoded, campaigns, seen }, selection)
   if (selection.target.kind === 'rehearsed')
     await setRehearsedTarget(actions, decoded, selection, selection.target.rehearsed)
   const chosen = actions.find(({ candidateIndex }) =>
@@ -191,124 +180,49 @@ async function readDecision(
   }
 }
 
-/** A decision with what it names. */
-interface Moment {
-  record: Uint8Array
-  decoded: DecodedDecision
-  campaigns: CampaignVersion[]
+/** What can be told from the record alone. */
+function skipReasonOf(
+  { decidedAt, choice, snapshotId }: DecodedDecision,
+  { since, until, sinceSnapshotId }: LogSelection,
+): SkipReason | 'outside' | null {
+  if (decidedAt < since || decidedAt > until) return 'outside'
+  if (choice.kind !== 'treatment' && choice.kind !== 'nothing') return 'no-draw'
+  // Text order is publication order. 'none' came before the first snapshot.
+  const isAfter = snapshotId >= sinceSnapshotId && snapshotId !== 'none'
+  return sinceSnapshotId !== '' && !isAfter ? 'before-target' : null
 }
 
-interface Action {
-  /** −1 for nothing. */
-  candidateIndex: number
-  name: string
-  logged: number
-  target: number
-  valueMicros: number
-  costMicros: number
+function hasOtherFeatures({ featureSchema }: DecodedDecision, { target }: LogSelection): boolean {
+  return 'snapshot' in target && denseSchemaOf(target.snapshot.featureSchema) !== denseSchemaOf(featureSchema)
 }
 
-/** What stood in the draw, "nothing" last, with both policies' probabilities. */
-function actionsOf(moment: Moment, selection: LogSelection): Action[] {
-  const { decoded, campaigns } = moment
-  const actions: Action[] = decoded.candidates.flatMap((candidate, candidateIndex) => {
-    const treatment = campaigns[candidate.campaignIndex]?.spec.treatments[candidate.treatmentIndex]
-    if (treatment === undefined || !(candidate.probability > 0)) return []
-    const { campaignId } = campaigns[candidate.campaignIndex]!
-    return {
-      candidateIndex,
-      name:
-        campaignId === selection.campaignId
-          ? treatment.treatmentId
-          : `${campaignId}:${treatment.treatmentId}`,
-      logged: candidate.probability,
-      target: 0,
-      valueMicros: treatment.valueMicros,
-      costMicros: treatment.costMicros,
-    }
-  })
-  const values = actions.map(({ valueMicros }) => valueMicros)
-  actions.push({
-    candidateIndex: -1,
-    name: nothingHead,
-    logged: decoded.nothingProbability,
-    target: 0,
-    // What is bought unprompted is worth what it is worth when prompted.
-    valueMicros: values.reduce((sum, value) => sum + value, 0) / values.length,
-    costMicros: 0,
-  })
-  setTarget(actions, moment, selection.target)
-  return actions
-}
-
-function setTarget(actions: Action[], moment: Moment, target: EvaluationTarget): void {
-  switch (target.kind) {
-    case 'uniform':
-      for (const action of actions) action.target = 1 / actions.length
-      return
-    case 'always': {
-      const wanted = actions.find(({ name }) => name === target.action) ?? actions.at(-1)
-      if (wanted !== undefined) wanted.target = 1
-      return
-    }
-    case 'snapshot':
-    case 'greedy':
-      setSnapshotTarget(actions, moment, target)
-      return
-    case 'rehearsed':
-    // Looked up by whoever reads the decision.
+/** What the target sees where a decision was made with other features, by decision id. */
+async function seenByTarget(
+  page: Exposures[],
+  records: ReadonlyMap<string, Uint8Array>,
+  selection: LogSelection,
+  versions: Versions,
+): Promise<ReadonlyMap<string, Float64Array>> {
+  if (selection.featuresOf === undefined) return new Map()
+  const moments: PastMoment[] = []
+  for (const [{ decision_id: decisionId, customer_id: customerId }] of page) {
+    const record = records.get(decisionId)
+    const decoded = record === undefined ? null : decodeDecision(record)
+    if (decoded === null || skipReasonOf(decoded, selection) !== null) continue
+    const campaigns = hasOtherFeatures(decoded, selection) ? await versions(decoded) : null
+    if (campaigns === null) continue
+    const { trigger, decidedAt } = decoded
+    const { traits } = featureTraits(campaigns)
+    moments.push({
+      decisionId,
+      customerId,
+      triggerKind: trigger.kind,
+      triggerId: trigger.triggerId,
+      decidedAt,
+      traits,
+    })
   }
-}
-
-/** By name: the rehearsal may have decided by other versions, and draw what could not be drawn then. */
-async function setRehearsedTarget(
-  actions: Action[],
-  { decisionId }: DecodedDecision,
-  { campaignId }: LogSelection,
-  rehearsed: RehearsedDecisions,
-): Promise<void> {
-  const made = await rehearsed(decisionId)
-  const nothing = actions.at(-1)!
-  const kind = made?.decision.choice.kind
-  if (made === null || (kind !== 'treatment' && kind !== 'nothing')) {
-    nothing.target = 1
-    return
-  }
-  const { decision, campaigns } = made
-  nothing.target = decision.nothingProbability
-  for (const { campaignIndex, treatmentIndex, probability } of decision.candidates) {
-    if (!(probability > 0)) continue
-    const campaign = campaigns[campaignIndex]!
-    const treatmentId = campaign.spec.treatments[treatmentIndex]?.treatmentId ?? ''
-    const name = campaign.campaignId === campaignId ? treatmentId : `${campaign.campaignId}:${treatmentId}`
-    const known = actions.find((action) => action.name === name)
-    if (known !== undefined) known.target += probability
-    else actions.push({ ...nothing, name, logged: 0, target: probability, candidateIndex: unheardOf })
-  }
-}
-
-/** Of what the log could not have drawn. */
-const unheardOf = Number.MAX_SAFE_INTEGER
-
-function setSnapshotTarget(
-  actions: Action[],
-  { record, campaigns }: Moment,
-  { kind, snapshot }: Extract<EvaluationTarget, { snapshot: PolicySnapshot }>,
-): void {
-  const otherwise = decideOtherwise(record, { snapshot, campaigns })
-  const scores = actions.map(({ candidateIndex }) => otherwise.candidates[candidateIndex]?.scoreMicros ?? 0)
-  const best = scores.indexOf(Math.max(...scores))
-  for (const [index, action] of actions.entries()) {
-    if (kind === 'greedy') action.target = index === best ? 1 : 0
-    else {
-      action.target = otherwise.candidates[action.candidateIndex]?.probability ?? otherwise.nothingProbability
-    }
-  }
-}
-
-function rewardOf(reward: LogSelection['reward'], hasConverted: boolean, chosen: Action): number {
-  if (reward === 'conversions') return hasConverted ? 1 : 0
-  return ((hasConverted ? chosen.valueMicros : 0) - chosen.costMicros) / 1_000_000
+  return selection.featuresOf(moments)
 }
 
 type Versions = (decoded: DecodedDecision) => Promise<CampaignVersion[] | null>

@@ -3,11 +3,13 @@ import { headKey } from '#contracts/decision.ts'
 import type { ApiFault } from '#contracts/errors.ts'
 import type { Policy } from '#contracts/policy.ts'
 import { stableId } from '#platform/ids/ids.ts'
-import type { Store, StoreTransaction, WorkspaceDb } from '#platform/store/store.ts'
+import type { Store, StoreTransaction } from '#platform/store/store.ts'
 import {
+  deleteCandidateState,
   insertCandidate,
   listCandidates,
   loadCandidate,
+  loadCandidateState,
   loadPolicySettings,
   markPromoted,
   type PolicyCandidate,
@@ -20,6 +22,7 @@ import { publishPolicy, publishVersion, withPolicy } from '../learning/publish-v
 import { latestSnapshot, loadSnapshot, type StoredSnapshot } from '../learning/snapshot-rows.ts'
 import { audit, type Change } from './change-workspace.ts'
 import { type CandidateVerdict, judgeCandidate } from './judge-candidate.ts'
+import { catchUp, type NetworkCandidate, publishNetworkCandidate } from './training/network-candidate.ts'
 import { touchWorkspace } from './workspace-context.ts'
 
 export interface PolicyParts {
@@ -104,10 +107,11 @@ export async function promotePolicy(
   const candidate = await loadCandidate(db, candidateId)
   if (candidate === null) return refused('not_found', `there is no candidate ${candidateId}`)
   if (candidate.state !== 'proposed')
-    return refused('conflict', `${candidateId} is ${candidate.state} already`)
+    return refused('conflict', `${candidateId} is ${wordOf[candidate.state]}`)
   // Reading and judging the log takes seconds: not inside the transaction.
   const now = clock.now()
-  const verdict = await judgeCandidate(db, candidate, await loadPolicySettings(db), now)
+  const verdict = await judgeCandidate(store.read, workspace, candidate, now)
+  const network = verdict.passed || override !== null ? await grownNetwork(parts, workspace, candidate) : null
   return store.transaction(async (tx): Promise<Promotion> => {
     const own = tx.workspace(workspace)
     await saveVerdict(own, candidateId, { verdict, judgedAt: now })
@@ -115,7 +119,9 @@ export async function promotePolicy(
       const detail = `${verdict.reasons.join('; ')}. Override it with a reason, or wait for more decisions`
       return { ...refused('gate_refused', detail), verdict }
     }
-    const snapshotId = await publishCandidate(own, candidate, wallClock.now())
+    const snapshotId = await publishCandidate(tx, workspace, { candidate, network }, wallClock.now())
+    if (snapshotId === null && candidate.changes === 'network')
+      return refused('conflict', `rewards were learned while ${candidateId} took them in: ask again`)
     if (snapshotId === null) return refused('conflict', `${candidateId} is for another feature schema`)
     if (!(await markPromoted(own, candidateId, snapshotId))) {
       throw new Error(`candidate ${candidateId} was promoted twice`)
@@ -130,13 +136,37 @@ export async function promotePolicy(
   })
 }
 
+const wordOf = {
+  building: 'being built still',
+  promoted: 'promoted already',
+  failed: 'not to be had: it could not be built',
+} as const
+
+/** A network's candidate with the rewards learned since it was proposed; null where it is none. */
+async function grownNetwork(
+  parts: PolicyParts,
+  workspace: string,
+  { candidateId, changes, content }: PolicyCandidate,
+): Promise<NetworkCandidate | null> {
+  if (changes !== 'network') return null
+  const learned = await loadCandidateState(parts.store.read.workspace(workspace), candidateId)
+  if (learned === null) throw new Error(`candidate ${candidateId} has no state`)
+  return catchUp(parts, workspace, { content, ...learned })
+}
+
 /** A way of drawing is put over what is learned by now; anything else replaces it. */
 async function publishCandidate(
-  db: WorkspaceDb,
-  { candidateId, changes, content }: PolicyCandidate,
+  tx: StoreTransaction,
+  workspace: string,
+  { candidate, network }: { candidate: PolicyCandidate; network: NetworkCandidate | null },
   now: number,
 ): Promise<string | null> {
-  const from = candidateId
+  const db = tx.workspace(workspace)
+  const { candidateId: from, changes, content } = candidate
+  if (network !== null) {
+    await deleteCandidateState(db, from)
+    return publishNetworkCandidate(tx, workspace, network, { from, now })
+  }
   if (changes === 'policy' && content.policy !== undefined) {
     return publishPolicy(db, { policy: content.policy, from, now })
   }

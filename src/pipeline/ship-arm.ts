@@ -1,13 +1,13 @@
 import type { CampaignSpec, CampaignVersion } from '#contracts/campaign.ts'
 import type { ApiErrorCode, ApiFault } from '#contracts/errors.ts'
 import type { WorkspaceDb } from '#platform/store/store.ts'
-import { insertCampaignVersions, loadStanding } from '../campaign/campaign-rows.ts'
+import { loadStanding } from '../campaign/campaign-rows.ts'
 import { insertDocuments, loadDocuments } from '../campaign/document-rows.ts'
-import { isPerson, transition } from '../campaign/lifecycle.ts'
-import { ensureSnapshotFor } from '../learning/snapshot-rows.ts'
+import { isPerson } from '../campaign/lifecycle.ts'
 import type { UpliftReport } from '../report/report-schema.ts'
 import { campaignReport } from './campaign-report.ts'
 import { audit, type Change, type ChangeParts } from './change-workspace.ts'
+import { relaunch } from './relaunch.ts'
 import { touchWorkspace } from './workspace-context.ts'
 
 export interface ShipRequest extends Change {
@@ -34,24 +34,16 @@ export async function shipArm(parts: ChangeParts, request: ShipRequest): Promise
   const report = await campaignReport(store, workspace, campaignId, now)
   return store.transaction(async (tx) => {
     const db = tx.workspace(workspace)
-    const { running, waiting, newestVersion } = await loadStanding(db, campaignId)
+    const { running, waiting } = await loadStanding(db, campaignId)
     const fault = faultOf(request, running, waiting) ?? undecided(request, report)
     if (fault !== null || running === null) return refused(fault ?? notFound(campaignId))
     const note = noteOf(request, report)
     const spec = shippedSpec(running.spec, armId)
-    const draft = { ...running, version: newestVersion + 1, state: 'draft' as const, spec, actor, note }
     await shipDefinition(db, request, now)
-    await insertCampaignVersions(db, [{ ...draft, createdAt: now }])
-    let version: CampaignVersion | null = null
-    for (const action of ['approve', 'launch'] as const) {
-      const moved = await transition(db, { campaignId, action, actor, note, now })
-      if (moved.kind === 'refused') throw new Error(`${action} of ${campaignId}: ${moved.fault.detail}`)
-      version = moved.version
-    }
-    await ensureSnapshotFor(db, spec, now)
+    const version = await relaunch(tx, workspace, { spec, actor, note, now })
     await touchWorkspace(tx, workspace)
     await audit(tx, request, now, 'campaign.ship', `${campaignId} ${armId}`, note)
-    return { kind: 'shipped', version: version!, note }
+    return { kind: 'shipped', version, note }
   })
 }
 

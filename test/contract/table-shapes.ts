@@ -431,6 +431,31 @@ export const tableShapes: {
       snapshot_id: 'text',
     },
   },
+  candidate_states: {
+    key: ['workspace', 'candidate_id'],
+    columns: { workspace: 'text', candidate_id: 'text', cursor: 'int', state: 'blob' },
+  },
+  template_candidates: {
+    key: ['workspace', 'candidate_id'],
+    columns: {
+      workspace: 'text',
+      candidate_id: 'text',
+      template_id: 'text',
+      version: 'int',
+      base_version: 'int',
+      share: 'real',
+      places_json: 'json',
+      proposed_at: 'int',
+      actor: 'text',
+      note: 'text',
+      state: 'text',
+      judged_at: 'int',
+      verdict_json: 'json',
+      settled_at: 'int',
+      settled_by: 'text',
+      reason: 'text',
+    },
+  },
   policy_settings: {
     key: ['workspace'],
     columns: {

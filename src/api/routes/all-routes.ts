@@ -37,6 +37,7 @@ import { segmentRoutes } from './segment-routes.ts'
 import { sendRoutes } from './send-routes.ts'
 import { statusRoutes } from './status-routes.ts'
 import { suppressionRoutes } from './suppression-routes.ts'
+import { templateCandidateRoutes } from './template-candidate-routes.ts'
 import { templateRoutes } from './template-routes.ts'
 import { webhookRoutes } from './webhook-routes.ts'
 import { workspaceFileRoutes } from './workspace-file-routes.ts'
@@ -49,6 +50,7 @@ export function adminRoutes(doors: Doors): ApiRoutes[] {
     campaignRoutes(doors),
     broadcastRoutes(doors),
     templateRoutes(doors),
+    templateCandidateRoutes(doors),
     customerRoutes(doors),
     segmentRoutes(doors),
     suppressionRoutes(doors),

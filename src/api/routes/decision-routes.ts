@@ -105,6 +105,33 @@ const decisionSchema = explanationSchema
         }),
       )
       .describe('The words its messages came in, where the outbox keeps them.'),
+    template: z
+      .object({
+        templateId: z.string(),
+        version: z.int().nullable(),
+        variantId: z.string(),
+        standing: z.enum(['applied', 'tried', 'promoted', 'rolled-back']),
+        since: z.int(),
+        by: z.string(),
+        why: z.string().describe('One sentence.'),
+      })
+      .nullable()
+      .describe('Which words were drawn, and why they were there to be drawn.'),
+    network: z
+      .object({
+        modelId: z.string(),
+        missing: z.string().nullable().describe('Why it cannot be said any more.'),
+        inputs: z.array(z.object({ name: z.string(), value: z.number() })).describe('Those that are not 0.'),
+        contributions: z.array(
+          z.looseObject({
+            campaignId: z.string(),
+            treatmentId: z.string(),
+            atRest: z.number().describe('Log-odds of a response with every input at 0.'),
+          }),
+        ),
+      })
+      .nullable()
+      .describe('Where a network’s bottleneck was the features: what the network saw, and what that adds.'),
     record: z.string().describe('The compact record, in base64.'),
   })
   .meta({ id: 'Decision' })
@@ -126,13 +153,18 @@ export function decisionRoutes({ store }: Doors): ApiRoutes {
         const { workspace } = principalOf(request)
         const found = await store.snapshot((scope) => explain(scope, workspace, request.params.id))
         if (found.kind === 'refused') return sendFault(reply, found.fault)
-        const { row, explanation, messageIds, copies } = found
+        const { row, explanation, messageIds, copies, template, network } = found
         return reply.send({
           ...shown(explanation),
           outcome: row.outcome as z.output<typeof decisionSchema>['outcome'],
           propensity: row.propensity,
           messageIds,
           copies,
+          template,
+          network:
+            network === null
+              ? null
+              : { ...network, contributions: network.contributions.map((own) => ({ ...own })) },
           record: Buffer.from(row.record).toString('base64'),
         })
       },

@@ -14,6 +14,7 @@ import {
   proposePolicy,
   rollBackPolicy,
 } from '../../pipeline/policy-versions.ts'
+import { proposeNetwork } from '../../pipeline/training/propose-network.ts'
 import type { ApiRoutes } from '../api-app.ts'
 import { principalOf } from '../auth.ts'
 import type { Doors } from '../doors.ts'
@@ -54,9 +55,8 @@ export function policyRoutes({ store, clock, wallClock }: Doors): ApiRoutes {
           since: since === undefined ? 0 : Date.parse(since),
           until: until === undefined ? now : Date.parse(until),
         }
-        const db = store.read.workspace(workspace)
         const asked = { campaignId: campaign, target, reward, ...range, decisionsMax }
-        const result = await evaluatePolicyOnLog(db, asked, now)
+        const result = await evaluatePolicyOnLog(store.read, workspace, asked, now)
         if (result.kind === 'refused') return sendFault(reply, result.fault)
         const { report } = result
         return reply.send({ ...report, constants: report.constants.map((own) => ({ ...own })) })
@@ -178,8 +178,12 @@ export function policyRoutes({ store, clock, wallClock }: Doors): ApiRoutes {
       },
       async (request, reply) => {
         const { workspace, name } = principalOf(request)
-        const { actor = name, policy = null, ...proposal } = request.body
-        const result = await proposePolicy(parts, { workspace, actor, policy, ...proposal })
+        const { actor = name, policy = null, network, ...proposal } = request.body
+        const change = { workspace, actor, policy }
+        const result =
+          network === undefined
+            ? await proposePolicy(parts, { ...change, ...proposal })
+            : await proposeNetwork(parts, { ...change, network, ...proposal })
         if (result.kind === 'refused') return sendFault(reply, result.fault)
         return reply.code(201).send(candidateView(result.candidate))
       },

@@ -87,11 +87,17 @@ export const candidateSchema = z
     proposedAt: z.int(),
     actor: z.string(),
     note: z.string(),
-    state: z.enum(['proposed', 'promoted']),
-    changes: z.enum(['version', 'policy', 'heads']),
+    state: z
+      .enum(['building', 'proposed', 'promoted', 'failed'])
+      .describe('`building`: the heads over a network are being taught by the rewards so far.'),
+    changes: z.enum(['version', 'policy', 'heads', 'network']),
     sinceSnapshotId: z.string().describe('Judged by decisions that name this version or a later one.'),
     judgedAt: z.int().describe('When the gate last looked at it; 0 before.'),
-    verdict: z.unknown().describe('The gate’s verdict with its figures; null before.'),
+    verdict: z
+      .unknown()
+      .describe(
+        'The gate’s verdict with its figures; null before. While `building`: `{building: {done, total}}`.',
+      ),
     snapshotId: z.string().describe('The version that it became; empty before.'),
     manifest: manifestSchema,
   })
@@ -130,6 +136,13 @@ export const proposalSchema = z.strictObject({
     .describe('Weights made elsewhere, in place of the version’s own.'),
   seed: z.int().nullable().default(null).describe('Of what trained the weights.'),
   policy: policySchema.optional().describe('Another way of drawing.'),
+  network: z
+    .string()
+    .max(64)
+    .optional()
+    .describe(
+      'A trained network: heads over its bottleneck, taught by every reward so far. Answers with a candidate that is `building`; the role `strategist` teaches it.',
+    ),
   note: z.string().max(2_000).default(''),
   actor: actorSchema,
 })

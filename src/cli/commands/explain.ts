@@ -2,12 +2,19 @@ import { Command } from 'commander'
 import type { DecisionExplanation } from '../../decision/explain.ts'
 import { formatExplanation } from '../../decision/format-explanation.ts'
 import type { Copy } from '../../pipeline/explain.ts'
+import type { NetworkInputs } from '../../pipeline/network-inputs.ts'
+import type { TemplateStanding } from '../../pipeline/template-standing.ts'
 import { act, ask, type CliContext } from '../context.ts'
 import { done } from '../outcome.ts'
 import { table } from '../table.ts'
 import { changesHelp, whatIf } from '../what-if.ts'
 
-type Explained = DecisionExplanation & { messageIds: string[]; copies: Copy[] }
+type Explained = DecisionExplanation & {
+  messageIds: string[]
+  copies: Copy[]
+  template: TemplateStanding | null
+  network: NetworkInputs | null
+}
 interface Story {
   id: string
   state: string
@@ -38,11 +45,34 @@ export function explainCommand(context: CliContext): Command {
         }
         const text = [
           formatExplanation(answer.body, workspace.body.reportingCurrency),
+          ...templateText(answer.body.template),
+          ...networkText(answer.body.network),
           ...messages.map((message) => storyText(message, answer.body.copies)),
         ].join('\n')
         return done({ ...answer.body, messages }, text)
       }),
     )
+}
+
+function templateText(template: TemplateStanding | null): string[] {
+  if (template === null) return []
+  const { templateId, version, variantId, why, by, since } = template
+  const which = version === null ? templateId : `${templateId} version ${version}`
+  const when = since === 0 ? '' : ` (${by}, ${new Date(since).toISOString()})`
+  return ['Words', `  variant ${variantId}: ${which}, ${why}${when}`, '']
+}
+
+function networkText(network: NetworkInputs | null): string[] {
+  if (network === null) return []
+  const title = `What the inputs of ${network.modelId} add to the log-odds of a response`
+  if (network.missing !== null) return [title, `  not known: ${network.missing}`, '']
+  const signed = (value: number) => `${value < 0 ? '−' : '+'}${Number(Math.abs(value).toPrecision(4))}`
+  const lines = network.contributions.map(({ campaignId, treatmentId, atRest, features, others }) => {
+    const terms = features.map(({ name, logOdds }) => `${name} ${signed(logOdds)}`)
+    const rest = others === 0 ? [] : [`others ${signed(others)}`]
+    return `  ${campaignId} ${treatmentId}: ${[`at rest ${signed(atRest)}`, ...terms, ...rest].join(', ')}`
+  })
+  return [title, ...lines, '']
 }
 
 function storyText({ id, address, transitions }: Story, copies: readonly Copy[]): string {

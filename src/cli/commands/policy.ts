@@ -1,43 +1,20 @@
 import { readFileSync } from 'node:fs'
+import { setTimeout as wait } from 'node:timers/promises'
+import { SingleBar } from 'cli-progress'
 import { Command } from 'commander'
 import { act, ask, type CliContext } from '../context.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { operatorName } from '../operator-name.ts'
-import { done, type Failure, failed } from '../outcome.ts'
-import { table } from '../table.ts'
+import { done, type Failure, failed, type Outcome } from '../outcome.ts'
+import {
+  type Candidate,
+  candidatesText,
+  type Verdict,
+  type Version,
+  verdictText,
+  versionsText,
+} from '../policy-text.ts'
 import { addFeatures } from './policy-features.ts'
-
-interface Version {
-  id: string
-  publishedAt: number
-  t: number
-  manifest: { publishedBy: string; parent: string; from?: string; rewards: number; heads: object[] }
-}
-interface Candidate {
-  id: string
-  proposedAt: number
-  actor: string
-  note: string
-  state: string
-  changes: string
-  judgedAt: number
-  verdict: Verdict | null
-  snapshotId: string
-}
-interface Verdict {
-  passed: boolean
-  reasons: string[]
-  campaigns: {
-    campaignId: string
-    decisions: number
-    figures: {
-      weights: { effectiveRows: number }
-      bestConstant: { name: string; value: number } | null
-      difference: { estimate: number; interval: { lower: number; upper: number } } | null
-      delta: number | null
-    } | null
-  }[]
-}
 
 export function policyCommand(context: CliContext): Command {
   const policy = new Command('policy')
@@ -90,6 +67,10 @@ function addPropose(policy: Command, context: CliContext): void {
     .description('put a policy forward; it goes live through the gate')
     .option('--from <version>', 'the version whose content it starts from', 'latest')
     .option('--policy <json>', 'another way of drawing, such as {"kind":"greedy"}')
+    .option(
+      '--network <model>',
+      'heads over the bottleneck of a trained network, taught by every reward so far',
+    )
     .option('--heads <file>', 'JSON list of {campaignId, head, weights}: weights made elsewhere')
     .option('--note <text>', 'what it is', '')
     .option('--actor <name>', 'who proposes it', operatorName())
@@ -104,13 +85,50 @@ function addPropose(policy: Command, context: CliContext): void {
         const answer = await ask<Candidate>(context, command, 'POST', '/policy/candidates', { json })
         if (answer.kind === 'failed') return answer
         const { id } = answer.body
+        if (answer.body.state === 'building') return await whenBuilt(context, command, id)
         return done(answer.body, `Proposed as ${id}. starling policy promote ${id} asks the gate.`)
       }),
     )
 }
 
+const askEveryMs = 500
+
+/** Asks until the candidate has its heads, with a bar where somebody looks. */
+async function whenBuilt(context: CliContext, command: Command, id: string): Promise<Outcome> {
+  const bar = context.isTerminal
+    ? new SingleBar({
+        format: 'teaching {bar} {value}/{total} rewards',
+        stream: process.stderr,
+        clearOnComplete: true,
+      })
+    : null
+  bar?.start(1, 0)
+  try {
+    for (;;) {
+      const answer = await ask<Candidate>(context, command, 'GET', `/policy/candidates/${id}`)
+      if (answer.kind === 'failed') return answer
+      const { state, verdict, manifest } = answer.body
+      const progress = verdict?.building
+      if (progress !== undefined) {
+        bar?.setTotal(progress.total)
+        bar?.update(progress.done)
+      }
+      if (state === 'failed')
+        return failed(exitCodes.data, `${id} could not be built: ${verdict?.reasons?.join('; ') ?? ''}`)
+      if (state !== 'building') {
+        const text = `Proposed as ${id}: ${manifest.heads.length} heads, taught by ${manifest.rewards} rewards.`
+        return done(answer.body, `${text} starling policy promote ${id} asks the gate.`)
+      }
+      await wait(askEveryMs)
+    }
+  } finally {
+    bar?.stop()
+  }
+}
+
 interface ProposeOptions {
   from: string
+  network?: string
   policy?: string
   heads?: string
   note: string
@@ -223,54 +241,6 @@ interface Settings {
   effectiveRowsMin: number
   lossMaxShare: number
   forgetHalfLifeDays: number | null
-}
-
-function versionsText(versions: Version[]): string {
-  if (versions.length === 0) return 'No version yet: the first launch publishes one.'
-  const rows = versions.map(({ id, publishedAt, t, manifest }) => [
-    id,
-    new Date(publishedAt).toISOString(),
-    manifest.from === undefined ? manifest.publishedBy : `${manifest.publishedBy} of ${manifest.from}`,
-    manifest.parent === '' ? '-' : manifest.parent,
-    String(manifest.rewards),
-    t.toFixed(0),
-    String(manifest.heads.length),
-  ])
-  return table(['version', 'published', 'by', 'parent', 'rewards', 't', 'heads'], rows)
-}
-
-function candidatesText(candidates: Candidate[]): string[] {
-  if (candidates.length === 0) return []
-  const rows = candidates.map(({ id, proposedAt, actor, state, verdict, snapshotId, note }) => [
-    id,
-    new Date(proposedAt).toISOString(),
-    actor,
-    state === 'promoted' ? `in force as ${snapshotId}` : judgedText(verdict),
-    note,
-  ])
-  return ['', table(['candidate', 'proposed', 'by', 'state', 'note'], rows)]
-}
-
-function judgedText(verdict: Verdict | null): string {
-  if (verdict === null) return 'not judged yet'
-  return verdict.passed ? 'passed the gate' : 'refused by the gate'
-}
-
-function verdictText({ campaigns }: Verdict): string {
-  const rows = campaigns.map(({ campaignId, decisions, figures }) => [
-    campaignId,
-    String(decisions),
-    figures?.weights.effectiveRows.toFixed(0) ?? '-',
-    figures?.bestConstant?.name ?? '-',
-    digits(figures?.difference?.estimate),
-    digits(figures?.difference?.interval.lower),
-    digits(figures?.delta),
-  ])
-  return table(['campaign', 'decisions', 'effective', 'best constant', 'difference', 'lower', 'δ'], rows)
-}
-
-function digits(value: number | null | undefined): string {
-  return value === null || value === undefined ? '-' : value.toPrecision(3)
 }
 
 function readJson(text: string): unknown {

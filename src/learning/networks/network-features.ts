@@ -1,10 +1,13 @@
 import { hash } from 'node:crypto'
-import { type FeatureSchema, noTail } from '#contracts/feature-schema.ts'
+import {
+  type FeatureSchema,
+  networkFeatureNames,
+  noTail,
+  networkSchemaPrefix as prefix,
+} from '#contracts/feature-schema.ts'
 import { createForwardNetwork } from './forward.ts'
 import type { NetworkMetadata } from './network-files.ts'
 import type { NetworkWeights } from './network-shape.ts'
-
-const prefix = 'network:'
 
 /** The name under which a network's bottleneck is a feature schema. */
 export function networkSchemaName(modelId: string): string {
@@ -41,7 +44,7 @@ export function networkFeatures(
   return {
     name: networkSchemaName(modelId),
     dimensions: shape.bottleneck + 1,
-    names: ['constant', ...Array.from({ length: shape.bottleneck }, (_, unit) => `bottleneck unit ${unit}`)],
+    names: networkFeatureNames(shape.bottleneck),
     tailSlots: 0,
     decidesByTail: false,
     hash: digest,

@@ -5,7 +5,8 @@ import { listCampaigns } from '../../campaign/campaign-rows.ts'
 import { loadDecision } from '../../decision/decision-rows.ts'
 import { decodeDecision } from '../../decision/record.ts'
 import { evaluateLog } from '../../report/off-policy/evaluate-log.ts'
-import { loadDecisionLog, type RehearsedDecisions } from '../load-decision-log.ts'
+import { loadDecisionLog } from '../load-decision-log.ts'
+import type { RehearsedDecisions } from '../logged-actions.ts'
 import { createReplaySourceReader } from '../replay-sources.ts'
 
 /** What the goal of a campaign would have come to. */

@@ -1,8 +1,9 @@
 import type { CampaignSpec } from '#contracts/campaign.ts'
 import { headKey, type PolicySnapshot } from '#contracts/decision.ts'
-import type { Store, WorkspaceDb } from '#platform/store/store.ts'
+import type { Store, WorkspaceDb, WorkspaceRowOf } from '#platform/store/store.ts'
 import { withoutWorkspace } from '#platform/store/without-workspace.ts'
 import { firstFeatureSchema } from '../../decision/feature-schemas.ts'
+import { modelIdOf } from '../../learning/networks/network-features.ts'
 import { ensureSnapshotFor, latestSnapshot, loadSnapshot } from '../../learning/snapshot-rows.ts'
 import { featuresOfSnapshot } from '../feature-schema-for.ts'
 import {
@@ -73,8 +74,10 @@ export function createRecordedContexts(live: WorkspaceDb): RecordedContexts {
         .selectAll('snapshots')
         .where('snapshots.snapshot_id', '=', snapshotId)
         .execute()
+      const networks = await networksOf(live, current?.policy.snapshot ?? emptySnapshot)
       const snapshot = await scratch.transaction(async (tx) => {
         const db = tx.workspace(live.workspace)
+        await db.bulkInsert('networks', networks, 'ignore')
         await db.bulkInsert('snapshots', rows.map(withoutWorkspace), 'ignore')
         const first = rows.length === 0 ? firstFeatureSchema : undefined
         for (const spec of specs) await ensureSnapshotFor(db, spec, now, first)
@@ -101,4 +104,19 @@ export function createRecordedContexts(live: WorkspaceDb): RecordedContexts {
     },
     known: () => null,
   }
+}
+
+/** The network whose bottleneck a snapshot looks at: the scratch store reads its own configuration too. */
+async function networksOf(
+  live: WorkspaceDb,
+  { featureSchema }: PolicySnapshot,
+): Promise<WorkspaceRowOf<'networks'>[]> {
+  const modelId = modelIdOf(featureSchema)
+  if (modelId === null) return []
+  const rows = await live
+    .selectFrom('networks')
+    .selectAll('networks')
+    .where('networks.model_id', '=', modelId)
+    .execute()
+  return rows.map(withoutWorkspace)
 }

@@ -9,13 +9,14 @@ import type { RoleParts } from '../engine-parts.ts'
 import { createFeedWork, type FeedWork } from '../items/feed-work.ts'
 import { keepHouse, keepPartitions } from '../keep-house.ts'
 import { promoteWhatPasses } from '../policy-versions.ts'
+import { promoteTemplatesThatPass } from '../template-versions.ts'
 import { createSlowWork, type SlowWork } from '../training/slow-work.ts'
 import { watchDeliverability } from '../watch-deliverability.ts'
 import { touchWorkspace } from '../workspace-context.ts'
 import { keepGoing, type RoleRun } from './keep-going.ts'
 
 export interface Strategist {
-  /** Deletes what is kept no longer; promotes candidates that pass the gate, where that is allowed. */
+  /** Deletes what is kept no longer; promotes policies and words that pass the gate, where that is allowed. */
   keepHouse(): Promise<void>
   /** Pauses campaigns whose messages come back or are complained of too often. */
   watchDeliverability(): Promise<void>
@@ -53,6 +54,7 @@ export function assembleStrategist(parts: RoleParts): Strategist {
       for (const { workspace } of await listWorkspaces(parts.store.read)) {
         await keepHouse(parts.store, workspace, { now, eventsKeepDays })
         await promoteWhatPasses(parts, workspace)
+        await promoteTemplatesThatPass(parts, workspace)
       }
     },
     async watchDeliverability() {

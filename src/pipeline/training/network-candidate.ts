@@ -1,4 +1,5 @@
 import { headKey } from '#contracts/decision.ts'
+import type { FeatureSchema, FeatureSchemaId } from '#contracts/feature-schema.ts'
 import { dayUtcOf } from '#platform/ids/ids.ts'
 import type { RowOf, Store, StoreTransaction, WorkspaceDb } from '#platform/store/store.ts'
 import { loadDecisionsById } from '../../decision/decision-rows.ts'
@@ -7,9 +8,11 @@ import { createBayesianHeads } from '../../learning/bayesian-head.ts'
 import { loadPolicySettings } from '../../learning/candidate-rows.ts'
 import { explorationTime, forgetUntil, weightOf } from '../../learning/forgetting.ts'
 import {
+  archiveState,
   emptyState,
   encodeState,
   type LearnerState,
+  loadCursor,
   loadState,
   moveState,
 } from '../../learning/learner-state.ts'
@@ -27,10 +30,9 @@ import {
 } from '../../learning/snapshot-rows.ts'
 import { createSparseTail } from '../../learning/sparse-tail.ts'
 import { teachReward } from '../../learning/teach-reward.ts'
-import type { Known } from '../../profile/profile-as-of.ts'
-import { featureInputAsOf, loadCustomerHistories } from '../customer-history.ts'
 import { featureSchemaFor } from '../feature-schema-for.ts'
-import { touchWorkspace, type WorkspaceContexts } from '../workspace-context.ts'
+import { type FeatureSources, featuresAsOf, loadFeatureSources, type PastMoment } from '../features-as-of.ts'
+import { touchWorkspace } from '../workspace-context.ts'
 
 /** A policy whose heads look at a network's bottleneck, taught by the same rewards as the policy in force. */
 export interface NetworkCandidate {
@@ -41,6 +43,8 @@ export interface NetworkCandidate {
   cursor: number
 }
 
+export type TeachingProgress = (done: number, total: number) => void
+
 const rewardsPerPage = 500
 
 /**
@@ -50,26 +54,59 @@ const rewardsPerPage = 500
  * where the network is not ready.
  */
 export async function buildNetworkCandidate(
-  parts: { store: Store; contexts: WorkspaceContexts },
+  { store }: { store: Store },
   workspace: string,
   modelId: string,
   now: number,
+  onProgress?: TeachingProgress,
 ): Promise<NetworkCandidate | null> {
-  const db = parts.store.read.workspace(workspace)
-  const context = await parts.contexts.load(parts.store.read, workspace)
-  if (context === null || (await loadNetwork(db, modelId))?.ready == null) return null
+  const db = store.read.workspace(workspace)
+  const sources = await loadFeatureSources(store.read, workspace)
+  if (sources === null || (await loadNetwork(db, modelId))?.ready == null) return null
   const schema = await featureSchemaFor(db, { name: networkSchemaName(modelId) })
-  const models = createBayesianHeads(schema.dimensions)
   const state = emptyState(schema.name, schema.dimensions)
   const learned = await loadState(db)
+  const until = learned?.cursor ?? 0
+  const cursor = await teach(db, { schema, sources, state }, { after: 0, until }, onProgress)
+  // Variants and hours do not depend on features.
+  if (learned !== null) state.stages = learned.state.stages
+  return { content: await contentOf(db, state, schema, { now, untilSequence: until }), state, cursor }
+}
+
+/** Teaches a candidate the rewards that the learner has taken in since, so that it goes on from today. */
+export async function catchUp(
+  { store }: { store: Store },
+  workspace: string,
+  candidate: NetworkCandidate,
+  onProgress?: TeachingProgress,
+): Promise<NetworkCandidate> {
+  const db = store.read.workspace(workspace)
+  const sources = await loadFeatureSources(store.read, workspace)
+  if (sources === null) return candidate
+  const { content, state } = candidate
+  const learnedWith = hashOf(content)
+  const schema = await featureSchemaFor(db, { name: content.featureSchema, learnedWith })
+  const range = { after: candidate.cursor, until: await loadCursor(db) }
+  const cursor = await teach(db, { schema, sources, state }, range, onProgress)
+  return { content, state, cursor }
+}
+
+/** The rewards of these sequences, in order; resolves to the last one. */
+async function teach(
+  db: WorkspaceDb,
+  into: { schema: FeatureSchema; sources: FeatureSources; state: LearnerState },
+  { after, until }: { after: number; until: number },
+  onProgress?: TeachingProgress,
+): Promise<number> {
+  const { schema, sources, state } = into
+  const models = createBayesianHeads(schema.dimensions)
   const { forgetHalfLifeDays } = await loadPolicySettings(db)
-  const last = learned?.cursor ?? 0
-  const sources = { traits: [], currency: context.currency, zone: context.settings.zone }
-  let cursor = 0
-  while (cursor < last) {
-    const rows = (await loadRewardsAfter(db, cursor, rewardsPerPage)).filter((row) => row.sequence <= last)
+  let cursor = after
+  while (cursor < until) {
+    const rows = (await loadRewardsAfter(db, cursor, rewardsPerPage)).filter((row) => row.sequence <= until)
     if (rows.length === 0) break
-    const vectors = await vectorsOf(db, rows)
+    const moments = await momentsOf(db, rows)
+    const vectors = await featuresAsOf(db, schema, [...moments.values()], sources)
     for (const row of rows) {
       forgetUntil(state, dayUtcOf(row.created_at), forgetHalfLifeDays)
       const x = vectors.get(row.decision_id)
@@ -77,38 +114,17 @@ export async function buildNetworkCandidate(
         state.skipped += 1
         continue
       }
-      teach(state, row, x.dense, x.decidedAt)
+      const weight = weightOf(state, moments.get(row.decision_id)?.decidedAt)
+      teachReward(models, state, headOf(state, row), row, x, weight)
     }
     cursor = rows.at(-1)!.sequence
+    onProgress?.(cursor, until)
   }
-  // Variants and hours do not depend on features.
-  if (learned !== null) state.stages = learned.state.stages
-  return { content: await contentOf(db, state, schema, { now, untilSequence: last }), state, cursor: last }
+  return Math.max(cursor, until)
 
-  async function vectorsOf(
-    own: WorkspaceDb,
-    rows: RowOf<'rewards'>[],
-  ): Promise<Map<string, { dense: Float64Array; decidedAt: number }>> {
-    const decisions = await loadDecisionsById(own, [...new Set(rows.map((row) => row.decision_id))])
-    const customers = [...new Set([...decisions.values()].map((row) => row.customer_id))]
-    const histories = new Map(
-      (await loadCustomerHistories(own, customers)).map((one) => [one.customerId, one]),
-    )
-    const vectors = new Map<string, { dense: Float64Array; decidedAt: number }>()
-    for (const [id, { trigger_kind, trigger_id, customer_id, record }] of decisions) {
-      const { decidedAt } = decodeDecision(record)
-      const known: Known =
-        trigger_kind === 'event' ? { kind: 'event', eventId: trigger_id } : { kind: 'served', at: decidedAt }
-      const history = histories.get(customer_id)
-      const input = history === undefined ? null : featureInputAsOf(history, known, sources)
-      if (input !== null) vectors.set(id, { dense: schema.vector(input).dense, decidedAt })
-    }
-    return vectors
-  }
-
-  function teach(into: LearnerState, row: RowOf<'rewards'>, x: Float64Array, decidedAt: number): void {
+  function headOf({ heads }: LearnerState, row: RowOf<'rewards'>) {
     const key = headKey(row.campaign_id, row.head)
-    let head = into.heads.get(key)
+    let head = heads.get(key)
     if (head === undefined) {
       const { campaign_id: campaignId, head: name } = row
       head = {
@@ -120,16 +136,32 @@ export async function buildNetworkCandidate(
         model: models.create(),
         tail: createSparseTail(),
       }
-      into.heads.set(key, head)
+      heads.set(key, head)
     }
-    teachReward(models, into, head, row, x, weightOf(into, decidedAt))
+    return head
   }
 }
+
+async function momentsOf(db: WorkspaceDb, rows: RowOf<'rewards'>[]): Promise<Map<string, PastMoment>> {
+  const decisions = await loadDecisionsById(db, [...new Set(rows.map((row) => row.decision_id))])
+  const momentOf = (decisionId: string, row: RowOfDecision): PastMoment => ({
+    decisionId,
+    customerId: row.customer_id,
+    triggerKind: row.trigger_kind,
+    triggerId: row.trigger_id,
+    decidedAt: decodeDecision(row.record).decidedAt,
+    // A network looks at the traits that it was trained with.
+    traits: [],
+  })
+  return new Map([...decisions].map(([id, row]) => [id, momentOf(id, row)]))
+}
+
+type RowOfDecision = Pick<RowOf<'decisions'>, 'customer_id' | 'trigger_kind' | 'trigger_id' | 'record'>
 
 async function contentOf(
   db: WorkspaceDb,
   state: LearnerState,
-  schema: { name: string; hash: string; dimensions: number },
+  schema: FeatureSchemaId,
   { now, untilSequence }: { now: number; untilSequence: number },
 ): Promise<StoredSnapshot> {
   const latest = await latestSnapshot(db)
@@ -163,28 +195,58 @@ async function contentOf(
 }
 
 /**
- * Publishes a candidate as the next version, with the learner's state that belongs to it: the policy goes on
- * learning from the next reward. Null, and nothing written, where rewards were learned since it was built.
+ * Publishes a candidate as the next version: the heads that were judged, with the learner's state that they
+ * have grown into, so that the policy goes on learning from the next reward. Campaigns launched since have
+ * the heads of that state. The state that it replaces is kept for a roll-back. Null, and nothing written,
+ * where rewards were learned since the candidate caught up.
  */
 export async function publishNetworkCandidate(
   tx: StoreTransaction,
   workspace: string,
   { content, state, cursor }: NetworkCandidate,
-  now: number,
+  { from, now }: { from: string; now: number },
 ): Promise<string | null> {
   const db = tx.workspace(workspace)
-  const latest = await latestSnapshot(db)
+  await db.lock('policy')
+  const [latest, stored] = [await latestSnapshot(db), await loadState(db)]
+  if ((stored?.cursor ?? 0) !== cursor) return null
+  if (stored !== null) {
+    const next = { cursor, state: encodeState({ ...state, stages: stored.state.stages }) }
+    if (!(await moveState(db, cursor, next, now))) return null
+    if (latest !== null) await archiveState(db, latest.snapshotId, stored.state, now)
+  }
+  const known = new Set(content.manifest.campaigns.map(({ campaignId }) => campaignId))
+  const isYounger = ({ campaignId }: { campaignId: string }): boolean => !known.has(campaignId)
+  const grown = publishedHeads(state, content.policy)
+  const younger = grown.listed.filter(isYounger)
+  const withYounger = (own: ReadonlyMap<string, Float64Array>, of: ReadonlyMap<string, Float64Array>) => {
+    const keys = younger.map(({ campaignId, head }) => headKey(campaignId, head))
+    return new Map([...own, ...[...of].filter(([key]) => keys.includes(key))])
+  }
   const { parent: _, ...manifest } = content.manifest
-  const known = latest?.manifest.campaigns ?? manifest.campaigns
-  if (!(await moveState(db, cursor, { cursor, state: encodeState(state) }, now))) return null
   const row = snapshotRow({
     ...content,
+    ...(latest?.variants === undefined ? {} : { variants: latest.variants }),
+    ...(latest?.sendTimes === undefined ? {} : { sendTimes: latest.sendTimes }),
+    heads: withYounger(content.heads, grown.heads),
+    covariances: withYounger(content.covariances ?? new Map(), grown.covariances),
     parentSequence: latest?.sequence ?? 0,
     boundMicros: Math.max(content.boundMicros, latest?.boundMicros ?? 0),
-    manifest: { ...manifest, campaigns: known },
+    manifest: {
+      ...manifest,
+      publishedBy: 'promotion',
+      from,
+      campaigns: [...manifest.campaigns, ...(latest?.manifest.campaigns.filter(isYounger) ?? [])],
+      heads: [...manifest.heads, ...younger].sort(byHeadKey),
+    },
     publishedAt: now,
   })
   if (!(await insertSnapshot(db, row))) throw new Error(`snapshot ${row.snapshot_id} was published meanwhile`)
   await touchWorkspace(tx, workspace)
   return row.snapshot_id
+}
+
+function hashOf({ manifest, snapshotId }: StoredSnapshot): { hash: string; by: string } | undefined {
+  const hash = manifest.featureSchemaHash
+  return hash === undefined ? undefined : { hash, by: `candidate ${snapshotId}` }
 }

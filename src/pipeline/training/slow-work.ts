@@ -10,6 +10,7 @@ import {
 import { lastScoring } from '../../profile/score-rows.ts'
 import type { RoleParts } from '../engine-parts.ts'
 import { createWorkspaceContexts } from '../workspace-context.ts'
+import { buildProposed, candidatesToBuild } from './propose-network.ts'
 import { runTraining } from './run-training.ts'
 import { scoreCustomers } from './score-customers.ts'
 
@@ -53,6 +54,14 @@ export function createSlowWork({ store, clock, wallClock, logger }: RoleParts): 
     return true
   }
 
+  /** Policies over a network that wait for their heads. */
+  async function teach(workspace: string): Promise<void> {
+    for (const { candidateId } of await candidatesToBuild(store.read.workspace(workspace))) {
+      const became = await buildProposed(parts, workspace, candidateId, stopping.signal)
+      logger.info('policy over a network', { workspace, candidate: candidateId, became })
+    }
+  }
+
   /** After each training, once a day, and when somebody asks. */
   async function score(workspace: string): Promise<boolean> {
     const db = store.read.workspace(workspace)
@@ -72,6 +81,7 @@ export function createSlowWork({ store, clock, wallClock, logger }: RoleParts): 
     try {
       for (const { workspace } of await listWorkspaces(store.read)) {
         while ((await train(workspace)) && !stopping.signal.aborted);
+        if (!stopping.signal.aborted) await teach(workspace)
         if (!stopping.signal.aborted) await score(workspace)
       }
     } catch (error) {

@@ -17,6 +17,7 @@ import { migration as accounts } from '#migrations/0019_accounts.ts'
 import { migration as items } from '#migrations/0020_items.ts'
 import { migration as timerRounds } from '#migrations/0021_timer_rounds.ts'
 import { migration as forgetting } from '#migrations/0022_forgetting.ts'
+import { migration as challengers } from '#migrations/0024_challengers.ts'
 import { lockSchema } from './locks.ts'
 import type { ColumnTypes, StoreMigration } from './migrations.ts'
 import { makeMonthsReady } from './partitions.ts'
@@ -42,6 +43,7 @@ const migrations: { name: string; migration: StoreMigration }[] = [
   { name: '0020_items', migration: items },
   { name: '0021_timer_rounds', migration: timerRounds },
   { name: '0022_forgetting', migration: forgetting },
+  { name: '0024_challengers', migration: challengers },
 ]
 
 /** Brings a store's file to this version, in one transaction. Throws one line when it is of a newer one. */

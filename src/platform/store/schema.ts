@@ -76,7 +76,9 @@ export interface StoreSchema {
   learner_states: LearnerStateRow
   learner_archives: LearnerArchiveRow
   policy_candidates: PolicyCandidateRow
+  candidate_states: CandidateStateRow
   policy_settings: PolicySettingsRow
+  template_candidates: TemplateCandidateRow
   networks: NetworkRow
 
   // ── pipeline ──
@@ -677,12 +679,13 @@ export interface PolicyCandidateRow {
   proposed_at: number
   actor: string
   note: string
-  state: 'proposed' | 'promoted'
+  /** `building`: its heads are being taught; `failed`: they could not be. */
+  state: 'building' | 'proposed' | 'promoted' | 'failed'
   /**
    * `version`: an earlier version as it was; `policy`: another way of drawing over what is learned;
-   * `heads`: weights made elsewhere in place of some.
+   * `heads`: weights made elsewhere in place of some; `network`: heads over a network's bottleneck.
    */
-  changes: 'version' | 'policy' | 'heads'
+  changes: 'version' | 'policy' | 'heads' | 'network'
   /** Decisions that name this snapshot or a later one cannot have taught it. */
   since_snapshot_id: string
   t: number
@@ -695,6 +698,42 @@ export interface PolicyCandidateRow {
   verdict_json: string
   /** The version that it became, '' before. */
   snapshot_id: string
+}
+
+/** What the heads of a proposed policy have learned, until it goes live. */
+export interface CandidateStateRow {
+  workspace: string
+  candidate_id: string
+  /** The last reward in it. */
+  cursor: number
+  /** As a learner's state. */
+  state: Uint8Array
+}
+
+/** New words of a template, that go live for good through the gate. */
+export interface TemplateCandidateRow {
+  workspace: string
+  candidate_id: string
+  template_id: string
+  /** The version of the template that it becomes, and the one that it would replace. */
+  version: number
+  base_version: number
+  /** Of what its place would get: so much is drawn for the new words by the marketer's weights. */
+  share: number
+  /** Where it takes part: JSON list of {campaignId, treatmentId, champion, challenger, weight}. */
+  places_json: string
+  proposed_at: number
+  actor: string
+  note: string
+  state: 'proposed' | 'promoted' | 'withdrawn' | 'rolled-back'
+  /** When the gate last looked at it; 0 before. */
+  judged_at: number
+  /** The gate's verdict with its figures; `null` in JSON before. */
+  verdict_json: string
+  /** When, by whom and why it was promoted, withdrawn or rolled back; 0 and '' before. */
+  settled_at: number
+  settled_by: string
+  reason: string
 }
 
 export interface PolicySettingsRow {

@@ -104,6 +104,23 @@ test('a network is asked for, trained, scores its customers, and its files are t
   const values = await Promise.all([0, 1, 2, 3, 4, 5].map((index) => scoreOf(`p${index}`)))
   const [buyers, lookers] = [values.filter((_, i) => i % 2 === 0), values.filter((_, i) => i % 2 === 1)]
   expect(Math.min(...buyers)).toBeGreaterThan(Math.max(...lookers))
+
+  expect(await world.call('POST', '/policy/candidates', { network: 'none' })).toMatchObject({ status: 404 })
+  const proposal = { network: 'propensity-1', note: 'by what it sees', actor: 'ann' }
+  const proposed = await world.call<{ id: string }>('POST', '/policy/candidates', proposal)
+  expect(proposed).toMatchObject({ status: 201, body: { state: 'building', changes: 'network' } })
+  await slowWork()
+  const path = `/policy/candidates/${proposed.body.id}`
+  const features = { featureSchema: 'network:propensity-1', dimensions: 49 }
+  expect(await world.call('GET', path)).toMatchObject({ body: { state: 'proposed', manifest: features } })
+  expect(await world.call('POST', `${path}/promote`, {})).toMatchObject({ body: { code: 'gate_refused' } })
+  const override = { override: 'to see it', actor: 'bea' }
+  const promoted = await world.call<{ snapshotId: string }>('POST', `${path}/promote`, override)
+  expect(promoted.status).toBe(200)
+  expect(await world.call('GET', `/policy/versions/${promoted.body.snapshotId}`)).toMatchObject({
+    body: { manifest: { ...features, publishedBy: 'promotion', from: proposed.body.id } },
+  })
+  expect(await world.call('POST', '/policy/rollback', { reason: 'seen' })).toMatchObject({ status: 200 })
 })
 
 test('too little to learn from is said, with the numbers', async () => {

@@ -52,6 +52,36 @@ test('a policy goes from a proposal past the gate by a person, and back', { time
   expect(settings.stdout).toContain('half as much after 30 days')
 })
 
+test('new words go from a file past the gate by a person, and back', { timeout: 120_000 }, async () => {
+  const words = [
+    'templates:',
+    '  - id: reminder',
+    '    channel: email',
+    '    subject: "Still thinking, {{customer.firstName}}?"',
+    '    text: "{{offer.name}} {{links.unsubscribe}}"',
+  ]
+  writeFileSync(join(world.folder, 'words.yaml'), words.join('\n'))
+  expect(await world.run(['template', 'propose', 'no-file.yaml'])).toMatchObject({ code: 65 })
+  expect(await world.run(['template', 'propose', 'words.yaml', '--share', '2'])).toMatchObject({ code: 64 })
+  const proposed = await world.run(['template', 'propose', 'words.yaml', '--share', '0.3', '--json'])
+  const { id, places } = proposed.json() as unknown as { id: string; places: object[] }
+  expect(places).toContainEqual({
+    campaignId: 'cart',
+    treatmentId: 'free-shipping/email',
+    champion: 'plain',
+    challenger: 'plain-v2',
+    weight: 1,
+  })
+  const refused = await world.run(['template', 'promote', id])
+  expect(refused).toMatchObject({ code: 65, stderr: expect.stringContaining('0 effective draws of the two') })
+  const promoted = await world.run(['template', 'promote', id, '--override', 'a typo', '--actor', 'bea'])
+  expect(promoted.stdout).toContain('reminder version 2 overrode the gate and is live.')
+  const list = await world.run(['template', 'list', 'reminder'])
+  expect(list.stdout).toMatch(/reminder version 2 +promoted +a typo/)
+  const back = await world.run(['template', 'rollback', 'reminder', '--reason', 'worse'])
+  expect(back.stdout).toContain('Version 2 of reminder is rolled back.')
+})
+
 test('features with a tail are chosen, and shown in the version', { timeout: 60_000 }, async () => {
   const chosen = await world.run(['policy', 'features', 'v3', '--reason', 'many shops'])
   expect(chosen).toMatchObject({ code: 0, stdout: expect.stringMatching(/look at v3 from version s\d+ on/) })

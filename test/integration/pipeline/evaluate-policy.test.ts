@@ -37,7 +37,7 @@ const evaluate = async (request: Partial<EvaluationRequest>) => {
     decisionsMax: 100_000,
     ...request,
   }
-  return evaluatePolicyOnLog(db(), all, now)
+  return evaluatePolicyOnLog(parts.store.read, shopWorkspace, all, now)
 }
 
 test('always one treatment: weights and rewards are what the rows say, counted another way', async () => {

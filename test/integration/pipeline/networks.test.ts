@@ -49,7 +49,7 @@ test('a shop’s past trains a network that scores its customers', { timeout: 24
     expect(candidate!.state.rewards).toBeGreaterThan(100)
     expect(candidate!.state.skipped).toBe(0)
     const published = await store.transaction((tx) =>
-      publishNetworkCandidate(tx, shopWorkspace, candidate!, 3),
+      publishNetworkCandidate(tx, shopWorkspace, candidate!, { from: 'c1', now: 3 }),
     )
     const context = await parts.contexts.load(store.read, shopWorkspace)
     expect(context?.snapshot).toMatchObject({ snapshotId: published, featureSchema: `network:${modelId}` })
