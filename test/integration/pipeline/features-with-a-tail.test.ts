@@ -8,6 +8,7 @@ import { latestSnapshot, loadSnapshot } from '../../../src/learning/snapshot-row
 import { changeFeatures } from '../../../src/pipeline/change-features.ts'
 import { explain, explainWhatIf } from '../../../src/pipeline/explain.ts'
 import { type PolicyParts, rollBackPolicy } from '../../../src/pipeline/policy-versions.ts'
+import { rehearse } from '../../../src/pipeline/rehearsal/rehearse.ts'
 import { replayStored } from '../../../src/pipeline/replay-stored.ts'
 import {
   customer,
@@ -188,6 +189,13 @@ test('taken back, decisions are by the dense features; rolled back, the tails ar
   await signUp(10)
   await learn()
   expect(world.errors).toEqual([])
+})
+
+test('history played again makes the same tails, to the byte', async () => {
+  const { store, settings } = world.engine.parts
+  const result = await rehearse({ store, now: world.clock.now(), settings }, { workspace, days: 60 })
+  if (result.kind === 'refused') throw new Error(result.detail)
+  expect(result.exact).toMatchObject({ same: joined, different: 0, missing: 0, extra: 0, notReplayable: {} })
 })
 
 test('a workspace may choose before its first launch, which goes on from there', async () => {

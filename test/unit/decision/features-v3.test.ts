@@ -79,6 +79,26 @@ describe('the tail of v3', () => {
   })
 })
 
+it('adds up what shares a slot: both names are known, and who has one of them has it alone', () => {
+  const [one, other] = collidingShops()
+  const slot = v3.tailSlotOf!(`trait shop=${one}`)!
+  const tailOf = (...shops: string[]) => v3.vector(inputOf({ traits: { shop: shops } })).tail
+  expect(tailOf(one, other)).toEqual({ slots: Uint32Array.of(slot), values: Float64Array.of(2) })
+  expect(tailOf(other)).toEqual({ slots: Uint32Array.of(slot), values: Float64Array.of(1) })
+  expect(namesOf({ traits: { shop: [one, other] } })).toEqual([`trait shop=${one}`, `trait shop=${other}`])
+})
+
+/** Two of a few hundred names share one of 65,536 slots. */
+function collidingShops(): [string, string] {
+  const bySlot = new Map<number, string>()
+  for (let i = 0; ; i += 1) {
+    const slot = v3.tailSlotOf!(`trait shop=s${i}`)!
+    const known = bySlot.get(slot)
+    if (known !== undefined) return [known, `s${i}`]
+    bySlot.set(slot, `s${i}`)
+  }
+}
+
 const counts = fc.record({
   ...{ total: fc.nat(1e9), firstAt: fc.nat(now), lastAt: fc.nat(now), valueMicros: fc.nat(1e9) },
   days: fc.constant([] as Profile['counts'][string]['days']),

@@ -161,6 +161,26 @@ test('finds the one of 21 features that matters, of 500 values each seen rarely'
   expect(right.length / 500).toBeGreaterThan(0.97)
 })
 
+test('two features in one slot share a weight, and the others are learned as without them', () => {
+  const random = createSeededRandom(9)
+  // Slot 0 holds two features that say opposite things; 1 and 2 have one each.
+  const planted = [
+    [0, 1],
+    [0, -1],
+    [1, 1],
+    [2, -1],
+  ] as const
+  const tail = createSparseTail()
+  for (let i = 0; i < 8_000; i += 1) {
+    const [slot, effect] = planted[Math.floor(random.next() * planted.length)]!
+    const y = random.next() < logistic(effect) ? 1 : 0
+    teachTail(tail, one(slot), y - logistic(weightOf(tail, slot)))
+  }
+  expect(Math.abs(weightOf(tail, 0))).toBeLessThan(0.15)
+  expect(weightOf(tail, 1)).toBeGreaterThan(0.4)
+  expect(weightOf(tail, 2)).toBeLessThan(-0.4)
+})
+
 function tailOf({ places, gradients, squares }: SparseTail): SparseTail {
   return { places: new Map(places), gradients: gradients.slice(), squares: squares.slice() }
 }
