@@ -1,6 +1,6 @@
 import type { Client } from 'pg'
 import { tableShapes } from '../contract/table-shapes.ts'
-import { bigTables } from './query-plans-postgres.ts'
+import { bigTables } from '../support/big-tables.ts'
 
 /** Columns of which a workspace has few values: `number of values`. */
 const fewValues: Record<string, number> = {

@@ -1,30 +1,5 @@
 import { Client } from 'pg'
-
-/** Tables that grow with customers or with time: nothing on a hot path may read more of them than it names. */
-export const bigTables: ReadonlySet<string> = new Set([
-  'identities',
-  'customers',
-  'consents',
-  'consent_records',
-  'suppressions',
-  'events',
-  'event_dedupe',
-  'assignments',
-  'decisions',
-  'messages',
-  'message_transitions',
-  'attempts',
-  'outbox',
-  'outcomes',
-  'exposures',
-  'rewards',
-  'timers',
-  'journeys',
-  'journey_steps',
-])
-
-/** Columns with so few values that an index over them alone still names a share of the table. */
-const coarseColumns = new Set(['workspace', 'state', 'kind', 'channel', 'day_utc', 'campaign_id', 'goal_id'])
+import { bigTables, coarseColumns } from '../support/big-tables.ts'
 
 interface PlanNode {
   'Node Type': string

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { importCodes, saveCouponPool } from '../../../src/pipeline/change-coupons.ts'
 import { rehearse } from '../../../src/pipeline/rehearsal/rehearse.ts'
 import { rehearseShop } from '../../../src/pipeline/rehearsal/rehearse-shop.ts'
-import { type EngineWorld, openEngineWorld, welcomeFile } from '../pipeline/engine-world.ts'
+import { day, type EngineWorld, hour, openEngineWorld, start, welcomeFile } from '../pipeline/engine-world.ts'
 
 let world: EngineWorld
 beforeAll(async () => {
@@ -30,10 +31,19 @@ test('a planted shop is played instead, the same for a seed, and is called a sim
   expect(await world.rows('decisions')).toEqual([])
 })
 
-test('what is not known without a holdout is not predicted', async () => {
-  const text = welcomeFile().replace('{ event: Signed Up }', '{ event: Product Added }')
+test('codes are there to give, and what is not known without a holdout is not predicted', async () => {
+  const pool = { poolId: 'spring', name: '', expiresAt: start + day, holdMs: hour, redemptionsMax: 0 }
+  const change = { workspace: 'main', actor: 'ann' }
+  await saveCouponPool(world.engine.parts, { ...change, pool })
+  const codes = Array.from({ length: 100 }, (_, i) => `CODE${i}`)
+  await importCodes(world.engine.parts, { ...change, poolId: 'spring', codes })
+  const text = welcomeFile()
+    .replace('{ event: Signed Up }', '{ event: Product Added }')
+    .replace('value: 10 }', 'value: 10, couponPool: spring }')
   const result = await rehearseShop(parts(), { ...request, days: 2, wish: { kind: 'file', text } })
   if (result.kind === 'refused') throw new Error(result.detail)
   expect(result.rehearsed.byTreatment.map(({ treatmentId }) => treatmentId)).toEqual(['tea/email'])
+  expect(result.rehearsed.sends).toBeGreaterThan(0)
+  expect((await world.rows('coupon_codes')).every(({ state }) => state === 'available')).toBe(true)
   expect(result.predictions).toMatchObject([{ campaignId: 'welcome', rehearsed: null }])
 })

@@ -1,0 +1,42 @@
+/** Tables that grow with customers or with time: nothing on a hot path may read more of them than it names. */
+export const bigTables: ReadonlySet<string> = new Set([
+  'identities',
+  'customers',
+  'consents',
+  'consent_records',
+  'suppressions',
+  'events',
+  'event_dedupe',
+  'assignments',
+  'decisions',
+  'decision_ranks',
+  'messages',
+  'message_transitions',
+  'attempts',
+  'outbox',
+  'outcomes',
+  'exposures',
+  'rewards',
+  'timers',
+  'journeys',
+  'journey_steps',
+  'message_events',
+  'callback_receipts',
+  'held_clicks',
+  'coupon_codes',
+  'broadcast_turns',
+  'items',
+  'item_categories',
+])
+
+/** Columns with so few values that an index over them alone still names a share of the table. */
+export const coarseColumns: ReadonlySet<string> = new Set([
+  'workspace',
+  'edition',
+  'state',
+  'kind',
+  'channel',
+  'day_utc',
+  'campaign_id',
+  'goal_id',
+])
