@@ -8,6 +8,7 @@ import { encodeNetwork } from '../../../src/learning/networks/network-format.ts'
 import { finishNetwork, requestNetwork } from '../../../src/learning/networks/network-rows.ts'
 import type { NetworkShape, NetworkWeights } from '../../../src/learning/networks/network-shape.ts'
 import { latestSnapshot } from '../../../src/learning/snapshot-rows.ts'
+import { changeFeatures } from '../../../src/pipeline/change-features.ts'
 import { explain, replay } from '../../../src/pipeline/explain.ts'
 import {
   type PolicyParts,
@@ -131,6 +132,8 @@ beforeAll(async () => {
   const even = await proposePolicy(parts, { ...change, ...asked, policy, seed: null })
   if (even.kind === 'refused') throw new Error(even.fault.detail)
   await promotePolicy(parts, { ...change, candidateId: even.candidate.candidateId, override: 'to explore' })
+  const tailed = await changeFeatures(parts, { ...change, features: 'v3', reason: '' })
+  if (tailed.kind === 'refused') throw new Error(tailed.fault.detail)
   await wave('first', 600)
   // Too few for a snapshot of their own: decided by the newest one, and taught to the candidate.
   await wave('between', 20)
@@ -163,13 +166,13 @@ test('a policy over a network is proposed, taught every reward so far, and waits
 })
 
 test('once later decisions speak for it, it goes live through the gate and decides', async () => {
-  await wave('second', 2_200)
+  await wave('second', 2_600)
   const before = await latestSnapshot(db())
   usualId = before!.snapshotId
   const result = await promotePolicy(parts, { ...change, candidateId, override: null })
   if (result.kind === 'refused') throw new Error(result.fault.detail)
   const [campaign] = result.verdict.campaigns
-  expect(campaign!.decisions).toBe(2_200)
+  expect(campaign!.decisions).toBe(2_600)
   expect(campaign!.figures!.weights.effectiveRows).toBeGreaterThan(1_000)
   expect(campaign!.figures!.difference!.interval.lower).toBeGreaterThan(0)
   const live = await latestSnapshot(db())
@@ -242,14 +245,14 @@ test('one command goes back, and the learner takes up what it knew', async () =>
   const result = await rollBackPolicy(parts, { ...change, to: usualId, reason: 'to see it' })
   if (result.kind === 'refused') throw new Error(result.fault.detail)
   const now = await latestSnapshot(db())
-  expect(now).toMatchObject({ featureSchema: featureSchemaV1, manifest: { publishedBy: 'rollback' } })
+  expect(now).toMatchObject({ featureSchema: 'v3', manifest: { publishedBy: 'rollback' } })
   const learned = await loadState(db())
-  expect(learned!.state.featureSchema).toBe(featureSchemaV1)
+  expect(learned!.state.featureSchema).toBe('v3')
   expect([...learned!.state.heads.keys()].sort()).toEqual([...now!.heads.keys()].sort())
   await world.take(identify('fourth', traitsOf(0)), track('fourth', 'Signed Up', 's-fourth'))
   await world.decide()
   const [row] = (await world.rows('decisions')).filter((own) => own.customer_id === customer('fourth'))
-  expect(decodeDecision(row!.record)).toMatchObject({ featureSchema: featureSchemaV1 })
+  expect(decodeDecision(row!.record)).toMatchObject({ featureSchema: 'v3' })
   expect(await replay(parts.store.read, workspace, row!.decision_id)).toMatchObject({
     result: { kind: 'equal' },
   })
