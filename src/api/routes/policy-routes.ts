@@ -24,6 +24,7 @@ import {
   candidateSchema,
   evaluationSchema,
   idParams,
+  promotionSchema,
   proposalSchema,
   requestSchema,
   settingsSchema,
@@ -199,12 +200,7 @@ export function policyRoutes({ store, clock, wallClock }: Doors): ApiRoutes {
             'Judged on today’s log. `override`: a named person’s reason to let it go live against the gate; who, when, why and the figures stay in the audit.',
           security: adminSecurity,
           params: idParams,
-          body: z
-            .strictObject({ override: z.string().min(1).max(2_000).optional(), actor: actorSchema })
-            .refine(({ override, actor }) => override === undefined || actor !== undefined, {
-              message: 'an override names its actor',
-              path: ['actor'],
-            }),
+          body: promotionSchema,
           response: { 200: z.object({ snapshotId: z.string(), verdict: z.unknown() }) },
         },
       },

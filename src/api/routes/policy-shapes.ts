@@ -64,6 +64,14 @@ export const evaluationSchema = z
   .meta({ id: 'PolicyEvaluation' })
 
 export const idParams = z.object({ id: z.string().max(64) })
+
+/** Of whatever goes live through a gate: a policy, new words of a template. */
+export const promotionSchema = z
+  .strictObject({ override: z.string().min(1).max(2_000).optional(), actor: actorSchema })
+  .refine(({ override, actor }) => override === undefined || actor !== undefined, {
+    message: 'an override names its actor',
+    path: ['actor'],
+  })
 const manifestSchema = z.looseObject({
   featureSchema: z.string(),
   parent: z.string().describe('The version in force before; empty for the first.'),

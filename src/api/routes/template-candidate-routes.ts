@@ -16,7 +16,7 @@ import { principalOf } from '../auth.ts'
 import type { Doors } from '../doors.ts'
 import { sendFault } from '../problem.ts'
 import { actorSchema, adminSecurity } from '../shapes.ts'
-import { idParams } from './policy-shapes.ts'
+import { idParams, promotionSchema } from './policy-shapes.ts'
 
 const candidateSchema = z
   .object({
@@ -136,12 +136,7 @@ export function templateCandidateRoutes({ store, clock }: Doors): ApiRoutes {
             'Judged on today’s outcomes. `override`: a named person’s reason to let them live against the gate; who, when, why and the figures stay in the audit.',
           security: adminSecurity,
           params: idParams,
-          body: z
-            .strictObject({ override: z.string().min(1).max(2_000).optional(), actor: actorSchema })
-            .refine(({ override, actor }) => override === undefined || actor !== undefined, {
-              message: 'an override names its actor',
-              path: ['actor'],
-            }),
+          body: promotionSchema,
           response: { 200: z.object({ candidate: candidateSchema, verdict: z.unknown() }) },
         },
       },
