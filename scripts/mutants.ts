@@ -18,6 +18,8 @@ const patches = readdirSync(folder)
   .filter((name) => name.endsWith('.patch'))
   .sort()
 const copied = ['src', 'test', 'migrations', 'bench', 'package.json', 'tsconfig.json', 'vitest.config.ts']
+/** The longest of a mutant's tests take half a minute. */
+const runMsMax = 300_000
 const outcomes: { name: string; caughtBy: string | null; detail: string }[] = []
 const waiting = [...patches]
 const atOnce = needServices ? 1 : availableParallelism()
@@ -56,8 +58,9 @@ async function tryMutant(patch: string, copy: string): Promise<{ caughtBy: strin
   const report = join(copy, 'report.json')
   await rm(report, { force: true })
   const vitest = join(project, 'node_modules/vitest/vitest.mjs')
-  // One failure is enough.
-  const options = ['run', ...config, '--bail=1', '--reporter=json', `--outputFile.json=${report}`]
+  // One failure is enough. File after file: a second one that is broken off in the middle may never end.
+  const inTurn = ['--maxWorkers=1', '--bail=1']
+  const options = ['run', ...config, ...inTurn, '--reporter=json', `--outputFile.json=${report}`]
   const { printed } = await run(process.execPath, [vitest, ...options, ...tests], copy)
   const back = await apply('--reverse')
   if (back.code !== 0) throw new Error(`${patch} cannot be taken back: ${back.printed}`)
@@ -67,7 +70,8 @@ async function tryMutant(patch: string, copy: string): Promise<{ caughtBy: strin
 
 function run(command: string, args: string[], cwd: string): Promise<{ code: number; printed: string }> {
   return new Promise((resolve) => {
-    execFile(command, args, { cwd, maxBuffer: 64 * 1_048_576 }, (error, stdout, stderr) =>
+    const options = { cwd, maxBuffer: 64 * 1_048_576, timeout: runMsMax }
+    execFile(command, args, options, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : 1, printed: `${stdout}${stderr}` }),
     )
   })
