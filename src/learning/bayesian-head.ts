@@ -1,3 +1,5 @@
+import { symmetricProduct } from './symmetric-product.ts'
+
 /**
  * A Bayesian logistic model of P(reward | customer) for one treatment: a Gaussian over the weights.
  * `covariance` is P, the lower triangle of a symmetric matrix row by row: element (i, j ≤ i) stands at
@@ -53,14 +55,7 @@ export function createBayesianHeads(dimensions: number): BayesianHeads {
 
   /** g = Px; returns xᵀPx. */
   function project(covariance: Float64Array, x: Float64Array): number {
-    g.fill(0)
-    for (let j = 0; j < dimensions; j += 1) {
-      const xj = x[j]!
-      if (xj === 0) continue
-      const row = (j * (j + 1)) / 2
-      for (let i = 0; i <= j; i += 1) g[i]! += covariance[row + i]! * xj
-      for (let i = j + 1, at = row + j + 1 + j; i < dimensions; i += 1, at += i) g[i]! += covariance[at]! * xj
-    }
+    symmetricProduct(covariance, x, g)
     return dot(x, g)
   }
 

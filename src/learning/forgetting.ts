@@ -3,6 +3,7 @@ import type { BayesianHead } from './bayesian-head.ts'
 import type { LearnerHead, LearnerState } from './learner-state.ts'
 import { fadeTail } from './sparse-tail.ts'
 import { fadeTallies } from './stage-tallies.ts'
+import { symmetricProduct } from './symmetric-product.ts'
 import { discountedCovariance } from './widened-covariance.ts'
 
 /**
@@ -72,13 +73,9 @@ export function fadeHead(head: BayesianHead, start: Float64Array | undefined, sh
   const faded = discountedCovariance(covariance, dimensions, share)
   if (faded === null) return false
   const learned = weights.map((weight, i) => weight - (start?.[i] ?? 0))
-  for (let i = 0; i < dimensions; i += 1) {
-    let back = 0
-    for (let j = 0; j < dimensions; j += 1) {
-      back += faded[i >= j ? (i * (i + 1)) / 2 + j : (j * (j + 1)) / 2 + i]! * learned[j]!
-    }
-    weights[i]! -= (1 - share) * back
-  }
+  const back = new Float64Array(dimensions)
+  symmetricProduct(faded, learned, back)
+  for (let i = 0; i < dimensions; i += 1) weights[i]! -= (1 - share) * back[i]!
   head.covariance = faded
   return true
 }
