@@ -73,12 +73,9 @@ export type FeatureSchemaId = Pick<FeatureSchema, 'name' | 'dimensions' | 'hash'
 /** Schemas whose dense vector is that of another one, with a tail beside it. */
 const denseSchemas: Readonly<Record<string, string>> = { v3: 'v1' }
 
-/**
- * The schema that says what the dense features mean. Where it is the same for two schemas, what heads learned
- * with one holds for the other.
- */
-export function denseSchemaOf(name: string): string {
-  return denseSchemas[name] ?? name
+/** Whether dense features mean the same in two schemas, by name: what heads learned with one holds for the other. */
+export function haveSameDense(a: string, b: string): boolean {
+  return (denseSchemas[a] ?? a) === (denseSchemas[b] ?? b)
 }
 
 /** A schema of that prefix and a model's id is the bottleneck of that network. */

@@ -14,7 +14,7 @@ import { featureSchemaV3, namedTailV3, tailSlotsV3, tailSlotV3, tailV3 } from '.
 /**
  * The schemas that need nothing but code, by name. A schema that decisions or models were made with is never
  * changed: a change is a new one beside it, and what was learned with the old one starts anew, but for heads
- * whose dense features are the same (`denseSchemaOf`).
+ * whose dense features are the same (`haveSameDense`).
  */
 export const builtInFeatureSchemas: ReadonlyMap<string, FeatureSchema> = new Map(
   [

@@ -5,7 +5,7 @@ import type {
   DecodedDecision,
   PolicySnapshot,
 } from '#contracts/decision.ts'
-import { denseSchemaOf } from '#contracts/feature-schema.ts'
+import { haveSameDense } from '#contracts/feature-schema.ts'
 import { decide } from './decide.ts'
 import { engineVersion } from './engine-version.ts'
 import { type DecodedRecord, decodeDecision, decodeRecord } from './record.ts'
@@ -46,7 +46,7 @@ export function decideOtherwise(
 function forSnapshot(input: DecisionInput): DecisionInput {
   const { featureSchema } = input.snapshot
   if (featureSchema === input.featureSchema) return input
-  if (denseSchemaOf(featureSchema) !== denseSchemaOf(input.featureSchema)) return input
+  if (!haveSameDense(featureSchema, input.featureSchema)) return input
   const { tail: _, ...dense } = input
   return { ...dense, featureSchema }
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '#contracts/clock.ts'
 import { headKey, nothingHead } from '#contracts/decision.ts'
-import { denseSchemaOf, type FeatureSchemaId, noTail, type TailFeatures } from '#contracts/feature-schema.ts'
+import { type FeatureSchemaId, haveSameDense, noTail, type TailFeatures } from '#contracts/feature-schema.ts'
 import { dayUtcOf } from '#platform/ids/ids.ts'
 import type { RowOf, Store, StoreTransaction, WorkspaceDb } from '#platform/store/store.ts'
 import { type BayesianHeads, createBayesianHeads } from './bayesian-head.ts'
@@ -206,7 +206,7 @@ export function createLearner(options: LearnerOptions): Learner {
   function decodedOf({ featureSchema, dimensions }: LearnerState, record: Uint8Array | undefined) {
     if (record === undefined) return null
     const decoded = options.decodeFeatures(record)
-    const isSame = denseSchemaOf(decoded.featureSchema) === denseSchemaOf(featureSchema)
+    const isSame = haveSameDense(decoded.featureSchema, featureSchema)
     const fits = isSame && decoded.features.length === dimensions
     return fits && decoded.features.every(Number.isFinite) ? decoded : null
   }

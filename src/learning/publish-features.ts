@@ -1,4 +1,4 @@
-import { denseSchemaOf, type FeatureSchemaId } from '#contracts/feature-schema.ts'
+import { type FeatureSchemaId, haveSameDense } from '#contracts/feature-schema.ts'
 import { ChangedMeanwhileError } from '#platform/store/changed-meanwhile.ts'
 import type { WorkspaceDb } from '#platform/store/store.ts'
 import { archiveState, encodeState, loadState, moveState } from './learner-state.ts'
@@ -35,7 +35,7 @@ export async function publishFeatures(
   await db.lock('policy')
   const latest = await latestSnapshot(db)
   if (latest?.featureSchema === schema.name) return { kind: 'unchanged', snapshotId: latest.snapshotId }
-  if (latest !== null && denseSchemaOf(latest.featureSchema) !== denseSchemaOf(schema.name))
+  if (latest !== null && !haveSameDense(latest.featureSchema, schema.name))
     return { kind: 'other-features', featureSchema: latest.featureSchema }
   const {
     featureSchema: _,

@@ -1,5 +1,5 @@
 import type { TailWeights } from '#contracts/decision.ts'
-import { denseSchemaOf } from '#contracts/feature-schema.ts'
+import { haveSameDense } from '#contracts/feature-schema.ts'
 import type { Policy } from '#contracts/policy.ts'
 import { ChangedMeanwhileError } from '#platform/store/changed-meanwhile.ts'
 import type { WorkspaceDb } from '#platform/store/store.ts'
@@ -94,7 +94,7 @@ export async function publishVersion(
 
 /** The heads of both look at the same dense features. */
 function meansTheSame(a: { featureSchema: string }, b: { featureSchema: string }): boolean {
-  return denseSchemaOf(a.featureSchema) === denseSchemaOf(b.featureSchema)
+  return haveSameDense(a.featureSchema, b.featureSchema)
 }
 
 async function takeLearnerBack(

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import type { CampaignSpec } from '#contracts/campaign.ts'
-import { denseSchemaOf } from '#contracts/feature-schema.ts'
+import { haveSameDense } from '#contracts/feature-schema.ts'
 import type { ManifestHead, SnapshotManifest } from './snapshot-manifest.ts'
 
 /** What ships in `models/starter/policy.json`: weights to start a channel's treatments from. */
@@ -36,7 +36,7 @@ export function startingHeads(
   { campaignId, treatments }: CampaignSpec,
   known: readonly ManifestHead[],
 ): { entry: ManifestHead; weights: Float64Array }[] {
-  if (starter === null || starter.featureSchema !== denseSchemaOf(featureSchema)) return []
+  if (starter === null || !haveSameDense(starter.featureSchema, featureSchema)) return []
   // A schema that adds a tail has a hash of its own, and by its name the same dense features.
   if (starter.featureSchema === featureSchema && starter.featureSchemaHash !== featureSchemaHash) return []
   return treatments.flatMap(({ treatmentId, channel }) => {

@@ -1,5 +1,5 @@
 import type { ApiFault } from '#contracts/errors.ts'
-import { denseSchemaOf } from '#contracts/feature-schema.ts'
+import { haveSameDense } from '#contracts/feature-schema.ts'
 import { builtInFeatureSchemas, firstFeatureSchema } from '../decision/feature-schemas.ts'
 import { publishFeatures } from '../learning/publish-features.ts'
 import { audit, type Change } from './change-workspace.ts'
@@ -7,8 +7,8 @@ import type { PolicyParts } from './policy-versions.ts'
 import { touchWorkspace } from './workspace-context.ts'
 
 /** Schemas that a workspace may choose: what was learned with one of them holds for the others. */
-export const choosableFeatures: readonly string[] = [...builtInFeatureSchemas.keys()].filter(
-  (name) => denseSchemaOf(name) === firstFeatureSchema.name,
+export const choosableFeatures: readonly string[] = [...builtInFeatureSchemas.keys()].filter((name) =>
+  haveSameDense(name, firstFeatureSchema.name),
 )
 
 /** What decisions look at from now on; the version in force goes on with it. */

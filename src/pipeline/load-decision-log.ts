@@ -1,6 +1,6 @@
 import type { CampaignVersion } from '#contracts/campaign.ts'
 import type { DecodedDecision } from '#contracts/decision.ts'
-import { denseSchemaOf } from '#contracts/feature-schema.ts'
+import { haveSameDense } from '#contracts/feature-schema.ts'
 import type { RowOf, WorkspaceDb } from '#platform/store/store.ts'
 import { loadCampaignVersion } from '../campaign/campaign-rows.ts'
 import { loadRecords } from '../decision/decision-rows.ts'
@@ -193,7 +193,7 @@ function skipReasonOf(
 }
 
 function hasOtherFeatures({ featureSchema }: DecodedDecision, { target }: LogSelection): boolean {
-  return 'snapshot' in target && denseSchemaOf(target.snapshot.featureSchema) !== denseSchemaOf(featureSchema)
+  return 'snapshot' in target && !haveSameDense(target.snapshot.featureSchema, featureSchema)
 }
 
 /** What the target sees where a decision was made with other features, by decision id. */
